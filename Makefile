@@ -23,4 +23,4 @@ endif
 all:
 include mk/define.mk
 include $(sort $(wildcard */module.mk */*/module.mk))
-include mk/rules.mk
+include mk/rules.mk $(filter-out mk/define.mk mk/rules.mk,$(wildcard mk/*.mk))
