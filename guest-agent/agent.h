@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The agent's core, from the system's side: boot.c has made the machine ready, this serves it. */
+#include <stddef.h>
+
+struct error;
+struct loop;
+
+enum agent_place {
+    AGENT_IN_VM,
+    AGENT_IN_STUB, /* in namespaces instead of a machine: the clock is not ours to set */
+};
+
+struct agent_options {
+    enum agent_place place;
+    const void
+        *initdata; /* the exact bytes of the disk, read once, already known to be <= 16 KiB */
+    size_t initdata_length;
+    int outer_netns;            /* the calling thread is in it; the channel's listener lives here */
+    int pod_netns;              /* only lo, up */
+    const char *pod_netns_path; /* a file that crun can open */
+    const char *state_directory; /* on a tmpfs, empty, ours alone: "/run/cleave" */
+};
+
+/* Parses the initdata, makes the key, listens on TCP 7433 and serves until an orderly power-off
+ * (Shutdown, or SIGTERM as the power button), for which it returns 0. Any error means: power off,
+ * fail closed. Called once, on the main thread, as pid 1. */
+int agent_run(struct loop *loop, const struct agent_options *options, struct error *err)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The guest's two network namespaces: `outer` has the uplink and the channel, `pod` the workload.
+ */
+#include <stddef.h>
+
+struct error;
+
+struct network {
+    int outer; /* descriptors of the namespaces, owned */
+    int pod;
+};
+
+void network_fini(struct network *network);
+/* Takes the calling thread's namespace as outer, brings lo up, finds the link with the block's MAC
+ * and gives it the block's addresses, routes and MTU. What is already so (a stub guest lives in a
+ * namespace that has its address) is no error. */
+int network_configure_outer(const void *block, size_t length, struct error *err)
+    __attribute__((warn_unused_result));
+/* Makes the pod's namespace, with lo up, and binds it to a file at pod_path (which is made); the
+ * calling thread stays in outer. Call before there are threads. */
+int network_open(const char *pod_path, struct network *ret, struct error *err)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A container's root: its layers below, a tmpfs of its own above. */
+#include <stddef.h>
+
+struct error;
+struct layer_store;
+
+enum { ROOTFS_LAYERS_MAX = 100 };
+
+struct rootfs_layer {
+    const char *digest;
+    const char *diff_id;
+};
+
+struct rootfs_options {
+    const char *directory; /* of the container; exists. Gets "rootfs" (the root) and "scratch" */
+    const struct rootfs_layer *layers; /* bottom first; at least one */
+    size_t count;
+};
+
+/* Mounts <directory>/rootfs. Read-only roots are crun's work (root.readonly). */
+int rootfs_mount(const struct layer_store *store, const struct rootfs_options *options,
+                 struct error *err) __attribute__((warn_unused_result));
+/* Unmounts and removes; what is not there is no error. */
+int rootfs_unmount(const char *directory, struct error *err) __attribute__((warn_unused_result));
