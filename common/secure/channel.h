@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The attested channel. A `struct channel` is one connection between a tenant and a guest: first
+ * TLS, then the appraisal (control) or the proof of belonging (bulk), then a plaintext descriptor
+ * and nothing else. Before that no byte passes in either direction.
+ *
+ * Everything here runs on the loop's thread. Callbacks come from the loop, never from inside the
+ * call that caused them, and may free the channel. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "evidence/evidence.h"
+#include "secure/initdata.h"
+#include "secure/transport.h"
+
+struct channel;
+struct channel_listener;
+struct error;
+struct key;
+struct loop;
+struct writer;
+
+enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK = 2, CHANNEL_FRAMES = 3 };
+
+enum {
+    CHANNEL_PORT = 7433,
+    CHANNEL_DEADLINE_MS = 10 * 1000, /* from connect to ACCEPT */
+    CHANNEL_HANDSHAKES_MAX = 2,      /* in flight, in a guest */
+    CHANNEL_JOINED_MAX = 8,          /* connections that belong to one control */
+    CHANNEL_RETIRE_MS = 60 * 1000,
+};
+
+/* ---- any channel ----------------------------------------------------------------------------- */
+
+/* Ends the connection if it lives, and what joined it; no callback comes after this. */
+void channel_free(struct channel *channel);
+static inline void channel_freep(struct channel **p)
+{
+    if (*p)
+        channel_free(*p);
+}
+
+/* The plaintext end: a connected, non-blocking stream socket. Once; the caller owns it. Closing it
+ * ends the channel after what was written has been sent. */
+int channel_take_fd(struct channel *channel, int *ret_fd, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* After the channel was open and ended: err NULL if in order (either side closed). Once. */
+typedef void channel_end_fn(void *user, struct channel *channel, const struct error *err);
+void channel_on_end(struct channel *channel, channel_end_fn *fn, void *user);
+
+/* Once, when 2^24 records went one way or 24 h passed: open a new one, then retire this. */
+typedef void channel_due_fn(void *user, struct channel *channel);
+void channel_on_replacement_due(struct channel *channel, channel_due_fn *fn, void *user);
+/* A replacement has taken over: ends by itself when its plaintext end is closed, or after
+ * CHANNEL_RETIRE_MS. The guest does it to an older control when the same key opens a newer one. */
+void channel_retire(struct channel *channel);
+
+struct channel_facts {
+    enum channel_class class;
+    enum peer_role role;  /* of the tenant's key in initdata */
+    const char *evidence; /* name of the type; of the control's, if joined */
+    bool insecure;        /* it proves nothing */
+    uint16_t tls_version;
+    uint16_t appraisals; /* number of the last one */
+    uint8_t guest_spki[32];
+    uint8_t tenant_spki[32];
+    uint8_t instance[32];
+    uint64_t opened_ms; /* clock_monotonic_ms */
+};
+struct channel_facts channel_facts(const struct channel *channel);
+const uint8_t *channel_instance(const struct channel *channel); /* 32 bytes */
+const char *channel_class_name(enum channel_class class);
+/* The control that this one joined; NULL for a control, and after that control has ended. */
+struct channel *channel_control(const struct channel *channel);
+
+/* ---- tenant: dials --------------------------------------------------------------------------- */
+
+struct channel_dial_options {
+    struct endpoint endpoint;
+    const struct key *key;           /* borrowed; outlives the channel and what joins it */
+    const struct initdata *initdata; /* borrowed, likewise; its limits name the evidence type */
+    struct evidence_policy policy;   /* what it points to is borrowed, likewise */
+    const uint8_t *instance;         /* 32 bytes: the boot that it must be; NULL: any. Copied */
+    uint64_t deadline_ms;            /* 0: CHANNEL_DEADLINE_MS */
+};
+
+/* Once: open (err NULL) or failed; err names the check. After a failure only channel_free() is left
+ * to do. */
+typedef void channel_open_fn(void *user, struct channel *channel, const struct error *err);
+
+/* Control: connects, shakes hands, appraises. channel_free() before `opened` cancels. An insecure
+ * evidence type that the policy does not name is refused here, before a byte is sent. */
+int channel_dial(struct loop *loop, const struct channel_dial_options *options,
+                 channel_open_fn *opened, void *user, struct channel **ret, struct error *err)
+    __attribute__((warn_unused_result));
+/* Another connection (bulk) that joins an open control, to the same endpoint with the same keys. */
+int channel_join(struct channel *control, enum channel_class class, channel_open_fn *opened,
+                 void *user, struct channel **ret, struct error *err)
+    __attribute__((warn_unused_result));
+/* A later appraisal of an open control. nonce: 32 fresh random bytes; number: larger than any
+ * before (1 was the first). On failure the caller ends the channel. */
+struct appraise_answer {
+    const uint8_t *nonce; /* 32 bytes, as sent */
+    uint32_t number;
+    const uint8_t *body; /* of an EVIDENCE frame */
+    size_t length;
+};
+int channel_appraise_verify(struct channel *control, const struct appraise_answer *answer,
+                            struct error *err) __attribute__((warn_unused_result));
+
+/* ---- guest: accepts -------------------------------------------------------------------------- */
+
+/* Makes evidence with what only the agent has (devices); may be NULL where the type needs none. */
+typedef int channel_produce_fn(void *user, const struct evidence_request *request,
+                               struct writer *evidence, struct error *err);
+
+struct channel_listener_options {
+    int fd;                          /* listening TCP socket, in `outer`; taken, also on failure */
+    const struct key *key;           /* made at boot; borrowed, outlives the listener */
+    const struct initdata *initdata; /* borrowed, likewise */
+    const uint8_t *instance;         /* 32 bytes, made at boot; copied */
+    channel_produce_fn *produce;     /* NULL: the type's own */
+    void *produce_user;
+    uint64_t deadline_ms; /* 0: CHANNEL_DEADLINE_MS */
+};
+
+struct channel_listener_events {
+    /* An open channel; the receiver owns it, takes its descriptor and sets its callbacks. */
+    void (*opened)(void *user, struct channel *channel);
+    /* A peer was refused; err says why. For the log; may be NULL. */
+    void (*refused)(void *user, const struct error *err);
+};
+
+/* Reserves the memory for its handshakes now. */
+int channel_listen(struct loop *loop, const struct channel_listener_options *options,
+                   const struct channel_listener_events *events, void *user,
+                   struct channel_listener **ret, struct error *err)
+    __attribute__((warn_unused_result));
+/* Stops listening and ends what is not open yet. Open channels belong to their receivers, who free
+ * them first. */
+void channel_listener_free(struct channel_listener *listener);
+static inline void channel_listener_freep(struct channel_listener **p)
+{
+    if (*p)
+        channel_listener_free(*p);
+}
+/* For Appraise: fresh evidence on an open control, as the body of an EVIDENCE frame; the caller
+ * frees. Numbers only grow. */
+int channel_evidence(struct channel *control, const uint8_t nonce[32], uint32_t number,
+                     uint8_t **ret, size_t *ret_length, struct error *err)
+    __attribute__((warn_unused_result));
