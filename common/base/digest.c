@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/digest.h"
+
+#include <sha2.h>
+
+#include "base/scoped.h"
+
+struct digest {
+    enum digest_type type;
+    SHA2_CTX context;
+};
+
+void digest_sha256(const void *data, size_t length, uint8_t ret[SHA256_SIZE])
+{
+    SHA2_CTX context;
+
+    SHA256Init(&context);
+    if (length > 0)
+        SHA256Update(&context, data, length);
+    SHA256Final(ret, &context);
+}
+
+void digest_sha384(const void *data, size_t length, uint8_t ret[SHA384_SIZE])
+{
+    SHA2_CTX context;
+
+    SHA384Init(&context);
+    if (length > 0)
+        SHA384Update(&context, data, length);
+    SHA384Final(ret, &context);
+}
+
+struct digest *digest_new(enum digest_type type)
+{
+    struct digest *digest = xnew(struct digest);
+
+    digest->type = type;
+    if (type == DIGEST_SHA256)
+        SHA256Init(&digest->context);
+    else
+        SHA384Init(&digest->context);
+    return digest;
+}
+
+void digest_free(struct digest *digest)
+{
+    free(digest);
+}
+
+void digest_update(struct digest *digest, const void *data, size_t length)
+{
+    if (length == 0)
+        return;
+    if (digest->type == DIGEST_SHA256)
+        SHA256Update(&digest->context, data, length);
+    else
+        SHA384Update(&digest->context, data, length);
+}
+
+void digest_value(const struct digest *digest, uint8_t *ret)
+{
+    SHA2_CTX copy = digest->context;
+
+    if (digest->type == DIGEST_SHA256)
+        SHA256Final(ret, &copy);
+    else
+        SHA384Final(ret, &copy);
+}
