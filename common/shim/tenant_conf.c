@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shim/tenant_conf.h"
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/scoped.h"
+#include "base/text.h"
+
+#define KEY(t, k, ty, field, lo, hi, text)                                                         \
+    {                                                                                              \
+        .table = t, .key = k, .type = ty, .offset = offsetof(struct tenant_conf, field),           \
+        .min = lo, .max = hi, .initial = text                                                      \
+    }
+
+#define MIB (INT64_C(1) << 20)
+#define TIB (INT64_C(1) << 40)
+
+static const struct config_key keys[] = {
+    KEY("", "provisioner", CONFIG_STRING, provisioner, 0, 0, "\"cri\""),
+    KEY("", "evidence", CONFIG_STRING, evidence, 0, 0, "\"snp\""),
+    KEY("", "allow_insecure_evidence", CONFIG_STRINGS, allow_insecure, 0, 0, "[]"),
+    KEY("", "default_vcpus", CONFIG_INTEGER, default_vcpus, 1, 512, "1"),
+    KEY("", "default_memory", CONFIG_SIZE, default_memory, 128 * MIB, TIB, "\"512MiB\""),
+    KEY("", "network", CONFIG_STRING, network, 0, 0, "\"none\""),
+    KEY("", "create_timeout", CONFIG_INTEGER, create_timeout, 1, 210, "210"),
+    KEY("", "dial_timeout", CONFIG_INTEGER, dial_timeout, 1, 60, "10"),
+    KEY("", "lost_timeout", CONFIG_INTEGER, lost_timeout, 1, 86400, "720"),
+    KEY("", "request_timeout", CONFIG_INTEGER, request_timeout, 1, 600, "60"),
+    KEY("", "pad_blobs", CONFIG_BOOLEAN, pad_blobs, 0, 0, "true"),
+    KEY("transport", "name", CONFIG_STRING, transport, 0, 0, "\"\""),
+    KEY("transport", "address", CONFIG_STRING, transport_address, 0, 0, "\"\""),
+    KEY("transport", "port", CONFIG_INTEGER, transport_port, 0, 65535, "0"),
+    KEY("cri", "endpoint", CONFIG_STRING, cri_endpoint, 0, 0,
+        "\"/run/cleave/host-containerd.sock\""),
+    KEY("cri", "runtime_handler", CONFIG_STRING, cri_runtime_handler, 0, 0, "\"cleave-host\""),
+    KEY("static", "directory", CONFIG_STRING, static_directory, 0, 0, "\"/etc/cleave/static\""),
+    KEY("stub", "guest", CONFIG_STRING, stub_guest, 0, 0, "\"\""),
+    KEY("stub", "agent", CONFIG_STRING, stub_agent, 0, 0, "\"\""),
+    KEY("stub", "root", CONFIG_STRING, stub_root, 0, 0, "\"\""),
+};
+
+/* What the key table cannot say. */
+static int check(const char *name, const struct tenant_conf *conf, struct error *err)
+{
+    if (conf->provisioner[0] == '\0')
+        return error_set(err, STATUS_INVALID_ARGUMENT, "%s: provisioner is empty", name);
+    if (!text_equal(conf->network, "none"))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: network is '%s': this version has \"none\" only", name,
+                         conf->network);
+    if (conf->transport[0] != '\0' && !text_equal(conf->transport, "direct") &&
+        !text_equal(conf->transport, "relay"))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: transport.name is '%s': it can be direct or relay", name,
+                         conf->transport);
+    return 0;
+}
+
+const struct config_key *tenant_conf_keys(size_t *ret_count)
+{
+    *ret_count = ARRAY_LENGTH(keys);
+    return keys;
+}
+
+static int finish(const char *name, struct tenant_conf *conf, struct tenant_conf *ret,
+                  struct error *err)
+{
+    if (check(name, conf, err) < 0) {
+        tenant_conf_fini(conf);
+        return -1;
+    }
+    *ret = *conf;
+    return 0;
+}
+
+int tenant_conf_load(const char *path, struct tenant_conf *ret, struct error *err)
+{
+    struct tenant_conf conf = {0};
+
+    if (config_load(path, keys, ARRAY_LENGTH(keys), &conf, err) < 0 &&
+        err->status != STATUS_NOT_FOUND) {
+        tenant_conf_fini(&conf);
+        return -1;
+    }
+    return finish(path, &conf, ret, err);
+}
+
+int tenant_conf_parse(const char *text, struct tenant_conf *ret, struct error *err)
+{
+    struct tenant_conf conf = {0};
+
+    if (config_parse("tenant.conf", text, keys, ARRAY_LENGTH(keys), &conf, err) < 0) {
+        tenant_conf_fini(&conf);
+        return -1;
+    }
+    return finish("tenant.conf", &conf, ret, err);
+}
+
+void tenant_conf_fini(struct tenant_conf *conf)
+{
+    config_clear(keys, ARRAY_LENGTH(keys), conf);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* /etc/cleave/tenant.conf: read by the tenant shim, by the provisioners (each its own table) and by
+ * `cleave check tenant`. One table of keys, so that a key that nobody knows is an error everywhere.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct config_key;
+
+#define TENANT_CONF_PATH "/etc/cleave/tenant.conf"
+
+struct tenant_conf {
+    char *provisioner;     /* "cri", "static", ...: cleave-provision-NAME; or an absolute path */
+    char *evidence;        /* the one type that the initdata of new sandboxes asks for */
+    char **allow_insecure; /* names of insecure evidence types that are taken nevertheless */
+    int64_t default_vcpus;
+    uint64_t default_memory;
+    char *network;           /* "none" in this version */
+    int64_t create_timeout;  /* seconds for the whole of RunPodSandbox's Create */
+    int64_t dial_timeout;    /* seconds for one attempt to reach a guest that should be there */
+    int64_t lost_timeout;    /* seconds without a channel after which a pod counts as dead */
+    int64_t request_timeout; /* seconds for one request to the agent */
+    bool pad_blobs;          /* to 1 MiB: hides the length of an image's layers */
+
+    /* [transport]: replaces what the provisioner answers; empty and 0: as answered. */
+    char *transport;
+    char *transport_address;
+    int64_t transport_port;
+
+    /* [cri], of cleave-provision-cri */
+    char *cri_endpoint; /* a unix path */
+    char *cri_runtime_handler;
+    /* [static], of cleave-provision-static */
+    char *static_directory; /* where initdata and keys lie, by endpoint */
+    /* [stub], of the test provisioner only */
+    char *stub_guest;
+    char *stub_agent;
+    char *stub_root;
+};
+
+const struct config_key *tenant_conf_keys(size_t *ret_count);
+/* A file that is absent gives the defaults; anything wrong in it is an error with its line. */
+int tenant_conf_load(const char *path, struct tenant_conf *ret, struct error *err)
+    __attribute__((warn_unused_result));
+/* For tests and tools: text in place of a file. */
+int tenant_conf_parse(const char *text, struct tenant_conf *ret, struct error *err)
+    __attribute__((warn_unused_result));
+void tenant_conf_fini(struct tenant_conf *conf);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mounts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "spec_rules.h"
+
+struct mount_view {
+    const char *destination;
+    const char *type;
+    const char *source;
+    const struct js *options;
+};
+
+static bool is_bind(const struct mount_view *mount)
+{
+    if (text_equal(mount->type, "bind") || text_equal(mount->type, "none"))
+        return true;
+    for (size_t i = 0; i < js_length(mount->options); i++) {
+        const char *option = js_string(js_at(mount->options, i));
+
+        if (text_equal(option, "bind") || text_equal(option, "rbind"))
+            return true;
+    }
+    return false;
+}
+
+static bool is_kernel_filesystem(const char *type)
+{
+    static const char *const known[] = {"proc",   "sysfs",  "tmpfs",  "devpts",
+                                        "mqueue", "cgroup", "cgroup2"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
+        if (text_equal(type, known[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The node's SELinux labels and its propagation mean nothing in the guest. */
+static int copy_options(const struct mount_view *mount, struct js *out, struct error *err)
+{
+    struct js *options = js_new_array();
+
+    js_set(out, "options", options);
+    for (size_t i = 0; i < js_length(mount->options); i++) {
+        const char *option = js_string(js_at(mount->options, i));
+
+        if (!option)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "mount '%s': an option is not a string",
+                             mount->destination);
+        if (text_equal(option, "rshared") || text_equal(option, "shared"))
+            return error_set(err, STATUS_INVALID_ARGUMENT,
+                             "mount '%s': bidirectional propagation cannot leave the guest",
+                             mount->destination);
+        if (text_equal(option, "rslave") || text_equal(option, "slave"))
+            option = "rprivate";
+        if (!strstr(option, "context="))
+            js_append(options, js_new_string(option));
+    }
+    return 0;
+}
+
+static bool is_in(const char *directory, const char *name, const char *path)
+{
+    char full[4096];
+
+    return directory && path &&
+           snprintf(full, sizeof(full), "%s/%s", directory, name) < (int) sizeof(full) &&
+           strcmp(full, path) == 0;
+}
+
+/* The agent's name for what containerd made for the pod, or NULL. */
+static const char *pod_file(const struct mount_view *mount, const struct spec_context *context)
+{
+    static const struct {
+        const char *file, *name;
+    } files[] = {
+        {"hosts", "cleave:hosts"},
+        {"hostname", "cleave:hostname"},
+        {"resolv.conf", "cleave:resolv.conf"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
+        if (is_in(context->sandbox_dir, files[i].file, mount->source))
+            return files[i].name;
+    }
+    if (text_equal(mount->destination, "/dev/shm") &&
+        (text_equal(mount->source, context->shm_source) || text_equal(mount->source, "/dev/shm")))
+        return "cleave:shm";
+    return NULL;
+}
+
+/* kubelet's own /etc/hosts (with hostAliases) and the like: the bytes go along. */
+static int copy_in(const struct mount_view *mount, const char *name, struct guest_spec *result,
+                   struct error *err)
+{
+    struct spec_file *file = &result->files[result->file_count];
+    struct stat st;
+    size_t length;
+    char *content;
+
+    if (result->file_count == SPEC_FILES_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d files to copy",
+                         SPEC_FILES_MAX);
+    if (stat(mount->source, &st) < 0 || !S_ISREG(st.st_mode))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "mount '%s': '%s' is not a file",
+                         mount->destination, mount->source);
+    if (file_read(mount->source, SPEC_FILE_SIZE_MAX, &content, &length, err) < 0)
+        return -1;
+    *file = (struct spec_file){.name = xstrdup(name),
+                               .content = content,
+                               .length = length,
+                               .mode = st.st_mode & 07777,
+                               .uid = st.st_uid,
+                               .gid = st.st_gid};
+    result->file_count++;
+    return 0;
+}
+
+static const char *etc_name(const char *destination)
+{
+    static const char *const names[] = {"hosts", "hostname", "resolv.conf"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (text_starts(destination, "/etc/") && text_equal(destination + 5, names[i]))
+            return names[i];
+    }
+    return NULL;
+}
+
+static bool is_termination_log(const struct mount_view *mount, const struct js *spec_annotations)
+{
+    const char *path = js_get_string(spec_annotations,
+                                     "io.kubernetes.container.terminationMessagePath");
+
+    return text_equal(mount->destination, path ? path : "/dev/termination-log");
+}
+
+static int rewrite_bind(const struct mount_view *mount, const struct spec_context *context,
+                        struct guest_spec *result, struct js *out, struct error *err)
+{
+    const char *name = pod_file(mount, context), *etc = etc_name(mount->destination);
+    char source[64];
+
+    if (name) {
+        js_set_string(out, "source", name);
+    } else if (etc) {
+        if (copy_in(mount, etc, result, err) < 0)
+            return -1;
+        snprintf(source, sizeof(source), "cleave:file:%s", etc);
+        js_set_string(out, "source", source);
+    } else if (is_termination_log(mount, context->annotations) && !result->termination_log) {
+        result->termination_log = xstrdup(mount->source);
+        js_set_string(out, "source", "cleave:termination-log");
+    } else {
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "mount '%s': '%s' is a path of this node, and volumes other than hosts, "
+                         "hostname, resolv.conf, /dev/shm and the termination log are not "
+                         "available yet",
+                         mount->destination, mount->source ? mount->source : "");
+    }
+    js_set_string(out, "type", "bind");
+    return copy_options(mount, out, err);
+}
+
+static int rewrite_one(const struct js *in, const struct spec_context *context,
+                       struct guest_spec *result, struct js *out, struct error *err)
+{
+    static const char *const keys[] = {"destination", "type", "source", "options", NULL};
+    struct mount_view mount = {.type = js_get_string(in, "type"),
+                               .source = js_get_string(in, "source"),
+                               .options = js_get(in, "options")};
+
+    if (js_only(in, keys, err) < 0)
+        return error_wrap(err, "spec: mounts");
+    if (js_need_string(in, "destination", &mount.destination, err) < 0)
+        return error_wrap(err, "spec: mounts");
+    js_set_string(out, "destination", mount.destination);
+    if (is_bind(&mount))
+        return rewrite_bind(&mount, context, result, out, err);
+    if (!is_kernel_filesystem(mount.type))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "mount '%s': the filesystem type '%s' is not available in the guest",
+                         mount.destination, mount.type ? mount.type : "");
+    js_set_string(out, "type", mount.type);
+    js_set_string(out, "source", mount.type);
+    return copy_options(&mount, out, err);
+}
+
+int mounts_rewrite(const struct js *mounts, const struct spec_context *context,
+                   struct guest_spec *result, struct js *out, struct error *err)
+{
+    for (size_t i = 0; i < js_length(mounts); i++) {
+        struct js *mount = js_new_object();
+
+        js_append(out, mount);
+        if (rewrite_one(js_at(mounts, i), context, result, mount, err) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The mounts of a container's spec, by their sources: kernel filesystems are kept, the pod's own
+ * files become names that the agent knows, a file that kubelet made for /etc is copied in. Other
+ * directories of this node are refused by name. */
+#include "base/scoped.h"
+
+struct error;
+struct guest_spec;
+struct js;
+struct spec_context;
+
+/* Appends what each mount becomes to out; copied files and the termination log go into result. */
+int mounts_rewrite(const struct js *mounts, const struct spec_context *context,
+                   struct guest_spec *result, struct js *out, struct error *err) must_check;

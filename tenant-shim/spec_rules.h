@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What becomes of each field of an OCI spec that this node's containerd built, before it goes into
+ * the guest. One table: a field that it does not know is an error, so that nothing of the node
+ * reaches the guest, or gets lost, by accident. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/scoped.h"
+
+struct error;
+struct js;
+
+enum spec_action {
+    SPEC_KEEP,    /* a scalar or an array of scalars */
+    SPEC_MAP,     /* an object of scalars under free keys */
+    SPEC_OBJECT,  /* its members have rows of their own */
+    SPEC_LIST,    /* an array of objects whose members have rows of their own */
+    SPEC_DROP,    /* means nothing in the guest */
+    SPEC_REWRITE, /* by a function */
+    SPEC_REFUSE,
+};
+
+struct spec_rule {
+    const char *path; /* "linux.seccomp.syscalls[].names" */
+    enum spec_action action;
+    const char *reason; /* for all but KEEP, MAP, OBJECT, LIST */
+};
+
+/* What the rules must know of the pod and of the node. */
+struct spec_context {
+    const char
+        *sandbox_dir; /* the node's directory with hosts, hostname, resolv.conf; may be NULL */
+    const char *shm_source;       /* what pause has at /dev/shm; may be NULL */
+    const struct js *annotations; /* of the container; may be NULL */
+    /* Whose namespaces are /proc/<pid>/ns: "" the pod's, a container's id, NULL nobody's here. */
+    const char *(*owner_of_pid)(void *user, uint32_t pid);
+    void *user;
+};
+
+enum { SPEC_FILES_MAX = 16, SPEC_FILE_SIZE_MAX = 64 * 1024 };
+
+/* A node's file that travels with Create; its mount's source is "cleave:file:NAME". */
+struct spec_file {
+    char *name;
+    char *content;
+    size_t length;
+    uint32_t mode, uid, gid;
+};
+
+struct guest_spec {
+    struct js *spec;
+    struct spec_file files[SPEC_FILES_MAX];
+    size_t file_count;
+    char *termination_log; /* the node's file, or NULL */
+    char dropped[256];     /* names of what was dropped though it said something, for the log */
+};
+
+int spec_rules_apply(const struct js *spec, const struct spec_context *context,
+                     struct guest_spec **ret, struct error *err) must_check;
+void guest_spec_free(struct guest_spec *spec);
+SCOPED_PTR(struct guest_spec, guest_spec_free)
+
+/* The same rules for an exec's Process and for an Update's LinuxResources. */
+int spec_rules_process(const struct js *process, struct js **ret, struct error *err) must_check;
+int spec_rules_resources(const struct js *resources, struct js **ret, struct error *err) must_check;
+
+const struct spec_rule *spec_rules_find(const char *path); /* NULL: no such field */
+const struct spec_rule *spec_rules_table(size_t *ret_count);
