@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stats.h"
+#include "codec_stats.h"
 
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
 #include "base/scoped.h"
-#include "cgroups_v1.pb-c.h"
-#include "cgroups_v2.pb-c.h"
+#include "cgroup1.pb-c.h"
+#include "cgroup2.pb-c.h"
 
 enum cgroup_version stats_node_version(void)
 {
@@ -35,12 +35,12 @@ static uint8_t *pack(const ProtobufCMessage *message, size_t *ret_length)
 
 static uint8_t *encode_v1(const struct container_sample *s, size_t *ret_length)
 {
-    Cgroups__V1__Metrics metrics = CGROUPS__V1__METRICS__INIT;
-    Cgroups__V1__PidsStat pids = CGROUPS__V1__PIDS_STAT__INIT;
-    Cgroups__V1__CpuStat cpu = CGROUPS__V1__CPU_STAT__INIT;
-    Cgroups__V1__CpuUsage usage = CGROUPS__V1__CPU_USAGE__INIT;
-    Cgroups__V1__MemoryStat memory = CGROUPS__V1__MEMORY_STAT__INIT;
-    Cgroups__V1__MemoryEntry entry = CGROUPS__V1__MEMORY_ENTRY__INIT;
+    Cgroup1__Metrics metrics = CGROUP1__METRICS__INIT;
+    Cgroup1__PidsStat pids = CGROUP1__PIDS_STAT__INIT;
+    Cgroup1__CPUStat cpu = CGROUP1__CPUSTAT__INIT;
+    Cgroup1__CPUUsage usage = CGROUP1__CPUUSAGE__INIT;
+    Cgroup1__MemoryStat memory = CGROUP1__MEMORY_STAT__INIT;
+    Cgroup1__MemoryEntry entry = CGROUP1__MEMORY_ENTRY__INIT;
 
     pids.current = s->pids_current;
     pids.limit = s->pids_limit;
@@ -64,10 +64,10 @@ static uint8_t *encode_v1(const struct container_sample *s, size_t *ret_length)
 
 static uint8_t *encode_v2(const struct container_sample *s, size_t *ret_length)
 {
-    Cgroups__V2__Metrics metrics = CGROUPS__V2__METRICS__INIT;
-    Cgroups__V2__PidsStat pids = CGROUPS__V2__PIDS_STAT__INIT;
-    Cgroups__V2__CpuStat cpu = CGROUPS__V2__CPU_STAT__INIT;
-    Cgroups__V2__MemoryStat memory = CGROUPS__V2__MEMORY_STAT__INIT;
+    Cgroup2__Metrics metrics = CGROUP2__METRICS__INIT;
+    Cgroup2__PidsStat pids = CGROUP2__PIDS_STAT__INIT;
+    Cgroup2__CPUStat cpu = CGROUP2__CPUSTAT__INIT;
+    Cgroup2__MemoryStat memory = CGROUP2__MEMORY_STAT__INIT;
 
     pids.current = s->pids_current;
     pids.limit = s->pids_limit;
