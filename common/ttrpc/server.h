@@ -37,7 +37,7 @@ struct ttrpc_server_options {
 int ttrpc_server_new(struct loop *loop, int listen_fd, const struct ttrpc_server_options *options,
                      struct ttrpc_server **ret, struct error *err)
     __attribute__((warn_unused_result));
-/* Connections end, calls that are not answered become gone. */
+/* Connections end, calls that are not answered become gone. Not from inside a handler. */
 void ttrpc_server_free(struct ttrpc_server *server);
 static inline void ttrpc_server_freep(struct ttrpc_server **p)
 {
