@@ -187,24 +187,16 @@ def create(cgroup, main):
 
 
 def spawn(pid, cgroup, argv, log, env):
-    """Starts a daemon inside the namespaces of `pid`; its parent becomes their pid 1."""
+    """Starts a daemon inside the namespaces of `pid`, as a child of their pid 1; returns its pid
+    here. (A process that is forked into a pid namespace from outside would be left to the machine's
+    own pid 1, and a namespace does not end before that has reaped it.)"""
     answer, report = os.pipe()
     middle = os.fork()
     if middle == 0:
         os.close(answer)
         try:
-            out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            cgroup_join(cgroup)
-            setns(pid, ALL)
-            child = os.fork()
-            if child:
-                os.write(report, f"{child}\n".encode())
-                os._exit(0)
-            os.setsid()
-            os.dup2(os.open("/dev/null", os.O_RDWR), 0)
-            os.dup2(out, 1)
-            os.dup2(out, 2)
-            os.execvpe(argv[0], argv, env)
+            _spawn_middle(pid, cgroup, argv, log, env, report)
+            os._exit(0)
         except OSError as error:
             os.write(report, f"error {argv[0]}: {error}".encode())
         os._exit(1)
@@ -215,6 +207,37 @@ def spawn(pid, cgroup, argv, log, env):
     if "error" in text:
         raise RuntimeError(text)
     return int(text.split()[0])
+
+
+def _spawn_middle(pid, cgroup, argv, log, env, report):
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    proc = os.open("/proc", os.O_PATH)
+    cgroup_join(cgroup)
+    setns(pid, ALL)
+    go, release = os.pipe()
+    inner = os.fork()
+    if inner:
+        os.close(go)
+        while True:                     # the daemon's pid, as this side of the namespaces sees it
+            with open(os.open(f"{inner}/task/{inner}/children", os.O_RDONLY, dir_fd=proc), encoding="utf-8") as file:
+                children = file.read().split()
+            if children:
+                break
+        os.write(report, f"{children[0]}\n".encode())
+        os.write(release, b"gg")
+        os.waitpid(inner, 0)
+        return
+    daemon = os.fork()
+    os.close(release)
+    os.read(go, 1)
+    if daemon:
+        os._exit(0)
+    os.setsid()
+    os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    os.execvpe(argv[0], argv, env)
 
 
 def run(pid, cgroup, argv, env, flags=ALL):
