@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "machine.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/scoped.h"
+#include "io/child.h"
+#include "pod.h"
+
+static const char *const verb_name[] = {
+    [MACHINE_CREATE] = "create",
+    [MACHINE_DESTROY] = "destroy",
+    [MACHINE_STATUS] = "status",
+    [MACHINE_POWER] = "power",
+};
+
+struct machine_call {
+    struct child *child;
+    enum machine_verb verb;
+    machine_done_fn *done;
+    void *user;
+};
+
+/* The helper's own words, or how it ended. Never trusts it to speak JSON. */
+static int explain_failure(const struct machine_call *call, const struct child_result *result,
+                           const struct js *reply, struct error *err)
+{
+    int64_t code = js_get_integer(reply, "code", STATUS_INTERNAL);
+    const char *message = js_get_string(reply, "message");
+    char how[256];
+
+    if (result->timed_out)
+        return error_set(err, STATUS_DEADLINE_EXCEEDED, "helper did not finish '%s' in time",
+                         verb_name[call->verb]);
+    if (message && code > STATUS_OK && code <= STATUS_UNAUTHENTICATED)
+        return error_set(err, (enum status) code, "%s", message);
+    child_explain(result, how, sizeof(how));
+    return error_set(err, STATUS_INTERNAL, "helper failed at '%s': %s", verb_name[call->verb], how);
+}
+
+static int read_answer(const struct machine_call *call, const struct child_result *result,
+                       struct machine_answer *ret, struct error *err)
+{
+    scoped(js_freep) struct js *reply = NULL;
+    struct error parse;
+    int64_t pid, start;
+
+    ret->cut = result->timed_out || !WIFEXITED(result->wait_status);
+    if (js_parse(result->output, result->output_length, &reply, &parse) < 0)
+        reply = NULL;
+    if (ret->cut || result->overflowed || WEXITSTATUS(result->wait_status) != 0 || !reply)
+        return explain_failure(call, result, reply, err);
+    if (call->verb != MACHINE_CREATE)
+        return 0;
+    if (js_need_integer(reply, "pid", 2, INT32_MAX, &pid, err) < 0 ||
+        js_need_integer(reply, "start_time", 1, INT64_MAX, &start, err) < 0)
+        return error_wrap(err, "answer of the helper");
+    ret->process = (struct machine_process){.pid = (pid_t) pid, .start_time = (uint64_t) start};
+    return 0;
+}
+
+static void finished(void *user, const struct child_result *result)
+{
+    struct machine_call *call = user;
+    struct machine_answer answer = {0};
+    machine_done_fn *done = call->done;
+    void *whom = call->user;
+    struct error err;
+    int failed = read_answer(call, result, &answer, &err);
+
+    machine_call_free(call);
+    done(whom, &answer, failed < 0 ? &err : NULL);
+}
+
+int machine_ask(struct loop *loop, const struct machine_question *question, machine_done_fn *done,
+                void *user, struct machine_call **ret, struct error *err)
+{
+    const char *argv[] = {question->helper, verb_name[question->verb], NULL};
+    struct child_options options = {
+        .argv = argv,
+        .input = question->input,
+        .input_length = strlen(question->input),
+        .deadline_ms = question->deadline_ms,
+    };
+    struct machine_call *call = xnew(struct machine_call);
+
+    *call = (struct machine_call){.verb = question->verb, .done = done, .user = user};
+    if (child_start(loop, &options, finished, call, &call->child, err) < 0) {
+        free(call);
+        return error_wrap(err, "start the helper '%s'", question->helper);
+    }
+    *ret = call;
+    return 0;
+}
+
+void machine_call_free(struct machine_call *call)
+{
+    if (!call)
+        return;
+    child_free(call->child);
+    free(call);
+}
+
+char *machine_create_input(const char *id, const struct pod *pod)
+{
+    scoped(js_freep) struct js *input = js_new_object();
+    scoped(freep) char *initdata = base64_encode(pod->initdata, pod->initdata_length);
+
+    js_set_integer(input, "version", MACHINE_PROTOCOL);
+    js_set_string(input, "id", id);
+    js_set_integer(input, "parent", getpid());
+    js_set_string(input, "netns", pod->netns);
+    js_set_string(input, "initdata", initdata);
+    js_set_integer(input, "vcpus", pod->vcpus);
+    js_set_integer(input, "memory", (int64_t) pod->memory);
+    if (pod->cgroup_parent)
+        js_set_string(input, "cgroup_parent", pod->cgroup_parent);
+    return js_print(input);
+}
+
+char *machine_input(const char *id, const struct machine_process *process, bool cut)
+{
+    scoped(js_freep) struct js *input = js_new_object();
+
+    js_set_integer(input, "version", MACHINE_PROTOCOL);
+    js_set_string(input, "id", id);
+    js_set_integer(input, "pid", process->pid);
+    js_set_integer(input, "start_time", (int64_t) process->start_time);
+    js_set(input, "cut", js_new_boolean(cut));
+    return js_print(input);
+}

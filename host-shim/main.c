@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "base/scoped.h"
+#include "service.h"
+#include "shim/shim_main.h"
+#include "sweep.h"
+
+enum { CLEANUP_MS = 3500 }; /* containerd kills the verb `delete` after 5 s */
+
+static void host_free(struct host *host)
+{
+    if (!host)
+        return;
+    anchors_clear(&host->anchors);
+    sandbox_free(host->sandbox);
+    free(host->id);
+    free(host);
+}
+SCOPED_PTR(struct host, host_free)
+
+static int create_service(struct loop *loop, struct ttrpc_server *server, struct shim_server *self,
+                          const struct shim_options *options, void **ret, struct error *err)
+{
+    scoped(host_freep) struct host *host = xnew(struct host);
+    struct sandbox_options sandbox = {
+        .id = options->id,
+        .ns = options->ns,
+        .events = &host_events,
+        .user = host,
+    };
+
+    host->loop = loop;
+    host->self = self;
+    host->id = xstrdup(options->id);
+    host->anchors.loop = loop;
+    if (sandbox_new(loop, &sandbox, &host->sandbox, err) < 0)
+        return -1;
+    sandbox_service_register(server, host);
+    task_service_register(server, host);
+    sweep_stale();
+    *ret = take_ptr(host);
+    return 0;
+}
+
+static void destroy_service(void *service)
+{
+    host_free(service);
+}
+
+static void terminate(void *service)
+{
+    host_quit(service);
+}
+
+static int cleanup(const struct shim_cleanup *what, struct shim_exit *ret, struct error *err)
+{
+    struct machine_process machine;
+
+    if (!what->is_sandbox) /* an anchor's: nothing on this node belongs to it alone */
+        return 0;
+    if (sweep_sandbox(what->id, CLEANUP_MS, &machine, err) < 0)
+        return -1;
+    ret->pid = (uint32_t) machine.pid;
+    return 0;
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct shim shim = {
+        .runtime = "io.containerd.cleave-host.v2",
+        .component = "host-shim",
+        .create_service = create_service,
+        .destroy_service = destroy_service,
+        .terminate = terminate,
+        .cleanup = cleanup,
+    };
+
+    return shim_main(&shim, argc, argv);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "shim/state_file.h"
+#include "shim/tombstone.h"
+
+static const struct state_format format = {.kind = "host-sandbox", .version = 1};
+
+static int boot_id(char **ret, struct error *err)
+{
+    size_t length;
+
+    if (file_read("/proc/sys/kernel/random/boot_id", 64, ret, &length, err) < 0)
+        return -1;
+    (*ret)[strcspn(*ret, "\n")] = '\0';
+    return 0;
+}
+
+static int state_path(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
+{
+    return text_format(ret, RECORD_PATH_SIZE, err, "%s/%s/state.json", RECORD_ROOT, id);
+}
+
+static void put_process(struct js *object, const char *key, const struct machine_process *process)
+{
+    struct js *child = js_new_object();
+
+    js_set_integer(child, "pid", process->pid);
+    js_set_integer(child, "start_time", (int64_t) process->start_time);
+    js_set(object, key, child);
+}
+
+static void get_process(const struct js *object, const char *key, struct machine_process *ret)
+{
+    struct js *child = js_get(object, key);
+
+    ret->pid = (pid_t) js_get_integer(child, "pid", 0);
+    ret->start_time = (uint64_t) js_get_integer(child, "start_time", 0);
+}
+
+int record_directory(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
+{
+    if (!text_is_identifier(id))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "not an identifier");
+    return text_format(ret, RECORD_PATH_SIZE, err, "%s/%s", RECORD_ROOT, id);
+}
+
+int record_write(const struct record *record, struct error *err)
+{
+    scoped(js_freep) struct js *state = js_new_object();
+    scoped(freep) char *boot = NULL;
+    char directory[RECORD_PATH_SIZE], path[RECORD_PATH_SIZE];
+
+    if (record_directory(record->id, directory, err) < 0 || state_path(record->id, path, err) < 0 ||
+        boot_id(&boot, err) < 0 || file_make_directories(directory, 0711, err) < 0)
+        return -1;
+    js_set_string(state, "id", record->id);
+    js_set_string(state, "boot_id", boot);
+    js_set_string(state, "helper", record->helper);
+    put_process(state, "machine", &record->machine);
+    put_process(state, "shim", &record->shim);
+    return state_file_write(path, &format, state, err);
+}
+
+int record_read(const char *id, struct record *ret, struct error *err)
+{
+    scoped(js_freep) struct js *state = NULL;
+    scoped(freep) char *boot = NULL;
+    char path[RECORD_PATH_SIZE];
+    const char *helper;
+
+    if (!text_is_identifier(id))
+        return error_set(err, STATUS_NOT_FOUND, "not an identifier");
+    if (state_path(id, path, err) < 0 || boot_id(&boot, err) < 0 ||
+        state_file_read(path, &format, &state, err) < 0)
+        return -1;
+    if (!text_equal(js_get_string(state, "boot_id"), boot))
+        return error_set(err, STATUS_NOT_FOUND, "the state of '%s' is of an earlier boot", id);
+    if (js_need_string(state, "helper", &helper, err) < 0)
+        return -1;
+    *ret = (struct record){.id = xstrdup(id), .helper = xstrdup(helper)};
+    get_process(state, "machine", &ret->machine);
+    get_process(state, "shim", &ret->shim);
+    return 0;
+}
+
+void record_clear(struct record *record)
+{
+    free(record->id);
+    free(record->helper);
+    *record = (struct record){0};
+}
+
+int record_remove(const char *id, struct error *err)
+{
+    char directory[RECORD_PATH_SIZE];
+
+    if (record_directory(id, directory, err) < 0)
+        return -1;
+    return file_remove_tree(directory, err);
+}
+
+int record_bury(const struct record *record, uint64_t deadline_ms, struct error *err)
+{
+    scoped(freep) char *input = machine_input(record->id, &record->machine, true);
+    char directory[RECORD_PATH_SIZE];
+    const char *argv[] = {record->helper, "destroy", NULL};
+    const char *remove[] = {directory, NULL};
+    struct tombstone tombstone = {
+        .kind = "machine",
+        .id = record->id,
+        .argv = argv,
+        .input = input,
+        .deadline_ms = deadline_ms,
+        .remove = remove,
+    };
+
+    if (record_directory(record->id, directory, err) < 0)
+        return -1;
+    return tombstone_write(RECORD_TOMBSTONES, &tombstone, err);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What is on disk about a sandbox: its directory with the state file, for the verb `delete` and for
+ * the next start, and its tombstone. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "machine.h"
+
+struct error;
+
+#define RECORD_ROOT       "/run/cleave/h"
+#define RECORD_TOMBSTONES "/var/lib/cleave/h/tombstones"
+#define RECORD_SWEPT      "/var/lib/cleave/h/swept"
+
+enum { RECORD_PATH_SIZE = 256 };
+
+struct record {
+    char *id;
+    char *helper; /* the program that can end the machine */
+    struct machine_process machine;
+    struct machine_process shim;
+};
+
+int record_directory(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
+    __attribute__((warn_unused_result));
+/* Makes the directory too. */
+int record_write(const struct record *record, struct error *err)
+    __attribute__((warn_unused_result));
+/* NOT_FOUND: there is no such sandbox here, or it is of an earlier boot. */
+int record_read(const char *id, struct record *ret, struct error *err)
+    __attribute__((warn_unused_result));
+void record_clear(struct record *record);
+int record_remove(const char *id, struct error *err) __attribute__((warn_unused_result));
+
+/* The machine that could not be destroyed now is destroyed later. */
+int record_bury(const struct record *record, uint64_t deadline_ms, struct error *err)
+    __attribute__((warn_unused_result));

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A sandbox lives in three places: this process, the machine's process, and the helper that makes
+ * or ends it. Destroying never waits for libvirt to kill: the pidfd kills, the helper then confirms
+ * and cleans up behind it. What the helper cannot finish becomes a tombstone, so that a stop ends
+ * within its deadlines whatever libvirt does. */
+#include "sandbox.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "io/loop.h"
+#include "record.h"
+#include "shim/host_conf.h"
+#include "shim/tombstone.h"
+#include "watch.h"
+
+enum { BURIED_DEADLINE_MS = 30000 };
+
+struct sandbox {
+    struct loop *loop;
+    struct sandbox_events events;
+    void *user;
+    char *id, *ns;
+    struct host_conf conf;
+    struct pod pod;
+    struct record record;
+    enum sandbox_state state;
+    bool has_pod;
+    bool cut;                  /* a create ended without its answer */
+    bool exited;               /* on_exited has run, or there never was a machine */
+    bool stopping;             /* somebody waits for on_stopped */
+    bool powered;              /* the button was pressed: an end is what was asked for */
+    struct machine_call *call; /* create or destroy */
+    struct machine_call *power;
+    struct watch *watch;
+    int64_t created_at_ns, exited_at_ns;
+    uint32_t exit_status;
+    const char *reason;
+    struct error stop_error;
+};
+
+static void set_exited(struct sandbox *sandbox, uint32_t exit_status, const char *reason)
+{
+    if (sandbox->exited)
+        return;
+    sandbox->exited = true;
+    sandbox->exited_at_ns = clock_wall_ns();
+    sandbox->exit_status = exit_status;
+    sandbox->reason = reason;
+    log_info("sandbox has ended: %s, exit status %u", reason, exit_status);
+    sandbox->events.on_exited(sandbox->user);
+}
+
+static void tell_stopped(void *user)
+{
+    struct sandbox *sandbox = user;
+    bool failed = sandbox->state != SANDBOX_STOPPED;
+
+    if (!sandbox->stopping || sandbox->call) /* told already, or tried again meanwhile */
+        return;
+    sandbox->stopping = false;
+    sandbox->events.on_stopped(sandbox->user, failed ? &sandbox->stop_error : NULL);
+}
+
+static void bury(struct sandbox *sandbox, const struct error *why)
+{
+    struct error err;
+
+    log_warn("machine is not cleaned up yet: %s", why->message);
+    if (record_bury(&sandbox->record, BURIED_DEADLINE_MS, &err) < 0 ||
+        tombstone_reap(RECORD_TOMBSTONES, sandbox->id, &err) < 0)
+        log_error("cannot leave a tombstone: %s", err.message);
+}
+
+/* The machine is gone or buried: nothing here waits for it any more. */
+static void finish_stop(struct sandbox *sandbox)
+{
+    struct error err;
+
+    sandbox->state = SANDBOX_STOPPED;
+    set_exited(sandbox, 137, "the sandbox was stopped");
+    if (record_remove(sandbox->id, &err) < 0)
+        log_warn("remove the state directory: %s", err.message);
+}
+
+static void destroyed(void *user, const struct machine_answer *answer, const struct error *err)
+{
+    struct sandbox *sandbox = user;
+
+    (void) answer;
+    sandbox->call = NULL;
+    if (!err) {
+        finish_stop(sandbox);
+    } else {
+        bury(sandbox, err);
+        sandbox->stop_error = *err;
+        if (sandbox->exited) /* QEMU is dead: only libvirt's records and files are left */
+            sandbox->state = SANDBOX_STOPPED;
+    }
+    tell_stopped(sandbox); /* if it failed, the next stop tries again */
+}
+
+static void begin_destroy(struct sandbox *sandbox)
+{
+    scoped(freep) char *input = machine_input(sandbox->id, &sandbox->record.machine, sandbox->cut);
+    struct machine_question question = {
+        .helper = sandbox->conf.helper,
+        .verb = MACHINE_DESTROY,
+        .input = input,
+        .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000,
+    };
+    struct error err;
+
+    sandbox->state = SANDBOX_STOPPING;
+    if (machine_ask(sandbox->loop, &question, destroyed, sandbox, &sandbox->call, &err) == 0)
+        return;
+    bury(sandbox, &err);
+    sandbox->stop_error = err;
+    loop_post(sandbox->loop, tell_stopped, sandbox);
+}
+
+static void machine_gone(void *user, const struct watch_exit *exit)
+{
+    struct sandbox *sandbox = user;
+    bool by_itself = sandbox->state == SANDBOX_RUNNING;
+
+    if (by_itself)
+        sandbox->state = SANDBOX_STOPPING;
+    if (by_itself && sandbox->powered)
+        set_exited(sandbox, exit->exit_status == 137 ? 0 : exit->exit_status,
+                   "the machine powered off as asked");
+    else
+        set_exited(sandbox, exit->exit_status, exit->reason);
+    if (by_itself)
+        begin_destroy(sandbox);
+}
+
+static void start_failed(struct sandbox *sandbox, const struct error *err)
+{
+    begin_destroy(sandbox);
+    sandbox->events.on_started(sandbox->user, err);
+}
+
+static void created(void *user, const struct machine_answer *answer, const struct error *failed)
+{
+    struct sandbox *sandbox = user;
+    struct error err;
+
+    sandbox->call = NULL;
+    sandbox->cut = answer->cut;
+    if (failed) {
+        start_failed(sandbox, failed);
+        return;
+    }
+    sandbox->record.machine = answer->process;
+    if (record_write(&sandbox->record, &err) < 0 ||
+        watch_new(sandbox->loop, answer->process.pid, answer->process.start_time, machine_gone,
+                  sandbox, &sandbox->watch, &err) < 0) {
+        start_failed(sandbox, &err);
+        return;
+    }
+    sandbox->state = SANDBOX_RUNNING;
+    sandbox->created_at_ns = clock_wall_ns();
+    sandbox->events.on_started(sandbox->user, NULL);
+}
+
+int sandbox_new(struct loop *loop, const struct sandbox_options *options, struct sandbox **ret,
+                struct error *err)
+{
+    struct sandbox *sandbox;
+
+    if (!text_is_identifier(options->id))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "sandbox id is not an identifier");
+    sandbox = xnew(struct sandbox);
+    *sandbox = (struct sandbox){
+        .loop = loop,
+        .events = *options->events,
+        .user = options->user,
+        .id = xstrdup(options->id),
+        .ns = xstrdup(options->ns),
+        .state = SANDBOX_NEW,
+        .reason = "",
+    };
+    *ret = sandbox;
+    return 0;
+}
+
+void sandbox_free(struct sandbox *sandbox)
+{
+    if (!sandbox)
+        return;
+    machine_call_free(sandbox->call);
+    machine_call_free(sandbox->power);
+    watch_free(sandbox->watch);
+    record_clear(&sandbox->record);
+    pod_fini(&sandbox->pod);
+    host_conf_fini(&sandbox->conf);
+    free(sandbox->id);
+    free(sandbox->ns);
+    free(sandbox);
+}
+
+int sandbox_create(struct sandbox *sandbox, const struct pod_input *input, struct error *err)
+{
+    if (sandbox_allow(sandbox, SANDBOX_OP_CREATE, err) < 0)
+        return -1;
+    host_conf_fini(&sandbox->conf); /* of an earlier attempt */
+    if (host_conf_load(HOST_CONF_PATH, &sandbox->conf, err) < 0 ||
+        pod_read(input, &sandbox->conf, &sandbox->pod, err) < 0)
+        return -1;
+    record_clear(&sandbox->record);
+    sandbox->record = (struct record){
+        .id = xstrdup(sandbox->id),
+        .helper = xstrdup(sandbox->conf.helper),
+        .shim = {.pid = getpid(), .start_time = watch_start_time(getpid())},
+    };
+    if (record_write(&sandbox->record, err) < 0) {
+        pod_fini(&sandbox->pod);
+        return -1;
+    }
+    sandbox->has_pod = true;
+    sandbox->created_at_ns = clock_wall_ns();
+    sandbox->state = SANDBOX_CREATED;
+    return 0;
+}
+
+int sandbox_start(struct sandbox *sandbox, struct error *err)
+{
+    scoped(freep) char *input = NULL;
+    struct machine_question question;
+
+    if (sandbox_allow(sandbox, SANDBOX_OP_START, err) < 0)
+        return -1;
+    input = machine_create_input(sandbox->id, &sandbox->pod);
+    question = (struct machine_question){
+        .helper = sandbox->conf.helper,
+        .verb = MACHINE_CREATE,
+        .input = input,
+        .deadline_ms = (uint64_t) sandbox->conf.boot_timeout * 1000,
+    };
+    if (machine_ask(sandbox->loop, &question, created, sandbox, &sandbox->call, err) < 0)
+        return -1;
+    sandbox->state = SANDBOX_STARTING;
+    return 0;
+}
+
+static void cancel_start(struct sandbox *sandbox)
+{
+    struct error err;
+
+    machine_call_free(sandbox->call);
+    sandbox->call = NULL;
+    sandbox->cut = true;
+    error_set(&err, STATUS_CANCELLED, "sandbox '%s' was stopped while it started", sandbox->id);
+    start_failed(sandbox, &err);
+}
+
+void sandbox_stop(struct sandbox *sandbox)
+{
+    sandbox->stopping = true;
+    switch (sandbox->state) {
+    case SANDBOX_NEW:
+        sandbox->state = SANDBOX_STOPPED;
+        set_exited(sandbox, 137, "the sandbox was never created");
+        loop_post(sandbox->loop, tell_stopped, sandbox);
+        break;
+    case SANDBOX_CREATED:
+        finish_stop(sandbox);
+        loop_post(sandbox->loop, tell_stopped, sandbox);
+        break;
+    case SANDBOX_STARTING:
+        cancel_start(sandbox);
+        break;
+    case SANDBOX_RUNNING:
+        watch_kill(sandbox->watch);
+        begin_destroy(sandbox);
+        break;
+    case SANDBOX_STOPPING:
+        if (!sandbox->call) /* the last attempt failed */
+            begin_destroy(sandbox);
+        break;
+    default:
+        loop_post(sandbox->loop, tell_stopped, sandbox);
+    }
+}
+
+static void powered(void *user, const struct machine_answer *answer, const struct error *err)
+{
+    struct sandbox *sandbox = user;
+
+    (void) answer;
+    sandbox->power = NULL;
+    if (err)
+        log_warn("power button: %s", err->message);
+}
+
+int sandbox_power(struct sandbox *sandbox, struct error *err)
+{
+    scoped(freep) char *input = machine_input(sandbox->id, &sandbox->record.machine, false);
+    struct machine_question question = {
+        .helper = sandbox->conf.helper,
+        .verb = MACHINE_POWER,
+        .input = input,
+        .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000,
+    };
+
+    if (sandbox_allow(sandbox, SANDBOX_OP_POWER, err) < 0)
+        return -1;
+    sandbox->powered = true;
+    if (sandbox->power)
+        return 0; /* a finger is on it already */
+    return machine_ask(sandbox->loop, &question, powered, sandbox, &sandbox->power, err);
+}
+
+int sandbox_allow(const struct sandbox *sandbox, enum sandbox_op op, struct error *err)
+{
+    return sandbox_state_allow(sandbox->state, op, sandbox->id, err);
+}
+
+void sandbox_view(const struct sandbox *sandbox, struct sandbox_view *ret)
+{
+    *ret = (struct sandbox_view){
+        .state = sandbox->state,
+        .machine = sandbox->record.machine,
+        .created_at_ns = sandbox->created_at_ns,
+        .exited_at_ns = sandbox->exited_at_ns,
+        .exit_status = sandbox->exit_status,
+        .reason = sandbox->reason,
+        .pod = sandbox->has_pod ? &sandbox->pod : NULL,
+    };
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* containerd.runtime.sandbox.v1.Sandbox: all nine calls, answered from local state. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "codec_pod.h"
+#include "codec_stats.h"
+#include "sandbox.pb-c.h"
+#include "service.h"
+#include "shim/shim_main.h"
+#include "ttrpc/server.h"
+#include "usage.h"
+
+#define POD_TYPE "runtime.v1.PodSandboxConfig"
+
+static struct host *host_of(struct call *call, const char *sandbox_id)
+{
+    struct host *host = call_user(call);
+
+    if (text_equal(sandbox_id, host->id))
+        return host;
+    call_fail(call, STATUS_NOT_FOUND, "no sandbox '%s' here", sandbox_id);
+    return NULL;
+}
+
+static void set_time(Ttrpc__Timestamp *timestamp, int64_t ns)
+{
+    timestamp->seconds = ns / 1000000000;
+    timestamp->nanos = (int32_t) (ns % 1000000000);
+}
+
+static void create_rpc(struct call *call, const void *message)
+{
+    const Sandbox__CreateSandboxRequest *req = message;
+    struct host *host = host_of(call, req->sandbox_id);
+    scoped(codec_pod_freep) struct codec_pod *pod = NULL;
+    struct pod_input input;
+    struct error err;
+
+    if (!host)
+        return;
+    if (!req->options || !text_equal(req->options->type_url, POD_TYPE)) {
+        call_fail(call, STATUS_INVALID_ARGUMENT,
+                  "a host half is made by CRI: CreateSandbox has no " POD_TYPE);
+        return;
+    }
+    if (codec_pod_decode(req->options->value.data, req->options->value.len, &pod, &err) < 0) {
+        call_fail_with(call, &err);
+        return;
+    }
+    codec_pod_input(pod, &input);
+    input.netns = req->netns_path;
+    if (sandbox_create(host->sandbox, &input, &err) < 0)
+        call_fail_with(call, &err);
+    else
+        call_reply(call, NULL);
+}
+
+/* Nobody waits for the start any more (a client's deadline, a cut connection): do not leave a
+ * machine that no pod will own. */
+static void start_abandoned(void *user, struct call *call)
+{
+    struct host *host = user;
+
+    (void) call;
+    log_warn("the caller of StartSandbox is gone: the start is cancelled");
+    sandbox_stop(host->sandbox);
+}
+
+static void start_rpc(struct call *call, const void *message)
+{
+    const Sandbox__StartSandboxRequest *req = message;
+    struct host *host = host_of(call, req->sandbox_id);
+    struct error err;
+
+    if (!host)
+        return;
+    if (sandbox_start(host->sandbox, &err) < 0) {
+        call_fail_with(call, &err);
+        return;
+    }
+    host->starting = call;
+    call_on_gone(call, start_abandoned, host);
+}
+
+static void platform_rpc(struct call *call, const void *message)
+{
+    Sandbox__PlatformResponse reply = SANDBOX__PLATFORM_RESPONSE__INIT;
+    Sandbox__Platform platform = SANDBOX__PLATFORM__INIT;
+
+    (void) message;
+    platform.os = (char *) "linux";
+    platform.architecture = (char *) "amd64";
+    reply.platform = &platform;
+    call_reply(call, &reply);
+}
+
+static void stop_rpc(struct call *call, const void *message)
+{
+    const Sandbox__StopSandboxRequest *req = message;
+    struct host *host = host_of(call, req->sandbox_id);
+
+    if (!host)
+        return;
+    call_park(&host->stoppers, call);
+    sandbox_stop(host->sandbox);
+}
+
+static void answer_wait(struct call *call, const struct sandbox_view *view)
+{
+    Sandbox__WaitSandboxResponse reply = SANDBOX__WAIT_SANDBOX_RESPONSE__INIT;
+    Ttrpc__Timestamp exited = TTRPC__TIMESTAMP__INIT;
+
+    set_time(&exited, view->exited_at_ns);
+    reply.exit_status = view->exit_status;
+    reply.exited_at = &exited;
+    call_reply(call, &reply);
+}
+
+static void wait_rpc(struct call *call, const void *message)
+{
+    const Sandbox__WaitSandboxRequest *req = message;
+    struct host *host = host_of(call, req->sandbox_id);
+    struct sandbox_view view;
+    struct error err;
+
+    if (!host)
+        return;
+    sandbox_view(host->sandbox, &view);
+    if (sandbox_allow(host->sandbox, SANDBOX_OP_WAIT, &err) < 0)
+        call_fail_with(call, &err);
+    else if (view.exited_at_ns)
+        answer_wait(call, &view);
+    else
+        call_park(&host->waiters, call);
+}
+
+/* For `crictl inspectp`: what an operator of the host looks for. */
+static char *describe(const struct host *host, const struct sandbox_view *view)
+{
+    scoped(js_freep) struct js *info = js_new_object();
+    scoped(freep) char *domain = xformat("cleave-%s", host->id);
+
+    js_set_string(info, "state", sandbox_state_name(view->state));
+    js_set_string(info, "domain", domain);
+    js_set_integer(info, "machinePid", view->machine.pid);
+    if (view->reason[0])
+        js_set_string(info, "exitReason", view->reason);
+    if (view->pod) {
+        js_set_string(info, "sandboxId", view->pod->id);
+        js_set_integer(info, "vcpus", view->pod->vcpus);
+        js_set_integer(info, "memoryBytes", (int64_t) view->pod->memory);
+    }
+    return js_print(info);
+}
+
+/* Never an error: containerd does not recognise one here, and every later call of the pod fails. */
+static void status_rpc(struct call *call, const void *message)
+{
+    const Sandbox__SandboxStatusRequest *req = message;
+    struct host *host = call_user(call);
+    Sandbox__SandboxStatusResponse reply = SANDBOX__SANDBOX_STATUS_RESPONSE__INIT;
+    Sandbox__MapEntry entry = SANDBOX__MAP_ENTRY__INIT, *entries[] = {&entry};
+    Ttrpc__Timestamp created = TTRPC__TIMESTAMP__INIT, exited = TTRPC__TIMESTAMP__INIT;
+    scoped(freep) char *info = NULL;
+    struct sandbox_view view;
+
+    sandbox_view(host->sandbox, &view);
+    set_time(&created, view.created_at_ns);
+    set_time(&exited, view.exited_at_ns);
+    reply.sandbox_id = host->id;
+    reply.pid = (uint32_t) getpid();
+    reply.state = (char *) (view.state == SANDBOX_RUNNING ? "SANDBOX_READY" : "SANDBOX_NOTREADY");
+    reply.created_at = &created;
+    if (view.exited_at_ns)
+        reply.exited_at = &exited;
+    if (req->verbose) {
+        info = describe(host, &view);
+        entry.key = (char *) "info";
+        entry.value = info;
+        reply.info = entries;
+        reply.n_info = 1;
+    }
+    call_reply(call, &reply);
+}
+
+static void ping_rpc(struct call *call, const void *message)
+{
+    (void) message;
+    call_reply(call, NULL);
+}
+
+static void shutdown_rpc(struct call *call, const void *message)
+{
+    const Sandbox__ShutdownSandboxRequest *req = message;
+    struct host *host = host_of(call, req->sandbox_id);
+
+    if (!host)
+        return;
+    call_park(&host->shutdowns, call);
+    host_quit(host);
+}
+
+static void metrics_rpc(struct call *call, const void *message)
+{
+    const Sandbox__SandboxMetricsRequest *req = message;
+    struct host *host = host_of(call, req->sandbox_id);
+    Sandbox__SandboxMetricsResponse reply = SANDBOX__SANDBOX_METRICS_RESPONSE__INIT;
+    Sandbox__Metric metric = SANDBOX__METRIC__INIT;
+    Ttrpc__Timestamp now = TTRPC__TIMESTAMP__INIT;
+    Ttrpc__Any data = TTRPC__ANY__INIT;
+    struct codec_stats stats;
+    struct sandbox_view view;
+    struct usage usage;
+    struct error err;
+
+    if (!host)
+        return;
+    sandbox_view(host->sandbox, &view);
+    if (sandbox_allow(host->sandbox, SANDBOX_OP_STATS, &err) < 0 ||
+        usage_read(view.machine.pid, &usage, &err) < 0) {
+        call_fail_with(call, &err);
+        return;
+    }
+    codec_stats(&usage, &stats);
+    set_time(&now, clock_wall_ns());
+    data.type_url = (char *) stats.type_url;
+    data.value.data = stats.value;
+    data.value.len = stats.length;
+    metric.timestamp = &now;
+    metric.id = host->id;
+    metric.data = &data;
+    reply.metrics = &metric;
+    call_reply(call, &reply);
+    free(stats.value);
+}
+
+static const struct ttrpc_method methods[] = {
+    TTRPC_METHOD("CreateSandbox", sandbox__create_sandbox_request, sandbox__create_sandbox_response,
+                 create_rpc),
+    TTRPC_METHOD("StartSandbox", sandbox__start_sandbox_request, sandbox__start_sandbox_response,
+                 start_rpc),
+    TTRPC_METHOD("Platform", sandbox__platform_request, sandbox__platform_response, platform_rpc),
+    TTRPC_METHOD("StopSandbox", sandbox__stop_sandbox_request, sandbox__stop_sandbox_response,
+                 stop_rpc),
+    TTRPC_METHOD("WaitSandbox", sandbox__wait_sandbox_request, sandbox__wait_sandbox_response,
+                 wait_rpc),
+    TTRPC_METHOD("SandboxStatus", sandbox__sandbox_status_request, sandbox__sandbox_status_response,
+                 status_rpc),
+    TTRPC_METHOD("PingSandbox", sandbox__ping_request, sandbox__ping_response, ping_rpc),
+    TTRPC_METHOD("ShutdownSandbox", sandbox__shutdown_sandbox_request,
+                 sandbox__shutdown_sandbox_response, shutdown_rpc),
+    TTRPC_METHOD("SandboxMetrics", sandbox__sandbox_metrics_request,
+                 sandbox__sandbox_metrics_response, metrics_rpc),
+};
+
+void sandbox_service_register(struct ttrpc_server *server, struct host *host)
+{
+    ttrpc_server_register(server, "containerd.runtime.sandbox.v1.Sandbox", methods,
+                          ARRAY_LENGTH(methods), host);
+}
+
+/* ---- what becomes of the sandbox --------------------------------------------------------------
+ */
+
+static void on_started(void *user, const struct error *err)
+{
+    struct host *host = user;
+    Sandbox__StartSandboxResponse reply = SANDBOX__START_SANDBOX_RESPONSE__INIT;
+    Ttrpc__Timestamp created = TTRPC__TIMESTAMP__INIT;
+    struct call *call = take_ptr(host->starting);
+    struct sandbox_view view;
+
+    if (err)
+        log_error("start: %s", err->message);
+    if (!call)
+        return;
+    call_on_gone(call, NULL, NULL);
+    if (err) {
+        call_fail_with(call, err);
+        return;
+    }
+    sandbox_view(host->sandbox, &view);
+    set_time(&created, view.created_at_ns);
+    reply.pid = (uint32_t) getpid();
+    reply.created_at = &created;
+    call_reply(call, &reply);
+}
+
+static void on_exited(void *user)
+{
+    struct host *host = user;
+    struct sandbox_view view;
+    struct call *call;
+
+    sandbox_view(host->sandbox, &view);
+    while ((call = call_unpark(&host->waiters)))
+        answer_wait(call, &view);
+    task_service_exited(host, &view);
+}
+
+static void on_stopped(void *user, const struct error *err)
+{
+    struct host *host = user;
+    struct call *call;
+
+    while ((call = call_unpark(&host->stoppers))) {
+        if (err)
+            call_fail_with(call, err);
+        else
+            call_reply(call, NULL);
+    }
+    if (!host->quitting)
+        return;
+    /* What could not be destroyed has a tombstone: this process is of no more use. */
+    while ((call = call_unpark(&host->shutdowns)))
+        call_reply(call, NULL);
+    shim_quit(host->self);
+}
+
+const struct sandbox_events host_events = {
+    .on_started = on_started,
+    .on_exited = on_exited,
+    .on_stopped = on_stopped,
+};
+
+void host_quit(struct host *host)
+{
+    host->quitting = true;
+    sandbox_stop(host->sandbox);
+}
