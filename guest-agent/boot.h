@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent.h"
+
 struct disks;
 struct error;
 
@@ -32,14 +34,13 @@ struct boot_options {
 };
 
 struct platform {
-    const char *name;
-    /* File systems, modules and the root. */
+    enum agent_place place;
+    /* File systems, log, modules and the root. */
     enum boot_code (*prepare)(struct error *err);
     /* Reads every disk once. */
     enum boot_code (*read_disks)(const struct boot_options *options, struct disks *ret,
                                  struct error *err);
-    void (*log_open)(void);
-    /* The end. Does not return. */
+    /* The end. */
     void (*finish)(enum boot_code code, const struct error *err) __attribute__((noreturn));
 };
 

@@ -16,7 +16,7 @@ struct layer_upload;
 
 enum {
     LAYER_WRITE_MAX = 256 * 1024, /* bytes of one write */
-    LAYER_DIGEST_MAX = 80,        /* "sha256:" and 64 digits, NUL */
+    LAYER_BLOBS_MAX = 1024,       /* that the store knows at a time */
 };
 
 struct layer_store_options {
@@ -58,6 +58,11 @@ struct layer_state layer_store_state(const struct layer_store *store, const char
  * diff_id. */
 int layer_store_path(const struct layer_store *store, const char *digest, const char *diff_id,
                      const char **ret, struct error *err) __attribute__((warn_unused_result));
+
+/* Directories of a complete layer that its tar did not describe: they must look as in the layer
+ * below. Borrowed. */
+const char *const *layer_store_implied(const struct layer_store *store, const char *digest,
+                                       size_t *ret_count);
 
 /* Refuses unknown media types, sizes that cannot fit ("needs N MiB, has M", RESOURCE_EXHAUSTED) and
  * an offset that is not `received` (OUT_OF_RANGE, names it). A newer upload of the same blob takes

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "boot.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "agent.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "disks.h"
+#include "io/loop.h"
+#include "network.h"
+
+#define STATE_DIRECTORY "/run/cleave"
+#define POD_NETNS       "/run/cleave-pod-netns"
+
+/* A loop that the service side left things in is left as it is: the machine ends with it. */
+static enum boot_code serve(const struct platform *platform, const struct disks *disks,
+                            const struct network *network, struct error *err)
+{
+    scoped(loop_freep) struct loop *loop = NULL;
+    const struct agent_options options = {
+        .place = platform->place,
+        .initdata = disks->initdata,
+        .initdata_length = disks->initdata_length,
+        .outer_netns = network->outer,
+        .pod_netns = network->pod,
+        .pod_netns_path = POD_NETNS,
+        .state_directory = STATE_DIRECTORY,
+    };
+
+    if (mkdir(STATE_DIRECTORY, 0700) < 0) {
+        error_errno(err, errno, "make '%s'", STATE_DIRECTORY);
+        return BOOT_AGENT;
+    }
+    if (loop_new(&loop, err) < 0 || agent_run(loop, &options, err) < 0)
+        return BOOT_AGENT;
+    return BOOT_OK;
+}
+
+static enum boot_code run(const struct platform *platform, const struct boot_options *options,
+                          struct error *err)
+{
+    scoped(disks_fini) struct disks disks = {0};
+    scoped(network_fini) struct network network = {.outer = -1, .pod = -1};
+    enum boot_code code;
+
+    code = platform->prepare(err);
+    if (code != BOOT_OK)
+        return code;
+    code = platform->read_disks(options, &disks, err);
+    if (code == BOOT_OK)
+        code = disks_check(&disks, err);
+    if (code != BOOT_OK)
+        return code;
+    if (network_configure_outer(disks.network, disks.network_length, err) < 0)
+        return BOOT_NETWORK_DEVICE;
+    if (network_open(POD_NETNS, &network, err) < 0)
+        return BOOT_NAMESPACE;
+    return serve(platform, &disks, &network, err);
+}
+
+void boot(const struct platform *platform, const struct boot_options *options)
+{
+    struct error err = {0};
+    enum boot_code code = run(platform, options, &err);
+
+    platform->finish(code, &err);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pid 1 of a virtual machine. What it says goes to the kernel's log, and whether a console shows
+ * that is the measured command line's decision; without "cleave.debug" there only a code is said.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "boot.h"
+#include "disks.h"
+#include "root.h"
+
+#define MODULE_LIST "/etc/cleave/modules"
+
+static bool debug;
+
+/* The kernel opens no console for us if there is none, and descriptors 0 to 2 must exist. */
+static void fill_descriptors(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+
+    if (fd < 0)
+        return;
+    for (int i = 0; i < 3; i++)
+        if (fd != i)
+            (void) dup2(fd, i);
+    if (fd > 2)
+        (void) close(fd);
+}
+
+/* A word of the command line, which is measured. */
+static bool command_line_has(const char *word)
+{
+    scoped(freep) char *text = NULL;
+    size_t length;
+    char *state = NULL;
+    struct error ignored;
+
+    if (file_read("/proc/cmdline", 64 * 1024, &text, &length, &ignored) < 0)
+        return false;
+    for (char *at = strtok_r(text, " \n", &state); at; at = strtok_r(NULL, " \n", &state))
+        if (strcmp(at, word) == 0)
+            return true;
+    return false;
+}
+
+/* Lines of the agent's log, which may name containers, only in a debug image; /dev/null else. */
+static void open_log(void)
+{
+    log_open("guest-agent");
+    debug = command_line_has("cleave.debug");
+    if (!debug)
+        return;
+    int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        log_to(fd); /* for life */
+    log_set_level(LOG_LEVEL_DEBUG);
+}
+
+static enum boot_code vm_prepare(struct error *err)
+{
+    if (root_mount_system(err) < 0)
+        return BOOT_MOUNT;
+    fill_descriptors();
+    open_log();
+    if (root_load_modules(MODULE_LIST, err) < 0)
+        return BOOT_MODULE;
+    if (root_leave_initrd(err) < 0)
+        return BOOT_ROOT;
+    return BOOT_OK;
+}
+
+static enum boot_code vm_read_disks(const struct boot_options *options, struct disks *ret,
+                                    struct error *err)
+{
+    (void) options;
+    return disks_scan(ret, err);
+}
+
+static void say(enum boot_code code)
+{
+    scoped(closep) int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0)
+        (void) dprintf(fd, "<0>cleave: boot failed: code %d", code);
+}
+
+static __attribute__((noreturn)) void vm_finish(enum boot_code code, const struct error *err)
+{
+    if (code != BOOT_OK) {
+        say(code);
+        if (debug)
+            log_error("%s", err->message);
+    }
+    (void) reboot(RB_POWER_OFF);
+    /* Nothing is served from here on; the end of pid 1 is a panic, which ends the machine too. */
+    _exit(code);
+}
+
+const struct platform platform_vm = {
+    .place = AGENT_IN_VM,
+    .prepare = vm_prepare,
+    .read_disks = vm_read_disks,
+    .finish = vm_finish,
+};
