@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provision.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "io/child.h"
+#include "pod_config.h"
+#include "shim/tenant_conf.h"
+
+enum { PATH_SIZE = 4096, ID_DIGITS = 32 };
+
+struct provision {
+    struct child *child;
+    bool creates;
+    provision_done_fn *done;
+    void *user;
+};
+
+void provision_answer_clear(struct provision_answer *answer)
+{
+    free(answer->sandbox_id);
+    free(answer->initdata_path);
+    free(answer->key_path);
+    free(answer->host_id);
+    free(answer->transport);
+    free(answer->address);
+    *answer = (struct provision_answer){0};
+}
+
+static bool is_program(const char *path)
+{
+    return access(path, X_OK) == 0;
+}
+
+static char *beside_us(const char *file)
+{
+    char self[PATH_SIZE];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char *slash;
+
+    if (n <= 0)
+        return NULL;
+    self[n] = '\0';
+    slash = strrchr(self, '/');
+    if (!slash)
+        return NULL;
+    *slash = '\0';
+    return xformat("%s/%s", self, file);
+}
+
+static char *in_path(const char *file)
+{
+    const char *path = getenv("PATH");
+    scoped(freep) char *copy = xstrdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
+    char *rest = copy, *directory;
+
+    while ((directory = strsep(&rest, ":"))) {
+        char *candidate = xformat("%s/%s", directory, file);
+
+        if (directory[0] == '/' && is_program(candidate))
+            return candidate;
+        free(candidate);
+    }
+    return NULL;
+}
+
+int provision_find(const char *name, char **ret, struct error *err)
+{
+    scoped(freep) char *file = NULL, *found = NULL;
+
+    if (name[0] == '/') {
+        if (!is_program(name))
+            return error_set(err, STATUS_NOT_FOUND, "provisioner '%s' cannot be run", name);
+        *ret = xstrdup(name);
+        return 0;
+    }
+    if (!text_is_identifier(name))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "provisioner '%s' is no name", name);
+    file = xformat("cleave-provision-%s", name);
+    found = beside_us(file);
+    if (found && !is_program(found)) {
+        free(found);
+        found = NULL;
+    }
+    if (!found)
+        found = in_path(file);
+    if (!found)
+        return error_set(err, STATUS_NOT_FOUND,
+                         "no program '%s' beside the shim or in PATH (provisioner = \"%s\")", file,
+                         name);
+    *ret = take_ptr(found);
+    return 0;
+}
+
+/* ---- what it says ----------------------------------------------------------------------------- */
+
+static int parse_endpoint(const struct js *root, struct provision_answer *answer,
+                          struct error *err)
+{
+    const struct js *endpoint = js_at(js_get(root, "endpoints"), 0);
+    const char *transport, *address;
+    int64_t port = js_get_integer(endpoint, "port", 0);
+
+    if (!endpoint)
+        return error_set(err, STATUS_INTERNAL, "no endpoint");
+    if (js_need_string(endpoint, "transport", &transport, err) < 0 ||
+        js_need_string(endpoint, "address", &address, err) < 0)
+        return -1;
+    if (port < 0 || port > 65535)
+        return error_set(err, STATUS_INTERNAL, "the endpoint's port is out of range");
+    answer->transport = xstrdup(transport);
+    answer->address = xstrdup(address);
+    answer->port = (uint16_t) port;
+    return 0;
+}
+
+static int parse_answer(const struct js *root, struct provision_answer *answer, struct error *err)
+{
+    const char *sandbox_id, *initdata, *key, *host_id = js_get_string(root, "host_id");
+
+    if (js_need_string(root, "sandbox_id", &sandbox_id, err) < 0 ||
+        js_need_string(root, "initdata_path", &initdata, err) < 0 ||
+        js_need_string(root, "key_path", &key, err) < 0 || parse_endpoint(root, answer, err) < 0)
+        return -1;
+    if (strlen(sandbox_id) != ID_DIGITS ||
+        strspn(sandbox_id, "0123456789abcdef") != ID_DIGITS)
+        return error_set(err, STATUS_INTERNAL, "sandbox_id is not 32 hex digits");
+    answer->sandbox_id = xstrdup(sandbox_id);
+    answer->initdata_path = xstrdup(initdata);
+    answer->key_path = xstrdup(key);
+    answer->host_id = xstrdup(host_id ? host_id : "");
+    return 0;
+}
+
+int provision_parse(const char *text, size_t length, struct provision_answer *ret,
+                    struct error *err)
+{
+    scoped(js_freep) struct js *root = NULL;
+    struct provision_answer answer = {0};
+
+    if (js_parse(text, length, &root, err) < 0)
+        return error_wrap(err, "the provisioner's answer");
+    if (parse_answer(root, &answer, err) < 0) {
+        provision_answer_clear(&answer);
+        return error_wrap(err, "the provisioner's answer");
+    }
+    *ret = answer;
+    return 0;
+}
+
+/* Exit 1 comes with {code, message} on stdout; anything else is explained by its stderr. */
+static int explain(const struct child_result *result, struct error *err)
+{
+    scoped(js_freep) struct js *root = NULL;
+    struct error ignored;
+    const char *message = NULL;
+    int64_t code = STATUS_INTERNAL;
+    char text[256];
+
+    if (!result->timed_out && !result->overflowed && result->output_length > 0 &&
+        js_parse(result->output, result->output_length, &root, &ignored) == 0) {
+        message = js_get_string(root, "message");
+        code = js_get_integer(root, "code", STATUS_INTERNAL);
+    }
+    if (message && code > 0 && code <= STATUS_UNAUTHENTICATED)
+        return error_set(err, (enum status) code, "provisioner: %s", message);
+    if (message)
+        return error_set(err, STATUS_INTERNAL, "provisioner: %s", message);
+    child_explain(result, text, sizeof(text));
+    return error_set(err, result->timed_out ? STATUS_DEADLINE_EXCEEDED : STATUS_INTERNAL,
+                     "provisioner: %s", text);
+}
+
+static void on_done(void *user, const struct child_result *result)
+{
+    struct provision *provision = user;
+    struct provision_answer answer = {0};
+    struct error err;
+    int r = 0;
+
+    if (result->timed_out || result->overflowed || !WIFEXITED(result->wait_status) ||
+        WEXITSTATUS(result->wait_status) != 0)
+        r = explain(result, &err);
+    else if (provision->creates)
+        r = provision_parse(result->output, result->output_length, &answer, &err);
+    if (r < 0)
+        provision->done(provision->user, NULL, &err);
+    else
+        provision->done(provision->user, provision->creates ? &answer : NULL, NULL);
+    provision_answer_clear(&answer);
+}
+
+/* ---- what it is told -------------------------------------------------------------------------- */
+
+static struct js *input_new(const char *cri_sandbox_id)
+{
+    struct js *input = js_new_object();
+
+    js_set_integer(input, "version", 1);
+    js_set_string(input, "cri_sandbox_id", cri_sandbox_id);
+    return input;
+}
+
+char *provision_delete_input(const char *cri_sandbox_id)
+{
+    scoped(js_freep) struct js *input = input_new(cri_sandbox_id);
+
+    return js_print(input);
+}
+
+static char *create_input(const char *cri_sandbox_id, const struct pod_config *config,
+                          const struct tenant_conf *conf)
+{
+    scoped(js_freep) struct js *input = input_new(cri_sandbox_id);
+
+    js_set_string(input, "name", config->name);
+    js_set_string(input, "namespace", config->pod_namespace);
+    js_set_integer(input, "vcpus", config->vcpus);
+    js_set_integer(input, "memory", (int64_t) config->memory);
+    js_set_string(input, "network", conf->network);
+    js_set_string(input, "evidence", conf->evidence);
+    if (config->endpoint)
+        js_set_string(input, "endpoint", config->endpoint);
+    return js_print(input);
+}
+
+struct run {
+    const char *verb;
+    const char *input;
+};
+
+static int start(struct loop *loop, const struct provision_options *options, const struct run *run,
+                 provision_done_fn *done, void *user, struct provision **ret, struct error *err)
+{
+    const char *argv[] = {options->program, run->verb, NULL};
+    struct child_options child = {.argv = argv,
+                                  .input = run->input,
+                                  .input_length = strlen(run->input),
+                                  .deadline_ms = options->deadline_ms ? options->deadline_ms : 1};
+    struct provision *provision = xnew(struct provision);
+
+    provision->creates = text_equal(run->verb, "create");
+    provision->done = done;
+    provision->user = user;
+    if (child_start(loop, &child, on_done, provision, &provision->child, err) < 0) {
+        free(provision);
+        return error_wrap(err, "provisioner '%s'", options->program);
+    }
+    *ret = provision;
+    return 0;
+}
+
+int provision_create(struct loop *loop, const struct provision_options *options,
+                     const struct pod_config *config, const struct tenant_conf *conf,
+                     provision_done_fn *done, void *user, struct provision **ret,
+                     struct error *err)
+{
+    scoped(freep) char *input = create_input(options->cri_sandbox_id, config, conf);
+    struct run run = {"create", input};
+
+    return start(loop, options, &run, done, user, ret, err);
+}
+
+int provision_delete(struct loop *loop, const struct provision_options *options,
+                     provision_done_fn *done, void *user, struct provision **ret,
+                     struct error *err)
+{
+    scoped(freep) char *input = provision_delete_input(options->cri_sandbox_id);
+    struct run run = {"delete", input};
+
+    return start(loop, options, &run, done, user, ret, err);
+}
+
+void provision_free(struct provision *provision)
+{
+    if (!provision)
+        return;
+    child_free(provision->child);
+    free(provision);
+}

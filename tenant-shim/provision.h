@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The program that makes and removes the host half of a pod: JSON on stdin and stdout, under a
+ * deadline. Host credentials are its, never ours, and what it answers about the host is a hint. */
+#include <stdint.h>
+#include "base/scoped.h"
+
+struct error;
+struct loop;
+struct pod_config;
+struct provision;
+struct tenant_conf;
+
+struct provision_answer {
+    char *sandbox_id; /* 32 hex digits */
+    char *initdata_path;
+    char *key_path;
+    char *host_id; /* may be "" */
+    char *transport;
+    char *address;
+    uint16_t port;
+};
+
+void provision_answer_clear(struct provision_answer *answer);
+
+/* "cri" is cleave-provision-cri beside this program, else in PATH; a path stays. The caller frees.
+ * NOT_FOUND says where it was looked for. */
+int provision_find(const char *name, char **ret, struct error *err) must_check;
+
+typedef void provision_done_fn(void *user, const struct provision_answer *answer,
+                               const struct error *err);
+
+struct provision_options {
+    const char *program;
+    const char *cri_sandbox_id;
+    uint64_t deadline_ms;
+};
+
+/* done runs once on the loop (answer NULL for remove); freeing before that kills the program. */
+int provision_create(struct loop *loop, const struct provision_options *options,
+                     const struct pod_config *config, const struct tenant_conf *conf,
+                     provision_done_fn *done, void *user, struct provision **ret,
+                     struct error *err) must_check;
+int provision_delete(struct loop *loop, const struct provision_options *options,
+                     provision_done_fn *done, void *user, struct provision **ret,
+                     struct error *err) must_check;
+void provision_free(struct provision *provision);
+SCOPED_PTR(struct provision, provision_free)
+
+/* What `delete` gets on its stdin: for a tombstone. The caller frees. */
+char *provision_delete_input(const char *cri_sandbox_id);
+/* Pure, for tests: the answer of `create`. */
+int provision_parse(const char *text, size_t length, struct provision_answer *ret,
+                    struct error *err) must_check;
