@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The gate: which method exists for whom, and when. One table; what is not in it does not exist.
+ * There is no row for the host, because there is no peer that is the host. */
+#include <stddef.h>
+
+#include "grpc/server.h"
+#include "phase.h"
+#include "secure/channel.h"
+
+struct error;
+
+struct gate_peer {
+    enum channel_class class;
+    enum peer_role role;
+};
+
+struct gate_row {
+    struct rpc_method method;
+    enum channel_class class;
+    unsigned roles;  /* BIT(enum peer_role) */
+    unsigned phases; /* BIT(enum phase) */
+};
+
+const struct gate_row *gate_rows(size_t *ret_count);
+/* NULL: UNIMPLEMENTED (on this class of connection), PERMISSION_DENIED (the role) or
+ * FAILED_PRECONDITION (the phase), in this order. */
+const struct rpc_method *gate_admit(const struct gate_peer *peer, enum phase phase,
+                                    const char *name, struct error *err);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* How far the guest is. Only forwards. */
+
+struct error;
+
+enum phase {
+    PHASE_BOOTED,   /* nobody has appraised it */
+    PHASE_ATTESTED, /* a tenant has */
+    PHASE_OPEN,     /* configured: containers may come */
+    PHASE_DRAINING, /* containers are being ended, then the power goes off */
+    PHASE_COUNT,
+};
+
+const char *phase_name(enum phase phase);
+/* Refuses a step that the table does not have. */
+int phase_advance(enum phase *phase, enum phase to, struct error *err)
+    __attribute__((warn_unused_result));
