@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct error;
 struct loop;
@@ -40,5 +41,8 @@ static inline void child_freep(struct child **p)
     if (*p)
         child_free(*p);
 }
+/* For a program that reaps every process itself (PID 1, by waitid(P_ALL)): hands over the wait status
+ * of pid, on the loop's thread. False if it is no child of this module. */
+bool child_adopt_exit(pid_t pid, int wait_status);
 /* "exit code 3: <last line of diagnostics>", for messages. */
 void child_explain(const struct child_result *result, char *to, size_t size);

@@ -17,6 +17,7 @@ enum loop_events {
     LOOP_WRITE = 2,
 };
 
+/* Also ignores SIGPIPE, for the whole process: a vanished reader is an errno, not our death. */
 int loop_new(struct loop **ret, struct error *err) __attribute__((warn_unused_result));
 void loop_free(struct loop *loop);
 static inline void loop_freep(struct loop **p)
