@@ -19,8 +19,10 @@ struct bootstrap {
     const char *address;       /* containerd's gRPC socket */
     const char *ttrpc_address; /* where events go; "": nowhere */
     const char *publish_binary;
-    const char *socket; /* -socket */
-    bool debug;
+    const char *socket;       /* -socket */
+    const char *debug_socket; /* accepted, not used */
+    char *owned_bundle;
+    bool debug, info, version;
 };
 
 /* Go's flags: -name value, -name=value, --name; the verb is the first word that is no flag. No verb

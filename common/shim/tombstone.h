@@ -4,6 +4,7 @@
  * host half that could not be deleted. One file per piece of work in a persistent directory; a
  * detached process (the reaper) runs its program again and again, with growing pauses, until it
  * succeeds. A file has at most one reaper (a lock). */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,4 +37,13 @@ int tombstone_reap(const char *directory, const char *id, struct error *err)
  * the record asks for. Another process holding it is STATUS_ABORTED. */
 int tombstone_attempt(const char *directory, const char *id, uint64_t *ret_delay_ms,
                       struct error *err) __attribute__((warn_unused_result));
+/* The reaper itself: /proc/self/exe started anew as "NAME reap DIRECTORY ID" (a program with
+ * threads cannot go on after a mere fork). A program that calls tombstone_reap() begins its main()
+ * with if (tombstone_is_reaper(argc, argv)) return tombstone_main(argc, argv); shim_main() does
+ * that. */
+bool tombstone_is_reaper(int argc, char *argv[]);
+int tombstone_main(int argc, char *argv[]);
+
+typedef void tombstone_fn(void *user, const char *id);
+void tombstone_each(const char *directory, tombstone_fn *fn, void *user);
 size_t tombstone_count(const char *directory);
