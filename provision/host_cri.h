@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The four calls of CRI that make, see and remove a pod on the host node. Synchronous: a
+ * provisioner is a short-lived program. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+struct host_cri;
+
+enum { HOST_CRI_ID_MAX = 128 };
+
+struct host_pod {
+    const char *name;
+    const char *uid;
+    const char *sandbox_id; /* for cleave.dev/id */
+    const char *initdata;   /* base64, for cleave.dev/initdata */
+    uint32_t vcpus;
+    uint64_t memory;
+    const char *runtime_handler;
+};
+
+int host_cri_open(const char *path, struct host_cri **ret, struct error *err)
+    __attribute__((warn_unused_result));
+void host_cri_close(struct host_cri *cri);
+static inline void host_cri_closep(struct host_cri **p)
+{
+    if (*p)
+        host_cri_close(*p);
+}
+/* The namespace is always "cleave". The host's id goes to ret (HOST_CRI_ID_MAX bytes). */
+int host_cri_run(struct host_cri *cri, const struct host_pod *pod, uint64_t deadline_ms, char *ret,
+                 struct error *err) __attribute__((warn_unused_result));
+/* By name; ret is "" if there is none, else its id. ret_ready: the host says that it runs. */
+int host_cri_find(struct host_cri *cri, const char *name, char *ret, bool *ret_ready,
+                  struct error *err) __attribute__((warn_unused_result));
+/* Its first address; an error if it has none. */
+int host_cri_address(struct host_cri *cri, const char *id, char *ret, size_t size,
+                     struct error *err) __attribute__((warn_unused_result));
+/* Stops and removes; one that is gone is no error. */
+int host_cri_remove(struct host_cri *cri, const char *id, struct error *err)
+    __attribute__((warn_unused_result));
