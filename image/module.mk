@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# make image            -> $(BUILD)/image/{vmlinuz,initrd.img,cmdline,measurements.json,tree/}
+# make image-boot-time  boots it in QEMU without KVM and says how long that takes
+# The packages are shared by all build directories; remove build/cache/image to take newer ones.
+IMAGE_CACHE := build/cache/image
+IMAGE_BUILD := /usr/bin/python3 image/build.py
+
+image: $(BUILD)/image/initrd.img
+# The tree alone is what a stub guest needs.
+image-tree: $(BUILD)/image/tree.stamp
+
+$(IMAGE_CACHE)/manifest: image/packages
+	@mkdir -p build/cache
+	$(quiet)$(RM) -r $(IMAGE_CACHE)
+	$(quiet)$(IMAGE_BUILD) fetch $(IMAGE_CACHE)
+	@touch $@
+$(BUILD)/image/tree.stamp: $(IMAGE_CACHE)/manifest $(BUILD)/bin/cleave-agent image/build.py \
+	image/modules
+	@mkdir -p $(BUILD)/image
+	$(quiet)$(IMAGE_BUILD) tree $(IMAGE_CACHE) $(BUILD)/bin/cleave-agent $(BUILD)/image/tree
+	@touch $@
+$(BUILD)/image/initrd.img: $(BUILD)/image/tree.stamp image/cmdline image/cmdline.debug
+	$(quiet)$(IMAGE_BUILD) pack $(IMAGE_CACHE) $(BUILD)/image/tree $(BUILD)/image
+.PHONY: image image-tree
