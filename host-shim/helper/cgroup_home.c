@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libvirt's own <resource><partition> cannot name this place: it appends ".partition" to each
+ * component. So the process is moved out of libvirt's group; libvirt removes that one when empty.
+ */
+#include "cgroup_home.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "request.h"
+
+enum { PATH_SIZE = 1024, NOTES_MAX = 64 * 1024 };
+#define ROOT          "/sys/fs/cgroup"
+#define CGROUP_MAGIC  0x27e0eb
+#define CGROUP2_MAGIC 0x63677270
+
+struct notes {
+    FILE *file;
+};
+
+static long magic_of(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 ? (long) fs.f_type : 0;
+}
+
+/* A new group of the cpuset hierarchy takes nobody before it has CPUs and memory nodes. */
+static void inherit_cpuset(const char *path)
+{
+    static const char *const names[] = {"cpuset.cpus", "cpuset.mems"};
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        scoped(freep) char *value = NULL;
+        char from[PATH_SIZE + 32], to[PATH_SIZE + 32];
+        size_t length;
+
+        snprintf(from, sizeof(from), "%s/../%s", path, names[i]);
+        snprintf(to, sizeof(to), "%s/%s", path, names[i]);
+        if (file_read(from, 4096, &value, &length, &err) == 0 && file_put(to, value, &err) < 0)
+            log_debug("%s: %s", to, err.message);
+    }
+}
+
+/* On cgroup v2 a child has a controller only if its parent passes it on. */
+static void pass_on_controllers(const char *path)
+{
+    char knob[PATH_SIZE + 32];
+    struct error err;
+
+    snprintf(knob, sizeof(knob), "%s/cgroup.subtree_control", path);
+    if (file_put(knob, "+cpu +memory +pids", &err) < 0)
+        log_debug("%s: %s", knob, err.message);
+}
+
+static int make_group(char *path, size_t from, const struct notes *notes, struct error *err)
+{
+    bool unified = magic_of(ROOT) == CGROUP2_MAGIC;
+
+    for (char *slash = path + from; slash; slash = strchr(slash + 1, '/')) {
+        char *next = strchr(slash + 1, '/');
+
+        if (next)
+            *next = '\0';
+        if (mkdir(path, 0755) == 0) {
+            fprintf(notes->file, "%s\n", path);
+            inherit_cpuset(path);
+        } else if (errno != EEXIST) {
+            return error_errno(err, errno, "make cgroup %s", path);
+        }
+        if (unified && next)
+            pass_on_controllers(path);
+        if (next)
+            *next = '/';
+    }
+    return 0;
+}
+
+static int enter_one(const struct request *request, const char *hierarchy, pid_t pid,
+                     const struct notes *notes, struct error *err)
+{
+    char path[PATH_SIZE], procs[PATH_SIZE + 32], text[16];
+
+    snprintf(text, sizeof(text), "%d", (int) pid);
+    if (text_format(path, sizeof(path), err, "%s%s/cleave-%s", hierarchy, request->cgroup_parent,
+                    request->id) < 0 ||
+        make_group(path, strlen(hierarchy), notes, err) < 0)
+        return -1;
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+    return file_put(procs, text, err);
+}
+
+static int enter_all(const struct request *request, pid_t pid, const struct notes *notes,
+                     struct error *err)
+{
+    const struct dirent *entry;
+    DIR *root;
+    int failed = 0;
+
+    if (magic_of(ROOT) == CGROUP2_MAGIC)
+        return enter_one(request, ROOT, pid, notes, err);
+    root = opendir(ROOT);
+    if (!root)
+        return error_errno(err, errno, "open " ROOT);
+    while (failed == 0 && (entry = readdir(root))) {
+        char hierarchy[PATH_SIZE];
+
+        snprintf(hierarchy, sizeof(hierarchy), ROOT "/%s", entry->d_name);
+        /* Symbolic links (cpuacct -> cpu,cpuacct) would count twice. */
+        if (entry->d_name[0] == '.' || entry->d_type == DT_LNK ||
+            magic_of(hierarchy) != CGROUP_MAGIC)
+            continue;
+        failed = enter_one(request, hierarchy, pid, notes, err);
+    }
+    closedir(root);
+    return failed;
+}
+
+static int notes_path(const struct request *request, char path[PATH_SIZE], struct error *err)
+{
+    return text_format(path, PATH_SIZE, err, "%s/cgroups", request->directory);
+}
+
+int cgroup_home_enter(const struct request *request, pid_t pid, struct error *err)
+{
+    struct notes notes;
+    char path[PATH_SIZE];
+    int failed;
+
+    if (!request->cgroup_parent)
+        return 0;
+    if (notes_path(request, path, err) < 0)
+        return -1;
+    notes.file = fopen(path, "we");
+    if (!notes.file)
+        return error_errno(err, errno, "write %s", path);
+    setvbuf(notes.file, NULL, _IOLBF, 0); /* on disk before the next group is made */
+    failed = enter_all(request, pid, &notes, err);
+    fclose(notes.file);
+    return failed;
+}
+
+void cgroup_home_leave(const struct request *request)
+{
+    scoped(freep) char *text = NULL;
+    char path[PATH_SIZE], *line;
+    struct error err;
+    size_t length;
+
+    if (notes_path(request, path, &err) < 0 || file_read(path, NOTES_MAX, &text, &length, &err) < 0)
+        return;
+    /* Last made, first removed. */
+    while (length > 0) {
+        if (text[length - 1] == '\n')
+            text[--length] = '\0';
+        line = memrchr(text, '\n', length);
+        line = line ? line + 1 : text;
+        if (text_starts(line, ROOT "/") && rmdir(line) < 0)
+            log_debug("remove %s: %s", line, strerror(errno));
+        length = (size_t) (line - text);
+    }
+    (void) unlink(path);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The two read-only disks of a guest, as files of the sandbox's directory. */
+#include <stddef.h>
+
+struct error;
+struct guest_net;
+struct request;
+
+enum { DISKS_PATH_SIZE = 288 };
+
+struct disks {
+    char init[DISKS_PATH_SIZE];
+    char net[DISKS_PATH_SIZE];
+};
+
+/* 0600, both from scratch. */
+int disks_write(const struct request *request, const struct guest_net *net, struct disks *ret,
+                struct error *err) __attribute__((warn_unused_result));
+/* Absent files are fine. */
+int disks_remove(const struct request *request, struct error *err)
+    __attribute__((warn_unused_result));

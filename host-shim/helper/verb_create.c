@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "accel.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/guest_disk.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "cgroup_home.h"
+#include "disks.h"
+#include "domain_xml.h"
+#include "libvirt.h"
+#include "node.h"
+#include "process.h"
+#include "shim/host_conf.h"
+#include "uplink.h"
+#include "verbs.h"
+#include "watch.h"
+
+enum { CMDLINE_MAX = 4096, NAME_SIZE = 96, TAP_SIZE = 32 };
+
+/* Everything that create holds, so that each step stays short. */
+struct birth {
+    const struct host_conf *conf;
+    struct request request;
+    struct guest_net net;
+    struct disks disks;
+    char name[NAME_SIZE];
+    int netns;
+    char *node;
+    struct virt *virt;
+    struct virt_domain *domain;
+    pid_t pid;
+};
+
+static void birth_fini(struct birth *birth)
+{
+    virt_domain_freep(&birth->domain);
+    virt_closep(&birth->virt);
+    request_clear(&birth->request);
+    closep(&birth->netns);
+    free(birth->node);
+}
+
+static int prepare(struct birth *birth, struct error *err)
+{
+    log_debug("phase read");
+    if (request_read(STDIN_FILENO, REQUEST_CREATE, &birth->request, err) < 0 ||
+        request_bind_to_parent(&birth->request, err) < 0 ||
+        text_format(birth->name, sizeof(birth->name), err, "cleave-%s", birth->request.id) < 0 ||
+        uplink_open(birth->request.netns, &birth->netns, err) < 0 ||
+        uplink_read(birth->netns, &birth->net, err) < 0)
+        return -1;
+    log_debug("phase disks");
+    return disks_write(&birth->request, &birth->net, &birth->disks, err);
+}
+
+static enum domain_launch launch_of(const struct host_conf *conf)
+{
+    static const enum domain_launch launch[] = {
+        [HOST_LAUNCH_NONE] = DOMAIN_LAUNCH_NONE,
+        [HOST_LAUNCH_SEV_SNP] = DOMAIN_LAUNCH_SEV_SNP,
+        [HOST_LAUNCH_TDX] = DOMAIN_LAUNCH_TDX,
+    };
+
+    return launch[host_conf_launch(conf)];
+}
+
+static int describe(struct birth *birth, char **ret_xml, struct error *err)
+{
+    const struct host_conf *conf = birth->conf;
+    scoped(freep) char *cmdline = NULL, *console = NULL;
+    struct domain_spec spec = {
+        .name = birth->name,
+        .node = birth->node,
+        .accel = accel_choose(conf),
+        .launch = launch_of(conf),
+        .vcpus = birth->request.vcpus,
+        .memory = birth->request.memory,
+        .kernel = conf->kernel,
+        .initrd = conf->initrd,
+        .firmware = conf->firmware,
+        .init_disk = birth->disks.init,
+        .net_disk = birth->disks.net,
+        .interface = true,
+        .initdata = birth->request.initdata,
+        .initdata_length = birth->request.initdata_length,
+    };
+    size_t length;
+
+    if (file_read(conf->cmdline, CMDLINE_MAX, &cmdline, &length, err) < 0)
+        return -1;
+    cmdline[strcspn(cmdline, "\n")] = '\0';
+    spec.cmdline = cmdline;
+    memcpy(spec.mac, birth->net.mac, sizeof(spec.mac));
+    if (conf->console)
+        spec.console_log = console = xformat("%s/console.log", birth->request.directory);
+    return domain_xml(&spec, ret_xml, err);
+}
+
+static int boot(struct birth *birth, struct error *err)
+{
+    struct virt_options options = {
+        .uri = birth->conf->uri,
+        .call_timeout = (unsigned) birth->conf->call_timeout,
+    };
+    scoped(freep) char *xml = NULL;
+
+    log_debug("phase connect");
+    if (node_name(&birth->node, err) < 0 || describe(birth, &xml, err) < 0 ||
+        virt_open(&options, &birth->virt, err) < 0)
+        return -1;
+    log_debug("phase domain");
+    return virt_create_paused(birth->virt, xml, &birth->domain, err);
+}
+
+static int connect_uplink(struct birth *birth, struct error *err)
+{
+    char tap[TAP_SIZE];
+
+    log_debug("phase process");
+    birth->pid = process_find(birth->name);
+    if (!birth->pid)
+        return error_set(err, STATUS_INTERNAL, "the machine's process is gone already");
+    log_debug("phase tap");
+    if (virt_tap(birth->domain, tap, sizeof(tap), err) < 0 ||
+        uplink_join(birth->netns, birth->pid, tap, err) < 0)
+        return -1;
+    log_debug("phase cgroup");
+    return cgroup_home_enter(&birth->request, birth->pid, err);
+}
+
+static int answer(const struct birth *birth, struct js **ret, struct error *err)
+{
+    uint64_t start_time = watch_start_time(birth->pid);
+
+    if (!start_time)
+        return error_set(err, STATUS_INTERNAL, "the machine's process ended at once");
+    *ret = js_new_object();
+    js_set_integer(*ret, "pid", birth->pid);
+    js_set_integer(*ret, "start_time", (int64_t) start_time);
+    return 0;
+}
+
+static int resume(struct birth *birth, struct error *err)
+{
+    log_debug("phase resume");
+    if (virt_resume(birth->domain, err) < 0)
+        return -1;
+    log_debug("phase answer");
+    return 0;
+}
+
+int verb_create(const struct host_conf *conf, struct js **ret, struct error *err)
+{
+    scoped(birth_fini) struct birth birth = {.conf = conf, .netns = -1};
+
+    if (prepare(&birth, err) < 0 || boot(&birth, err) < 0 || connect_uplink(&birth, err) < 0 ||
+        resume(&birth, err) < 0)
+        return -1;
+    return answer(&birth, ret, err);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the helper can do. Each reads its question from stdin where it has one. */
+#include "request.h"
+
+struct error;
+struct host_conf;
+struct js;
+
+/* Disks, domain (paused), tap, cgroup, resume: {pid, start_time}. */
+int verb_create(const struct host_conf *conf, struct js **ret, struct error *err)
+    __attribute__((warn_unused_result));
+int verb_destroy(const struct host_conf *conf, struct js **ret, struct error *err)
+    __attribute__((warn_unused_result));
+int verb_status(const struct host_conf *conf, struct js **ret, struct error *err)
+    __attribute__((warn_unused_result));
+int verb_power(const struct host_conf *conf, struct js **ret, struct error *err)
+    __attribute__((warn_unused_result));
+int verb_sweep(const struct host_conf *conf, struct js **ret, struct error *err)
+    __attribute__((warn_unused_result));
+int verb_probe(const struct host_conf *conf, struct js **ret, struct error *err)
+    __attribute__((warn_unused_result));
