@@ -29,6 +29,8 @@ enum {
     CHANNEL_HANDSHAKES_MAX = 2,      /* in flight, in a guest */
     CHANNEL_JOINED_MAX = 8,          /* connections that belong to one control */
     CHANNEL_RETIRE_MS = 60 * 1000,
+    CHANNEL_RECORDS_MAX = 1 << 24, /* in one direction; twice as many end the connection */
+    CHANNEL_AGE_MS = 24 * 60 * 60 * 1000,
 };
 
 /* ---- any channel ----------------------------------------------------------------------------- */
@@ -84,6 +86,7 @@ struct channel_dial_options {
     struct evidence_policy policy;   /* what it points to is borrowed, likewise */
     const uint8_t *instance;         /* 32 bytes: the boot that it must be; NULL: any. Copied */
     uint64_t deadline_ms;            /* 0: CHANNEL_DEADLINE_MS */
+    uint64_t records_max;            /* 0: CHANNEL_RECORDS_MAX */
 };
 
 /* Once: open (err NULL) or failed; err names the check. After a failure only channel_free() is left

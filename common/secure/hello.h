@@ -80,10 +80,11 @@ int join_parse(const void *body, size_t length, struct join *ret, struct error *
 int joined_parse(const void *body, size_t length, uint8_t ret_mac[HELLO_MAC_SIZE],
                  struct error *err) __attribute__((warn_unused_result));
 
+/* The body alone, as the RPC Appraise answers it. */
+void evidence_body_write(struct writer *writer, const struct evidence_body *body);
 /* Whole frames, header included. */
 void hello_write(struct writer *writer, const struct hello *hello);
-void evidence_body_write(struct writer *writer, const struct evidence_body *body); /* no header */
-void evidence_write(struct writer *writer, const struct evidence_body *body);
+void evidence_write(struct writer *writer, const void *body, size_t length);
 void accept_write(struct writer *writer);
 void reject_write(struct writer *writer, uint32_t code, const char *text); /* text is cut */
 void join_write(struct writer *writer, const struct join *join);

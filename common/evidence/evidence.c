@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "evidence/evidence.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/scoped.h"
+#include "base/text.h"
+#include "evidence/sample.h"
+
+static const struct evidence_type *const types[] = {&evidence_sample};
+
+static const char *const check_names[] = {
+    [APPRAISAL_OK] = "ok",
+    [APPRAISAL_POLICY] = "policy",
+    [APPRAISAL_TYPE] = "evidence-type",
+    [APPRAISAL_FORMAT] = "format",
+    [APPRAISAL_INITDATA] = "initdata",
+    [APPRAISAL_SIGNATURE] = "signature",
+    [APPRAISAL_HARDWARE] = "hardware",
+    [APPRAISAL_TCB] = "tcb",
+    [APPRAISAL_ATTRIBUTES] = "attributes",
+    [APPRAISAL_MEASUREMENT] = "measurement",
+    [APPRAISAL_HARDWARE_INITDATA] = "hardware-initdata",
+    [APPRAISAL_REPORT_DATA] = "report-data",
+    [APPRAISAL_INSTANCE] = "instance",
+    [APPRAISAL_NUMBER] = "number",
+};
+
+const struct evidence_type *evidence_find(uint8_t code)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (types[i]->code == code)
+            return types[i];
+    return NULL;
+}
+
+const struct evidence_type *evidence_find_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (text_equal(types[i]->name, name))
+            return types[i];
+    return NULL;
+}
+
+bool evidence_allowed(const struct evidence_type *type, const struct evidence_policy *policy)
+{
+    const char *const *name = policy->allow_insecure;
+
+    if (!type->insecure)
+        return true;
+    for (; name && *name; name++)
+        if (text_equal(*name, type->name))
+            return true;
+    return false;
+}
+
+const char *appraisal_check_name(enum appraisal_check check)
+{
+    return (size_t) check < ARRAY_LENGTH(check_names) ? check_names[check] : "unknown";
+}
+
+void evidence_fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,
+                   ...)
+{
+    va_list args;
+
+    verdict->failed = check;
+    va_start(args, fmt);
+    (void) vsnprintf(verdict->text, sizeof(verdict->text), fmt, args);
+    va_end(args);
+    text_make_utf8(verdict->text);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "secure/appraisal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "secure/hello.h"
+#include "secure/statement.h"
+
+_Static_assert((int) STATEMENT_SIZE == (int) EVIDENCE_STATEMENT_SIZE, "one statement");
+
+static void state(const struct appraisal *appraisal, const struct hello *hello,
+                  const uint8_t instance[32], uint8_t ret[STATEMENT_SIZE])
+{
+    const struct initdata_content *content = &appraisal->initdata->content;
+    struct statement statement = {
+        .role = STATEMENT_GUEST_TO_TENANT,
+        .evidence = (uint8_t) appraisal->type->code,
+        .mode = (uint8_t) content->mode,
+        .tls_version = appraisal->tls_version,
+        .number = hello->number,
+        .epoch = content->epoch,
+    };
+
+    memcpy(statement.nonce, hello->nonce, sizeof(statement.nonce));
+    memcpy(statement.exporter, appraisal->exporter, sizeof(statement.exporter));
+    memcpy(statement.guest_spki, appraisal->guest_spki, sizeof(statement.guest_spki));
+    memcpy(statement.peer_spki, appraisal->tenant_spki, sizeof(statement.peer_spki));
+    memcpy(statement.initdata_digest, appraisal->initdata->digest,
+           sizeof(statement.initdata_digest));
+    memcpy(statement.manifest_digest, content->manifest_digest, sizeof(statement.manifest_digest));
+    memcpy(statement.sandbox_id, content->sandbox_id, sizeof(statement.sandbox_id));
+    memcpy(statement.instance_id, instance, sizeof(statement.instance_id));
+    statement_write(&statement, ret);
+}
+
+static int call_producer(const struct appraisal *appraisal,
+                         const struct appraisal_producer *producer,
+                         const struct evidence_request *request, struct writer *evidence,
+                         struct error *err)
+{
+    if (producer->produce)
+        return producer->produce(producer->user, request, evidence, err);
+    if (appraisal->type->produce)
+        return appraisal->type->produce(request, evidence, err);
+    return error_set(err, STATUS_UNIMPLEMENTED, "no way to make %s evidence",
+                     appraisal->type->name);
+}
+
+static void explain_report_data(const struct evidence_type *type, const uint8_t *expected,
+                                struct evidence_verdict *verdict)
+{
+    const struct statement_field *field = statement_blame(
+        expected, type->digest, verdict->signed_digest, verdict->signed_digest_size);
+    size_t used = strlen(verdict->text);
+
+    if (field)
+        (void) snprintf(verdict->text + used, sizeof(verdict->text) - used,
+                        ": the field '%s' was signed with another value", field->name);
+}
+
+static void judge_body(const struct appraisal *appraisal, const struct evidence_policy *policy,
+                       const struct hello *hello, const struct evidence_body *body,
+                       struct evidence_verdict *ret)
+{
+    uint8_t statement[STATEMENT_SIZE];
+    const struct initdata *initdata = appraisal->initdata;
+    const struct evidence_bundle bundle = {
+        .evidence = body->evidence.data,
+        .evidence_length = body->evidence.length,
+        .endorsements = body->endorsements.data,
+        .endorsements_length = body->endorsements.length,
+        .event_log = body->event_log.data,
+        .event_log_length = body->event_log.length,
+    };
+    const struct evidence_request expected = {statement, initdata->hardware_digest};
+
+    if (body->type != appraisal->type->code)
+        return evidence_fail(ret, APPRAISAL_TYPE, "asked for type %d (%s), got type %u",
+                             appraisal->type->code, appraisal->type->name, body->type);
+    if (body->initdata.length != initdata->length ||
+        memcmp(body->initdata.data, initdata->bytes, initdata->length) != 0)
+        return evidence_fail(ret, APPRAISAL_INITDATA, "the guest carries other initdata than ours");
+    state(appraisal, hello, body->instance, statement);
+    appraisal->type->appraise(&bundle, &expected, policy, ret);
+    if (ret->failed == APPRAISAL_REPORT_DATA && ret->signed_digest_size)
+        explain_report_data(appraisal->type, statement, ret);
+}
+
+int appraisal_produce(const struct appraisal *appraisal, const struct appraisal_producer *producer,
+                      const struct hello *hello, struct writer *body, struct error *err)
+{
+    uint8_t statement[STATEMENT_SIZE];
+    const struct evidence_request request = {statement, appraisal->initdata->hardware_digest};
+    struct evidence_body answer = {.type = (uint8_t) appraisal->type->code};
+    struct writer evidence;
+
+    memcpy(answer.instance, producer->instance, sizeof(answer.instance));
+    state(appraisal, hello, producer->instance, statement);
+    writer_init(&evidence, EVIDENCE_MAX);
+    int rc = call_producer(appraisal, producer, &request, &evidence, err);
+    if (rc == 0) {
+        answer.evidence = (struct blob){evidence.data, evidence.size};
+        answer.initdata = (struct blob){appraisal->initdata->bytes, appraisal->initdata->length};
+        evidence_body_write(body, &answer);
+    }
+    if (rc == 0 && (evidence.failed || body->failed))
+        rc = error_set(err, STATUS_RESOURCE_EXHAUSTED, "evidence does not fit");
+    writer_fini(&evidence);
+    return rc;
+}
+
+void appraisal_judge(const struct appraisal *appraisal, const struct evidence_policy *policy,
+                     const struct hello *hello, const struct appraisal_answer *answer,
+                     uint8_t ret_instance[32], struct evidence_verdict *ret)
+{
+    struct evidence_body body;
+    struct error err;
+
+    *ret = (struct evidence_verdict){.failed = APPRAISAL_FORMAT};
+    if (!evidence_allowed(appraisal->type, policy))
+        return evidence_fail(ret, APPRAISAL_POLICY, "evidence type %s is insecure and not allowed",
+                             appraisal->type->name);
+    if (evidence_body_parse(answer->body, answer->length, &body, &err) < 0)
+        return evidence_fail(ret, APPRAISAL_FORMAT, "%s", err.message);
+    judge_body(appraisal, policy, hello, &body, ret);
+    if (ret->failed != APPRAISAL_OK)
+        return;
+    if (answer->instance && memcmp(answer->instance, body.instance, sizeof(body.instance)) != 0)
+        return evidence_fail(ret, APPRAISAL_INSTANCE, "instance_id is that of another boot");
+    memcpy(ret_instance, body.instance, sizeof(body.instance));
+}
+
+int appraisal_error(const struct evidence_verdict *verdict, struct error *err)
+{
+    return error_set(err, STATUS_UNAUTHENTICATED, "appraisal failed: %s: %s",
+                     appraisal_check_name(verdict->failed), verdict->text);
+}
