@@ -1,10 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stand-ins that tests use; `make test-programs` builds them all. NAME_SRCS, NAME_LIBS, NAME_PKGS.
-fake_PROGRAMS := stub-guest
+fake_PROGRAMS := stub-guest provision-stub
 
 stub-guest_SRCS := test/fake/stub_guest.c test/fake/stub_root.c test/fake/stub_cgroup.c
 stub-guest_LIBS := io base
 stub-guest_PKGS := libevent_core json-c libmd
+
+provision-stub_SRCS   := test/fake/provision_stub.c provision/program.c provision/record.c
+provision-stub_LIBS   := shim secure io base proto
+provision-stub_PKGS   := json-c libevent_core libmd
+provision-stub_LDLIBS := $(MBEDTLS)
+$(BUILD)/obj/test/fake/provision_stub.o: CPPFLAGS += -Iprovision
+
+helper-stub_SRCS := test/fake/helper_stub.c host-shim/watch.c host-shim/record.c host-shim/machine.c \
+	$(addprefix host-shim/helper/,request.c disks.c uplink.c)
+helper-stub_LIBS := shim io base proto
+helper-stub_PKGS := json-c libevent_core libmd libprotobuf-c
+$(BUILD)/obj/test/fake/helper_stub.o: CPPFLAGS += -Ihost-shim -Ihost-shim/helper
 
 define fake
 $(BUILD)/test/$(1): $($(1)_SRCS:%.c=$(BUILD)/obj/%.o) $($(1)_LIBS:%=$(BUILD)/lib/lib%.a)
