@@ -154,7 +154,7 @@ static void on_reap(void *user)
         link->coming = NULL;
         connection_free(connection);
         log_debug("no channel: %s", why.message);
-        if (!link->has_instance && is_refusal(why.status))
+        if (!link->has_ended && !link->has_instance && is_refusal(why.status))
             end(link, &why);
         else
             redial_later(link);
@@ -248,7 +248,7 @@ static void on_dialled(void *user, struct channel *channel, const struct error *
     struct channel_facts facts;
     struct error error;
 
-    if (err) {
+    if (err || connection->broken) {
         connection_break(connection, err);
         return;
     }
@@ -326,6 +326,7 @@ static void call_free(struct link_call *call)
     rpc_call_free(call->rpc);
     source_free(call->timer);
     protobuf_c_message_free_unpacked(call->message, NULL);
+    free(call->user);
     free(call);
 }
 
@@ -497,6 +498,8 @@ bool link_is_open(const struct link *link)
 void link_end(struct link *link)
 {
     link->has_ended = true;
+    if (link->coming)
+        connection_break(link->coming, NULL);
     for (struct link_call *call = link->calls; call; call = call->next)
         source_rearm(call->timer, 0);
 }

@@ -59,7 +59,8 @@ struct link_request {
     uint64_t deadline_ms; /* from now, over all attempts; 0: request_timeout_ms */
 };
 
-/* done runs once, never from inside; the call is gone afterwards. */
+/* done runs once, never from inside; the call is gone afterwards. user is taken: free()d with the
+ * call, after done or by link_cancel(). */
 struct link_call *link_call(struct link *link, const struct link_request *request,
                             rpc_done_fn *done, void *user);
 void link_cancel(struct link_call *call);

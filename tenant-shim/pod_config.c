@@ -108,8 +108,8 @@ static int take_sysctl(void *user, const char *key, struct js *value, struct err
                          key);
     config->sysctls = xrealloc(config->sysctls,
                                (config->sysctl_count + 1) * sizeof(*config->sysctls));
-    config->sysctls[config->sysctl_count++] =
-        (struct pod_sysctl){.name = xstrdup(key), .value = xstrdup(text)};
+    config->sysctls[config->sysctl_count++] = (struct pod_sysctl){.name = xstrdup(key),
+                                                                  .value = xstrdup(text)};
     return 0;
 }
 

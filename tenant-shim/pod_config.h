@@ -32,8 +32,8 @@ struct pod_config {
     char *shm_source;  /* NULL if unknown */
 };
 
-/* From pause's config.json (podsandbox mode). hostNetwork, user namespaces and a sealed manifest are
- * refused by name. */
+/* From pause's config.json (podsandbox mode). hostNetwork, user namespaces and a sealed manifest
+ * are refused by name. */
 int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
                          struct pod_config **ret, struct error *err) must_check;
 void pod_config_free(struct pod_config *config);

@@ -97,10 +97,10 @@ int provision_find(const char *name, char **ret, struct error *err)
     return 0;
 }
 
-/* ---- what it says ----------------------------------------------------------------------------- */
+/* ---- what it says -----------------------------------------------------------------------------
+ */
 
-static int parse_endpoint(const struct js *root, struct provision_answer *answer,
-                          struct error *err)
+static int parse_endpoint(const struct js *root, struct provision_answer *answer, struct error *err)
 {
     const struct js *endpoint = js_at(js_get(root, "endpoints"), 0);
     const char *transport, *address;
@@ -127,8 +127,7 @@ static int parse_answer(const struct js *root, struct provision_answer *answer, 
         js_need_string(root, "initdata_path", &initdata, err) < 0 ||
         js_need_string(root, "key_path", &key, err) < 0 || parse_endpoint(root, answer, err) < 0)
         return -1;
-    if (strlen(sandbox_id) != ID_DIGITS ||
-        strspn(sandbox_id, "0123456789abcdef") != ID_DIGITS)
+    if (strlen(sandbox_id) != ID_DIGITS || strspn(sandbox_id, "0123456789abcdef") != ID_DIGITS)
         return error_set(err, STATUS_INTERNAL, "sandbox_id is not 32 hex digits");
     answer->sandbox_id = xstrdup(sandbox_id);
     answer->initdata_path = xstrdup(initdata);
@@ -195,7 +194,8 @@ static void on_done(void *user, const struct child_result *result)
     provision_answer_clear(&answer);
 }
 
-/* ---- what it is told -------------------------------------------------------------------------- */
+/* ---- what it is told --------------------------------------------------------------------------
+ */
 
 static struct js *input_new(const char *cri_sandbox_id)
 {
@@ -257,8 +257,7 @@ static int start(struct loop *loop, const struct provision_options *options, con
 
 int provision_create(struct loop *loop, const struct provision_options *options,
                      const struct pod_config *config, const struct tenant_conf *conf,
-                     provision_done_fn *done, void *user, struct provision **ret,
-                     struct error *err)
+                     provision_done_fn *done, void *user, struct provision **ret, struct error *err)
 {
     scoped(freep) char *input = create_input(options->cri_sandbox_id, config, conf);
     struct run run = {"create", input};
@@ -267,8 +266,7 @@ int provision_create(struct loop *loop, const struct provision_options *options,
 }
 
 int provision_delete(struct loop *loop, const struct provision_options *options,
-                     provision_done_fn *done, void *user, struct provision **ret,
-                     struct error *err)
+                     provision_done_fn *done, void *user, struct provision **ret, struct error *err)
 {
     scoped(freep) char *input = provision_delete_input(options->cri_sandbox_id);
     struct run run = {"delete", input};

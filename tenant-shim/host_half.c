@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host_half.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "io/loop.h"
+#include "provision.h"
+#include "shim/state_file.h"
+#include "shim/tombstone.h"
+
+static const struct state_format format = {.kind = "tenant-host-half", .version = 1};
+
+static const char *const state_name[] = {
+    [HOST_HALF_CREATING] = "creating",
+    [HOST_HALF_MADE] = "made",
+    [HOST_HALF_REMOVED] = "removed",
+};
+
+static char *record_path(const char *bundle)
+{
+    return xformat("%s/cleave-host-half.json", bundle);
+}
+
+int host_half_write(const struct host_half *half, struct error *err)
+{
+    scoped(js_freep) struct js *state = js_new_object();
+    scoped(freep) char *path = record_path(half->bundle);
+
+    js_set_string(state, "program", half->program);
+    js_set_string(state, "cri_sandbox_id", half->cri_sandbox_id);
+    js_set_string(state, "sandbox_id", half->sandbox_id);
+    js_set_string(state, "state", state_name[half->state]);
+    return state_file_write(path, &format, state, err);
+}
+
+int host_half_read(const char *bundle, struct host_half **ret, struct error *err)
+{
+    scoped(host_half_freep) struct host_half *half = xnew(struct host_half);
+    scoped(freep) char *path = record_path(bundle);
+    scoped(js_freep) struct js *state = NULL;
+    const char *program, *cri_sandbox_id, *sandbox_id, *name;
+
+    if (state_file_read(path, &format, &state, err) < 0)
+        return -1;
+    if (js_need_string(state, "program", &program, err) < 0 ||
+        js_need_string(state, "cri_sandbox_id", &cri_sandbox_id, err) < 0 ||
+        js_need_string(state, "sandbox_id", &sandbox_id, err) < 0 ||
+        js_need_string(state, "state", &name, err) < 0)
+        return error_wrap(err, "%s", path);
+    half->bundle = xstrdup(bundle);
+    half->program = xstrdup(program);
+    half->cri_sandbox_id = xstrdup(cri_sandbox_id);
+    half->sandbox_id = xstrdup(sandbox_id);
+    half->state = text_equal(name, "removed") ? HOST_HALF_REMOVED : HOST_HALF_MADE;
+    *ret = take_ptr(half);
+    return 0;
+}
+
+void host_half_free(struct host_half *half)
+{
+    if (!half)
+        return;
+    free(half->bundle);
+    free(half->program);
+    free(half->cri_sandbox_id);
+    free(half->sandbox_id);
+    free(half);
+}
+
+static char *sandbox_directory(const struct host_half *half)
+{
+    return half->sandbox_id[0] ? xformat("%s/%s", TENANT_DIRECTORY, half->sandbox_id) : NULL;
+}
+
+int host_half_forget(const struct host_half *half, struct error *err)
+{
+    scoped(freep) char *directory = sandbox_directory(half);
+
+    return directory ? file_remove_tree(directory, err) : 0;
+}
+
+int host_half_bury(const struct host_half *half, struct error *err)
+{
+    scoped(freep) char *directory = sandbox_directory(half);
+    scoped(freep) char *input = provision_delete_input(half->cri_sandbox_id);
+    const char *argv[] = {half->program, "delete", NULL};
+    const char *remove[] = {directory, NULL};
+    struct tombstone tombstone = {.kind = "host-half",
+                                  .id = half->cri_sandbox_id,
+                                  .argv = argv,
+                                  .input = input,
+                                  .remove = remove};
+
+    if (tombstone_write(TENANT_TOMBSTONES, &tombstone, err) < 0)
+        return -1;
+    return tombstone_reap(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
+}
+
+struct removal {
+    bool done;
+    bool failed;
+    struct error why;
+};
+
+static void on_removed(void *user, const struct provision_answer *answer, const struct error *err)
+{
+    struct removal *removal = user;
+
+    removal->done = true;
+    if (err) {
+        removal->failed = true;
+        removal->why = *err;
+    }
+}
+
+static int run_delete(const struct host_half *half, uint64_t deadline_ms, struct removal *removal,
+                      struct error *err)
+{
+    scoped(loop_freep) struct loop *loop = NULL;
+    scoped(provision_freep) struct provision *provision = NULL;
+    struct provision_options options = {.program = half->program,
+                                        .cri_sandbox_id = half->cri_sandbox_id,
+                                        .deadline_ms = deadline_ms};
+
+    if (loop_new(&loop, err) < 0 ||
+        provision_delete(loop, &options, on_removed, removal, &provision, err) < 0)
+        return -1;
+    while (!removal->done) {
+        if (loop_turn(loop, deadline_ms, err) < 0)
+            return -1;
+    }
+    if (removal->failed) {
+        *err = removal->why;
+        return -1;
+    }
+    return 0;
+}
+
+int host_half_remove(struct host_half *half, uint64_t deadline_ms, struct error *err)
+{
+    struct removal removal = {0};
+
+    if (half->state != HOST_HALF_REMOVED && run_delete(half, deadline_ms, &removal, err) < 0) {
+        log_warn("removal of the host half goes on in the background: %s", err->message);
+        return host_half_bury(half, err);
+    }
+    half->state = HOST_HALF_REMOVED;
+    return host_half_forget(half, err);
+}

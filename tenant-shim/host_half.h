@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What must be removed for a pod although its shim may be dead by then: the host half, by its
+ * provisioner, and the sandbox's directory of this node. A record in the bundle tells the verb
+ * `delete`; what cannot be finished in its time becomes a tombstone. */
+#include <stdint.h>
+#include "base/scoped.h"
+
+struct error;
+
+#define TENANT_DIRECTORY  "/run/cleave/t"
+#define TENANT_TOMBSTONES "/var/lib/cleave/t/tombstones"
+
+enum host_half_state {
+    HOST_HALF_CREATING, /* the provisioner was started: there may be something */
+    HOST_HALF_MADE,
+    HOST_HALF_REMOVED,
+};
+
+struct host_half {
+    char *bundle; /* where the record is */
+    char *program;
+    char *cri_sandbox_id;
+    char *sandbox_id; /* "" while it is not known */
+    enum host_half_state state;
+};
+
+/* Durably, before anything is made that would have to be removed. */
+int host_half_write(const struct host_half *half, struct error *err) must_check;
+/* NOT_FOUND: no record, so nothing was ever made. */
+int host_half_read(const char *bundle, struct host_half **ret, struct error *err) must_check;
+void host_half_free(struct host_half *half);
+SCOPED_PTR(struct host_half, host_half_free)
+
+/* Removes what this node keeps of the sandbox. */
+int host_half_forget(const struct host_half *half, struct error *err) must_check;
+/* Somebody else finishes the removal: a detached reaper with growing pauses. */
+int host_half_bury(const struct host_half *half, struct error *err) must_check;
+/* For the verb `delete`: all of it within the time, or a tombstone. */
+int host_half_remove(struct host_half *half, uint64_t deadline_ms, struct error *err) must_check;

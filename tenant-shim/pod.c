@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pod.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "host_half.h"
+#include "io/loop.h"
+#include "link.h"
+#include "pod_config.h"
+#include "pod_stdio.h"
+#include "provision.h"
+#include "secure/key.h"
+#include "shim/bundle.h"
+#include "shim/tenant_conf.h"
+#include "watch.h"
+
+enum {
+    CREATE_MARGIN_MS = 500,   /* to answer before the caller gives up */
+    SHUTDOWN_GRACE_MS = 2000, /* for what still runs when pause is killed */
+    SHUTDOWN_WAIT_MS = 5000,
+    REMOVAL_MS = 60 * 1000,
+    REMOVAL_PAUSE_MS = 2000,
+    REMOVAL_ATTEMPTS = 3,
+};
+
+#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
+
+struct pod {
+    struct loop *loop;
+    struct rpc_queue *queue;
+    enum pod_state state;
+    bool configuring;
+    bool created; /* `created` was told without error */
+    struct pod_events events;
+    void *user;
+    struct tenant_conf conf;
+    struct pod_config *config;
+    struct host_half *half;
+    struct provision *provision;
+    struct endpoint endpoint;
+    struct key *key;
+    struct initdata *initdata;
+    struct link *link;
+    struct watch *watch;
+    struct stdio *stdio;
+    struct source *deadline; /* of the creation */
+    struct source *next;     /* the next step, outside of whatever decided it */
+    void (*step)(struct pod *pod);
+    unsigned removals;
+    struct error why;
+};
+
+static const char *const state_names[] = {
+    [POD_PROVISIONING] = "provisioning",
+    [POD_DIALING] = "dialing",
+    [POD_APPRAISED] = "appraised",
+    [POD_RUNNING] = "running",
+    [POD_UNKNOWN] = "unknown",
+    [POD_STOPPING] = "stopping",
+    [POD_DEAD] = "dead",
+};
+
+static void set_state(struct pod *pod, enum pod_state state)
+{
+    log_info("pod: %s -> %s", state_names[pod->state], state_names[state]);
+    pod->state = state;
+}
+
+static void do_next(struct pod *pod, uint64_t delay_ms, void (*step)(struct pod *pod))
+{
+    pod->step = step;
+    source_rearm(pod->next, delay_ms);
+}
+
+static void on_next(void *user)
+{
+    struct pod *pod = user;
+
+    pod->step(pod);
+}
+
+/* ---- birth ------------------------------------------------------------------------------------
+ */
+
+static void tell_created(struct pod *pod)
+{
+    bool failed = pod->state == POD_DEAD;
+
+    pod->created = !failed;
+    pod->events.created(pod->user, failed ? &pod->why : NULL);
+}
+
+/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows. */
+static void fail(struct pod *pod, const struct error *err)
+{
+    if (pod->state == POD_DEAD || pod->created)
+        return;
+    pod->why = *err;
+    set_state(pod, POD_DEAD);
+    source_rearm(pod->deadline, NEVER_MS);
+    provision_free(take_ptr(pod->provision));
+    if (pod->link)
+        link_end(pod->link);
+    do_next(pod, 0, tell_created);
+}
+
+static void on_deadline(void *user)
+{
+    struct pod *pod = user;
+    struct error err;
+
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s: %s)",
+              state_names[pod->state], pod->why.message);
+    fail(pod, &err);
+}
+
+static void on_exited(void *user, const struct exit_record *record)
+{
+    struct pod *pod = user;
+
+    pod->events.exited(pod->user, record);
+}
+
+static void on_oom(void *user, const char *container_id)
+{
+    struct pod *pod = user;
+
+    pod->events.oom(pod->user, container_id);
+}
+
+static void on_configured(void *user, const struct agent_reply *reply, const struct error *err)
+{
+    static const struct watch_events events = {.exited = on_exited, .oom = on_oom};
+    struct pod *pod = user;
+    struct error error;
+
+    if (pod->state != POD_APPRAISED)
+        return;
+    if (err) {
+        fail(pod, err);
+        return;
+    }
+    if (watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
+        stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0) {
+        fail(pod, &error);
+        return;
+    }
+    log_info("guest kernel %s, %llu MiB", reply->kernel_release,
+             (unsigned long long) reply->memory_total >> 20);
+    set_state(pod, POD_RUNNING);
+    source_rearm(pod->deadline, NEVER_MS);
+    do_next(pod, 0, tell_created);
+}
+
+static void on_appraised(void *user, const struct channel_facts *facts)
+{
+    struct pod *pod = user;
+
+    if (facts->insecure)
+        log_warn("the guest's evidence is '%s': it proves nothing", facts->evidence);
+    else
+        log_info("the guest is appraised by '%s'", facts->evidence);
+    if (pod->state == POD_DIALING)
+        set_state(pod, POD_APPRAISED);
+}
+
+static void on_opened(void *user)
+{
+    struct pod *pod = user;
+    struct agent_ask ask = {.link = pod->link, .done = on_configured, .user = pod};
+
+    if (pod->state == POD_UNKNOWN)
+        set_state(pod, POD_RUNNING);
+    if (pod->state == POD_APPRAISED && !pod->configuring) {
+        pod->configuring = true; /* the link repeats it on a later connection */
+        agent_configure(&ask, pod->config);
+    }
+}
+
+static void on_lost(void *user, const struct error *err)
+{
+    struct pod *pod = user;
+
+    log_warn("the channel is lost: %s", err->message);
+    if (pod->state == POD_RUNNING)
+        set_state(pod, POD_UNKNOWN);
+}
+
+static void tell_dead(struct pod *pod)
+{
+    pod->events.dead(pod->user, 255);
+}
+
+static void on_link_ended(void *user, const struct error *err)
+{
+    struct pod *pod = user;
+
+    if (!pod->created) {
+        fail(pod, err);
+        return;
+    }
+    if (pod->state == POD_STOPPING || pod->state == POD_DEAD)
+        return;
+    log_error("the pod is given up: %s", err->message);
+    set_state(pod, POD_DEAD);
+    do_next(pod, 0, tell_dead);
+}
+
+/* The file's identity must be the one that the provisioner named, with our key in it. */
+static int check_initdata(const struct pod *pod, const char *sandbox_id, struct error *err)
+{
+    const struct peer *peer = initdata_peer(pod->initdata, key_spki(pod->key));
+    char hex[2 * INITDATA_SANDBOX_ID_SIZE + 1];
+
+    hex_encode(pod->initdata->content.sandbox_id, INITDATA_SANDBOX_ID_SIZE, hex);
+    if (!text_equal(hex, sandbox_id))
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata is of sandbox %s, not of %s", hex, sandbox_id);
+    if (!peer || peer->role != PEER_CONTROL)
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata does not give our key the role control");
+    return 0;
+}
+
+static int choose_endpoint(struct pod *pod, const struct provision_answer *answer,
+                           struct error *err)
+{
+    const struct tenant_conf *conf = &pod->conf;
+    const char *transport = conf->transport[0] ? conf->transport : answer->transport;
+    const char *address = conf->transport_address[0] ? conf->transport_address : answer->address;
+    uint16_t port = conf->transport_port ? (uint16_t) conf->transport_port : answer->port;
+
+    return endpoint_make(transport, address, port, &pod->endpoint, err);
+}
+
+static int begin_dialing(struct pod *pod, const struct provision_answer *answer, struct error *err)
+{
+    static const struct link_events events = {
+        .appraised = on_appraised,
+        .opened = on_opened,
+        .lost = on_lost,
+        .ended = on_link_ended,
+    };
+    struct link_options options = {
+        .loop = pod->loop,
+        .queue = pod->queue,
+        .policy = {.allow_insecure = (const char *const *) pod->conf.allow_insecure},
+        .dial_timeout_ms = (uint64_t) pod->conf.dial_timeout * 1000,
+        .request_timeout_ms = (uint64_t) pod->conf.request_timeout * 1000,
+        .lost_timeout_ms = (uint64_t) pod->conf.lost_timeout * 1000,
+    };
+
+    if (key_load(answer->key_path, &pod->key, err) < 0 ||
+        initdata_load(answer->initdata_path, &pod->initdata, err) < 0 ||
+        check_initdata(pod, answer->sandbox_id, err) < 0 || choose_endpoint(pod, answer, err) < 0)
+        return -1;
+    options.endpoint = pod->endpoint;
+    options.key = pod->key;
+    options.initdata = pod->initdata;
+    return link_new(&options, &events, pod, &pod->link, err);
+}
+
+static void on_provisioned(void *user, const struct provision_answer *answer,
+                           const struct error *err)
+{
+    struct pod *pod = user;
+    struct error error;
+
+    if (err) {
+        fail(pod, err);
+        return;
+    }
+    free(pod->half->sandbox_id);
+    pod->half->sandbox_id = xstrdup(answer->sandbox_id);
+    pod->half->state = HOST_HALF_MADE;
+    log_info("host half '%s' of sandbox %s, reached by %s %s port %u", answer->host_id,
+             answer->sandbox_id, answer->transport, answer->address, answer->port);
+    if (host_half_write(pod->half, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
+        fail(pod, &error);
+        return;
+    }
+    set_state(pod, POD_DIALING);
+}
+
+static int begin(struct pod *pod, const struct pod_options *options, struct error *err)
+{
+    uint64_t patience = (uint64_t) pod->conf.create_timeout * 1000;
+    struct provision_options provision = {.cri_sandbox_id = options->cri_sandbox_id};
+
+    if (options->deadline_ms < patience)
+        patience = options->deadline_ms;
+    if (patience > 2 * CREATE_MARGIN_MS)
+        patience -= CREATE_MARGIN_MS;
+    pod->half = xnew(struct host_half);
+    pod->half->bundle = xstrdup(options->bundle->path);
+    pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
+    pod->half->sandbox_id = xstrdup("");
+    if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
+        host_half_write(pod->half, err) < 0)
+        return -1;
+    provision.program = pod->half->program;
+    provision.deadline_ms = patience;
+    if (loop_after(pod->loop, patience, on_deadline, pod, &pod->deadline, err) < 0 ||
+        loop_after(pod->loop, NEVER_MS, on_next, pod, &pod->next, err) < 0)
+        return -1;
+    return provision_create(pod->loop, &provision, pod->config, &pod->conf, on_provisioned, pod,
+                            &pod->provision, err);
+}
+
+int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
+               struct pod **ret, struct error *err)
+{
+    scoped(pod_freep) struct pod *pod = xnew(struct pod);
+
+    pod->loop = options->loop;
+    pod->queue = options->queue;
+    pod->events = *events;
+    pod->user = user;
+    error_set(&pod->why, STATUS_UNAVAILABLE, "not reached");
+    if (tenant_conf_load(TENANT_CONF_PATH, &pod->conf, err) < 0)
+        return error_wrap(err, "configuration");
+    if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
+        begin(pod, options, err) < 0)
+        return -1;
+    *ret = take_ptr(pod);
+    return 0;
+}
+
+void pod_free(struct pod *pod)
+{
+    if (!pod)
+        return;
+    watch_free(pod->watch);
+    stdio_free(pod->stdio);
+    link_free(pod->link);
+    initdata_free(pod->initdata);
+    key_free(pod->key);
+    provision_free(pod->provision);
+    source_free(pod->deadline);
+    source_free(pod->next);
+    host_half_free(pod->half);
+    pod_config_free(pod->config);
+    tenant_conf_fini(&pod->conf);
+    free(pod);
+}
+
+void pod_cancel(struct pod *pod)
+{
+    struct error err;
+
+    error_set(&err, STATUS_CANCELLED, "the pod was deleted while it was being created");
+    fail(pod, &err);
+}
+
+/* ---- death ------------------------------------------------------------------------------------
+ */
+
+static void remove_host(struct pod *pod);
+
+static void tell_stopped(struct pod *pod)
+{
+    link_end(pod->link);
+    set_state(pod, POD_DEAD);
+    pod->events.dead(pod->user, 137);
+}
+
+static void bury(struct pod *pod)
+{
+    struct error err;
+
+    if (host_half_bury(pod->half, &err) < 0)
+        log_error("the host half may be left over: %s", err.message);
+    do_next(pod, 0, tell_stopped);
+}
+
+static void on_removed(void *user, const struct provision_answer *answer, const struct error *err)
+{
+    struct pod *pod = user;
+    struct error error;
+
+    if (err) {
+        log_warn("removal of the host half: %s", err->message);
+        do_next(pod, REMOVAL_PAUSE_MS, ++pod->removals < REMOVAL_ATTEMPTS ? remove_host : bury);
+        return;
+    }
+    pod->half->state = HOST_HALF_REMOVED;
+    if (host_half_write(pod->half, &error) < 0 || host_half_forget(pod->half, &error) < 0)
+        log_warn("%s", error.message);
+    do_next(pod, 0, tell_stopped);
+}
+
+static void remove_host(struct pod *pod)
+{
+    struct provision_options options = {.program = pod->half->program,
+                                        .cri_sandbox_id = pod->half->cri_sandbox_id,
+                                        .deadline_ms = REMOVAL_MS};
+    struct error err;
+
+    provision_free(take_ptr(pod->provision));
+    if (provision_delete(pod->loop, &options, on_removed, pod, &pod->provision, &err) < 0) {
+        log_warn("removal of the host half: %s", err.message);
+        bury(pod);
+    }
+}
+
+static void on_shutdown(void *user, const struct agent_reply *reply, const struct error *err)
+{
+    struct pod *pod = user;
+
+    if (err)
+        log_warn("the guest does not answer to power-off: %s", err->message);
+    do_next(pod, 0, remove_host);
+}
+
+void pod_stop(struct pod *pod)
+{
+    struct agent_ask ask = {
+        .link = pod->link, .done = on_shutdown, .user = pod, .deadline_ms = SHUTDOWN_WAIT_MS};
+    bool reachable = pod->link && link_is_open(pod->link);
+
+    if (!pod->created || pod->state == POD_STOPPING || pod->state == POD_DEAD)
+        return;
+    set_state(pod, POD_STOPPING);
+    if (reachable)
+        agent_shutdown(&ask, SHUTDOWN_GRACE_MS);
+    else
+        do_next(pod, 0, remove_host);
+}
+
+/* ---- questions --------------------------------------------------------------------------------
+ */
+
+enum pod_state pod_state(const struct pod *pod)
+{
+    return pod->state;
+}
+
+const char *pod_state_name(enum pod_state state)
+{
+    return state_names[state];
+}
+
+int pod_need_running(const struct pod *pod, struct error *err)
+{
+    if (pod->state == POD_RUNNING || pod->state == POD_UNKNOWN)
+        return 0;
+    return error_set(err, STATUS_FAILED_PRECONDITION, "the pod is %s", state_names[pod->state]);
+}
+
+struct link *pod_link(const struct pod *pod)
+{
+    return pod->link;
+}
+
+struct stdio *pod_stdio(const struct pod *pod)
+{
+    return pod->stdio;
+}
+
+const struct pod_config *pod_config(const struct pod *pod)
+{
+    return pod->config;
+}
+
+const struct tenant_conf *pod_conf(const struct pod *pod)
+{
+    return &pod->conf;
+}

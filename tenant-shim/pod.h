@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The pod on its way from nothing to a guest that runs containers, and to its end:
+ *
+ *   provisioning -> dialing -> appraised -> running <-> unknown
+ *                                              \-> stopping -> dead
+ *
+ * "unknown" is a lost channel: nothing is reported as ended because of it, calls wait, and the link
+ * dials until it is back or until lost_timeout is over. */
+#include <stdint.h>
+#include "base/scoped.h"
+#include "codec_agent.h"
+
+struct bundle;
+struct error;
+struct link;
+struct loop;
+struct pod;
+struct rpc_queue;
+struct stdio;
+
+enum pod_state {
+    POD_PROVISIONING,
+    POD_DIALING,
+    POD_APPRAISED,
+    POD_RUNNING,
+    POD_UNKNOWN,
+    POD_STOPPING,
+    POD_DEAD,
+};
+
+struct pod_events {
+    void (*created)(void *user, const struct error *err); /* once: the outcome of pod_create() */
+    void (*exited)(void *user, const struct exit_record *record);
+    void (*oom)(void *user, const char *container_id);
+    /* Once, after created without error: nothing of the pod runs any more. 137 if it was stopped,
+     * 255 if the guest was lost. */
+    void (*dead)(void *user, uint32_t exit_status);
+};
+
+struct pod_options {
+    struct loop *loop;
+    struct rpc_queue *queue;
+    const char *cri_sandbox_id;
+    const struct bundle *bundle; /* of pause; borrowed for the call */
+    uint64_t deadline_ms;        /* the caller's patience */
+};
+
+/* Starts at once. Events never come from inside a call of this header. */
+int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
+               struct pod **ret, struct error *err) must_check;
+/* Everything that used link and stdio has let go. */
+void pod_free(struct pod *pod);
+SCOPED_PTR(struct pod, pod_free)
+
+/* Gives up a creation: `created` follows with CANCELLED. */
+void pod_cancel(struct pod *pod);
+/* Powers the guest off and has the host half removed; `dead` follows. */
+void pod_stop(struct pod *pod);
+
+enum pod_state pod_state(const struct pod *pod);
+const char *pod_state_name(enum pod_state state);
+/* FAILED_PRECONDITION unless containers can be created in it. */
+int pod_need_running(const struct pod *pod, struct error *err) must_check;
+struct link *pod_link(const struct pod *pod);
+struct stdio *pod_stdio(const struct pod *pod);
+const struct pod_config *pod_config(const struct pod *pod);
+const struct tenant_conf *pod_conf(const struct pod *pod);
