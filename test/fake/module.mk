@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stand-ins that tests use; `make test-programs` builds them all. NAME_SRCS, NAME_LIBS, NAME_PKGS.
-fake_PROGRAMS := stub-guest provision-stub
+fake_PROGRAMS := stub-guest provision-stub helper-stub
 
 stub-guest_SRCS := test/fake/stub_guest.c test/fake/stub_root.c test/fake/stub_cgroup.c
 stub-guest_LIBS := io base
