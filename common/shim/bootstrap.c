@@ -201,6 +201,8 @@ void bootstrap_read_options(const uint8_t *data, size_t length, const char *id,
     if (params && text_equal(params->instance_id, id)) {
         for (size_t i = 0; i < params->n_extensions && !ret->type_url; i++)
             copy_any(params->extensions[i]->value, ret);
+        if (params->socket_dir[0] == '/')
+            ret->socket_directory = xstrdup(params->socket_dir);
     } else {
         Ttrpc__Any *any = ttrpc__any__unpack(NULL, length, data);
 
@@ -216,5 +218,6 @@ void bootstrap_options_clear(struct bootstrap_options *options)
 {
     free(options->type_url);
     free(options->value);
+    free(options->socket_directory);
     *options = (struct bootstrap_options){0};
 }

@@ -47,6 +47,7 @@ struct bootstrap_options {
     char *type_url;
     uint8_t *value;
     size_t length;
+    char *socket_directory; /* where 2.3 wants the socket; NULL: the default */
 };
 void bootstrap_read_options(const uint8_t *data, size_t length, const char *id,
                             struct bootstrap_options *ret);

@@ -2,7 +2,7 @@
 #include "shim/shim_main.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "io/fd.h"
 #include "shim/bundle.h"
 #include "shim/resident.h"
@@ -86,9 +87,11 @@ static int start(const struct shim *shim, const struct bootstrap *bootstrap, str
     if (bundle_open(bootstrap->bundle, &bundle, err) < 0)
         return -1;
 
+    scoped(bootstrap_options_clear) struct bootstrap_options options = {0};
     const char *group = bundle_group(bundle, bootstrap->id);
 
-    if (bootstrap_socket(bootstrap, NULL, group, socket, err) < 0 ||
+    read_options(bootstrap->id, &options);
+    if (bootstrap_socket(bootstrap, options.socket_directory, group, socket, err) < 0 ||
         shim_socket_claim(socket, &state, &fd, err) < 0)
         return -1;
     if (state == SHIM_SOCKET_MADE) {
@@ -98,12 +101,10 @@ static int start(const struct shim *shim, const struct bootstrap *bootstrap, str
             .group = group,
             .socket = socket,
             .listen_fd = fd,
+            .runtime_options = options,
         };
 
-        read_options(bootstrap->id, &resident.runtime_options);
-        int r = resident_fork(&resident, err);
-        bootstrap_options_clear(&resident.runtime_options);
-        if (r < 0) {
+        if (resident_fork(&resident, err) < 0) {
             (void) unlink(socket);
             return -1;
         }
@@ -157,7 +158,22 @@ static int print_deletion(const struct shim_exit *result, struct error *err)
     return print(data, task__delete_response__pack(&response, data), err);
 }
 
-static int delete (const struct shim *shim, const struct bootstrap *bootstrap, struct error *err)
+/* Where `start` listened: it wrote that down, else it is computed. */
+static int find_socket(const struct bootstrap *bootstrap, const char *group,
+                       char ret[BOOTSTRAP_SOCKET_SIZE], struct error *err)
+{
+    scoped(freep) char *path = xformat("%s/address", bootstrap->bundle);
+    scoped(freep) char *text = NULL;
+    size_t length;
+
+    if (file_exists(path) && file_read(path, PATH_MAX, &text, &length, err) == 0 &&
+        text_starts(text, "unix:///"))
+        return text_format(ret, BOOTSTRAP_SOCKET_SIZE, err, "%s", text + strlen("unix://"));
+    return bootstrap_socket(bootstrap, NULL, group, ret, err);
+}
+
+static int delete_verb(const struct shim *shim, const struct bootstrap *bootstrap,
+                       struct error *err)
 {
     scoped(bundle_freep) struct bundle *bundle = NULL;
     struct shim_exit result = {.exit_status = 137};
@@ -178,7 +194,7 @@ static int delete (const struct shim *shim, const struct bootstrap *bootstrap, s
                                     (bundle->role == BUNDLE_ALONE && bundle->spec));
     /* The process and its cleaner must not act at the same time. */
     if (cleanup.is_sandbox &&
-        bootstrap_socket(bootstrap, NULL, bundle_group(bundle, bootstrap->id), socket, err) == 0)
+        find_socket(bootstrap, bundle_group(bundle, bootstrap->id), socket, err) == 0)
         shim_socket_retire(socket, RETIRE_WAIT_MS);
     if (shim->cleanup(&cleanup, &result, err) < 0)
         return -1;
@@ -205,7 +221,7 @@ static int run(const struct shim *shim, const struct bootstrap *bootstrap, struc
     case VERB_START:
         return start(shim, bootstrap, err);
     case VERB_DELETE:
-        return delete (shim, bootstrap, err);
+        return delete_verb(shim, bootstrap, err);
     case VERB_INFO:
         return info(shim, err);
     case VERB_VERSION:

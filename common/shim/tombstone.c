@@ -79,7 +79,7 @@ int tombstone_remove(const char *directory, const char *id, struct error *err)
 struct run {
     bool ended;
     bool succeeded;
-    char why[256];
+    char why[512];
 };
 
 static void on_run_done(void *user, const struct child_result *result)
@@ -179,6 +179,7 @@ static int attempt_locked(const char *directory, const char *id, uint64_t *ret_d
         return tombstone_remove(directory, id, err);
     }
     js_set_integer(record, "attempts", attempts);
+    text_make_utf8(run.why);
     js_set_string(record, "last_error", run.why);
     *ret_delay_ms = pause_after(attempts);
     /* Removed by its owner while we ran: done is done. */
