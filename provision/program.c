@@ -149,7 +149,7 @@ int provision_main(const struct provisioner *provisioner, int argc, char *argv[]
     if (serve(argv[1], fn, answer, &err) < 0) {
         js_free(answer);
         answer = js_new_object();
-        js_set_string(answer, "code", status_name(err.status));
+        js_set_integer(answer, "code", err.status);
         js_set_string(answer, "message", err.message);
         (void) print(answer);
         return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What every provisioner is: `cleave-provision-X create|status|delete`, one JSON object on stdin,
- * one on stdout. An error is {"code": "NOT_FOUND", "message": "..."} and exit code 1. */
+ * one on stdout. An error is {"code": 5, "message": "..."} (google.rpc.Code) and exit code 1. */
 #include <stdint.h>
 
 struct error;
