@@ -4,6 +4,7 @@
 import argparse
 import fcntl
 import os
+import shutil
 import sys
 import time
 import uuid
@@ -13,6 +14,7 @@ import grpc
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import bed as bed_program   # noqa: E402
+import ns                   # noqa: E402
 
 
 def _generate():
@@ -96,8 +98,14 @@ class Cri:
         self.call("StopPodSandbox", pb.PodSandboxId(pod_sandbox_id=pod), timeout=timeout)
 
     def remove_pod(self, pod, timeout=60.0):
+        self._config_of(pod)
         self.call("RemovePodSandbox", pb.PodSandboxId(pod_sandbox_id=pod), timeout=timeout)
-        self.configs.pop(pod, None)
+        self.forget(self.configs.pop(pod))
+
+    def forget(self, config):
+        """What a kubelet removes after a pod: its log directory and its control group."""
+        shutil.rmtree(self.bed.path(self.role, config.log_directory), ignore_errors=True)
+        ns.cgroup_remove(f"{self.bed.name}/{self.role}{config.linux.cgroup_parent}")
 
     # ---- containers --------------------------------------------------------------------------
 
