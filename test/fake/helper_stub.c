@@ -59,7 +59,7 @@ static int start_guest(const struct host_conf *conf, const struct request *reque
                        const struct disks *disks, pid_t *ret, struct error *err)
 {
     int report[2], failure = 0;
-    pid_t pid;
+    pid_t pid = 0;
     ssize_t got;
 
     if (pipe2(report, O_CLOEXEC) < 0)
@@ -86,7 +86,7 @@ static int create(const struct host_conf *conf, const struct request *request, s
     scoped(closep) int netns = -1;
     struct guest_net net;
     struct disks disks;
-    pid_t pid;
+    pid_t pid = 0;
 
     if (request_bind_to_parent(request, err) < 0 || uplink_open(request->netns, &netns, err) < 0 ||
         uplink_read(netns, &net, err) < 0 || disks_write(request, &net, &disks, err) < 0 ||
@@ -130,7 +130,7 @@ static pid_t find_guest(const struct request *request)
 static int destroy(const struct request *request, struct error *err)
 {
     char log[REQUEST_PATH_SIZE + 32];
-    pid_t pid;
+    pid_t pid = 0;
 
     if (request->pid && watch_kill_now(request->pid, request->start_time, KILL_MS, err) < 0)
         return -1;
