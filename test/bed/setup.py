@@ -94,7 +94,7 @@ cmdline = "{build}/image/cmdline"
 [stub]
 guest = "{build}/test/stub-guest"
 agent = "{build}/bin/cleave-agent"
-root = "{build}/image/root"
+root = "{build}/image/tree"
 """
 
 TENANT_CONF = """provisioner = "{provisioner}"
@@ -110,7 +110,7 @@ directory = "/etc/cleave/static"
 [stub]
 guest = "{build}/test/stub-guest"
 agent = "{build}/bin/cleave-agent"
-root = "{build}/image/root"
+root = "{build}/image/tree"
 {extra}"""
 
 # What a pod's machine is: `stub` = only the tenant half, a stub guest started by a test provisioner;
