@@ -56,7 +56,7 @@ static int milli_cpus(const struct pod_resources *resources, int64_t *ret, struc
     }
     if (resources->cpu_quota > INT64_MAX / 1000)
         return error_set(err, STATUS_INVALID_ARGUMENT, "CPU quota is out of range");
-    *ret = resources->cpu_quota * 1000 / period;
+    *ret = resources->cpu_quota * 1000 / period + (resources->cpu_quota * 1000 % period != 0);
     return 0;
 }
 
@@ -124,7 +124,7 @@ static int expand_slice(const char *slice, char **ret, struct error *err)
     for (size_t i = 1; i <= stem; i++) {
         if (i < stem && slice[i] != '-')
             continue;
-        if (slice[i - 1] == '-' || used + i + sizeof("/.slice") > sizeof(path))
+        if (slice[0] == '-' || slice[i - 1] == '-' || used + i + sizeof("/.slice") > sizeof(path))
             return error_set(err, STATUS_INVALID_ARGUMENT, "cgroup_parent is not a slice name");
         used += (size_t) snprintf(path + used, sizeof(path) - used, "/%.*s.slice", (int) i, slice);
     }
