@@ -10,7 +10,12 @@
 #include "base/scoped.h"
 #include "base/text.h"
 
-enum { LINE_MAX_BYTES = 2048, MESSAGE_MAX_BYTES = 1024, SANDBOX_MAX_BYTES = 128 };
+enum {
+    LINE_MAX_BYTES = 2048,
+    MESSAGE_MAX_BYTES = 1024,
+    SANDBOX_MAX_BYTES = 128,
+    FIELDS_RESERVE = 600, /* for the fields behind the message, whatever its escapes need */
+};
 
 /* The one piece of process-wide state: a log that had to be passed would be passed everywhere. */
 static struct {
@@ -29,6 +34,7 @@ static _Thread_local const char *current_task;
 struct line {
     char text[LINE_MAX_BYTES];
     size_t length;
+    size_t limit; /* of values */
 };
 
 /* One byte stays free for the newline. */
@@ -45,6 +51,8 @@ static void put_escaped(struct line *line, unsigned char c)
     char escape[8];
     int length;
 
+    if (line->length + sizeof escape > line->limit)
+        return;
     if (c == '\n')
         length = snprintf(escape, sizeof escape, "\\n");
     else if (c == '"' || c == '\\')
@@ -87,7 +95,7 @@ static void emit(enum log_level level, const char *fmt, va_list args)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     char message[MESSAGE_MAX_BYTES] = "";
-    struct line line = {.length = 0};
+    struct line line = {.limit = LINE_MAX_BYTES - FIELDS_RESERVE};
     int fd;
 
     (void) vsnprintf(message, sizeof message, fmt, args);
@@ -95,6 +103,7 @@ static void emit(enum log_level level, const char *fmt, va_list args)
     put_time(&line);
     put_field(&line, "level", names[level]);
     put_field(&line, "msg", message);
+    line.limit = LINE_MAX_BYTES;
 
     (void) pthread_mutex_lock(&sink.lock);
     put_field(&line, "component", sink.component);

@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/scoped.h"
 #include "io/fd.h"
 
@@ -69,11 +70,18 @@ static void run_posts(void *user, uint32_t events)
     }
 }
 
+/* What libevent has to say is also in the error that the caller gets. */
+static void on_libevent_message(int severity, const char *message)
+{
+    log_debug("libevent: %s", message);
+}
+
 static int new_base(struct event_base **ret, struct error *err)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
 
+    event_set_log_callback(on_libevent_message);
     if (config) {
         /* Without the cache a delay counts from now, not from the start of the turn. */
         (void) event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |

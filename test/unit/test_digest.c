@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "suite.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/hex.h"
+#include "base/scoped.h"
+
+static void expect(const uint8_t *digest, size_t size, const char *hex)
+{
+    char text[2 * SHA384_SIZE + 1];
+
+    hex_encode(digest, size, text);
+    ck_assert_str_eq(text, hex);
+}
+
+START_TEST(known_answers_of_fips_180)
+{
+    uint8_t value[SHA384_SIZE];
+
+    digest_sha256("abc", 3, value);
+    expect(value, SHA256_SIZE, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    digest_sha256(NULL, 0, value);
+    expect(value, SHA256_SIZE, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    digest_sha384("abc", 3, value);
+    expect(value, SHA384_SIZE,
+           "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+           "8086072ba1e7cc2358baeca134c825a7");
+    digest_sha384("", 0, value);
+    expect(value, SHA384_SIZE,
+           "38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da"
+           "274edebfe76f65fbd51ad2f14898b95b");
+}
+END_TEST
+
+START_TEST(pieces_give_the_value_of_the_whole)
+{
+    static const char text[] = "the quick brown fox jumps over the lazy dog, and over again";
+    uint8_t whole[SHA384_SIZE], pieces[SHA384_SIZE];
+
+    for (int type = DIGEST_SHA256; type <= DIGEST_SHA384; type++) {
+        scoped(digest_freep) struct digest *digest = digest_new((enum digest_type) type);
+        size_t size = type == DIGEST_SHA256 ? SHA256_SIZE : SHA384_SIZE;
+
+        for (size_t i = 0; i < strlen(text); i++) {
+            digest_update(digest, text + i, 1);
+            digest_value(digest, pieces); /* reading it does not end it */
+            if (type == DIGEST_SHA256)
+                digest_sha256(text, i + 1, whole);
+            else
+                digest_sha384(text, i + 1, whole);
+            ck_assert_mem_eq(whole, pieces, size);
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    return suite_run("digest", (const TTest *[]){known_answers_of_fips_180,
+                                                 pieces_give_the_value_of_the_whole, NULL});
+}
