@@ -226,6 +226,7 @@ static enum tls_result step_send(struct channel *channel, struct error *err)
         channel->output_done += written;
     }
     writer_fini(&channel->output);
+    writer_init(&channel->output, FRAME_HEADER_SIZE + FRAME_BODY_MAX);
     channel->output_done = 0;
     return failed(channel->script->sent(channel, err));
 }

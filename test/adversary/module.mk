@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# The host, or whoever sits between, is the attacker. One program per place where it attacks.
+adversary_NAMES := $(patsubst test/adversary/%.c,%,$(wildcard test/adversary/test_*.c))
+define adversary
+$(1)_SRCS   := test/adversary/$(1).c test/adversary/pair.c test/adversary/raw.c
+$(1)_LIBS   := secure evidence io base
+$(1)_PKGS   := json-c libevent_core libmd libssl libcrypto
+$(1)_LDLIBS := $(MBEDTLS) -lpthread
+$$(eval $$(call test,$(1)))
+endef
+$(foreach t,$(adversary_NAMES),$(eval $(call adversary,$(t))))

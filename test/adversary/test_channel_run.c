@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The channel at work: bytes both ways, ends in order, replacement, later appraisals. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/scoped.h"
+#include "io/loop.h"
+#include "pair.h"
+#include "secure/key.h"
+
+static struct pair pair;
+
+static void setup(void)
+{
+    pair_init(&pair);
+    pair_listen(&pair);
+}
+
+static void teardown(void)
+{
+    pair_fini(&pair);
+}
+
+static int fd_of(struct outcome *outcome)
+{
+    struct error err;
+    int fd = -1;
+
+    ck_assert_msg(channel_take_fd(outcome->channel, &fd, &err) == 0, "%s", err.message);
+    return fd;
+}
+
+static void fill(uint8_t *to, size_t offset, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        to[i] = (uint8_t) ((offset + i) * 31 >> 3);
+}
+
+/* Moves `total` bytes from one descriptor to another while the loop turns, checking each. */
+static void transfer(int from, int to, size_t total)
+{
+    static uint8_t out[65536], in[65536], expected[65536];
+    size_t sent = 0, got = 0;
+    int idle = 0;
+
+    while (got < total) {
+        size_t chunk = total - sent < sizeof(out) ? total - sent : sizeof(out);
+        fill(out, sent, chunk);
+        ssize_t n = chunk ? send(from, out, chunk, MSG_NOSIGNAL) : -1;
+        sent += n > 0 ? (size_t) n : 0;
+        ssize_t m = recv(to, in, sizeof(in), 0);
+        if (m > 0) {
+            fill(expected, got, (size_t) m);
+            ck_assert_mem_eq(in, expected, (size_t) m);
+            got += (size_t) m;
+        }
+        idle = n > 0 || m > 0 ? 0 : idle + 1;
+        ck_assert_msg(idle < PAIR_TURNS_MAX, "stuck at %zu of %zu", got, total);
+        pair_turns(&pair, 1);
+    }
+}
+
+START_TEST(bytes_pass_both_ways_on_control)
+{
+    struct outcome tenant;
+    struct outcome *guest = pair_open(&pair, &tenant);
+    int a = fd_of(&tenant), b = fd_of(guest);
+
+    transfer(a, b, 1 << 20);
+    transfer(b, a, 1 << 20);
+    struct channel_facts facts = channel_facts(guest->channel);
+    ck_assert_int_eq(facts.role, PEER_CONTROL);
+    ck_assert_int_eq(facts.class, CHANNEL_CONTROL);
+    ck_assert_int_eq(facts.tls_version, 0x0303);
+    ck_assert(facts.insecure);
+    ck_assert_mem_eq(channel_instance(tenant.channel), pair.instance, 32);
+    ck_assert_mem_eq(facts.tenant_spki, key_spki(pair.tenant_key), 32);
+    close(a);
+    close(b);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(a_descriptor_is_handed_over_once)
+{
+    struct outcome tenant;
+    struct error err;
+    int fd;
+
+    pair_open(&pair, &tenant);
+    int a = fd_of(&tenant);
+    ck_assert_int_lt(channel_take_fd(tenant.channel, &fd, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "taken already"));
+    close(a);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+/* All that was written before the close arrives; then the end, in order on both sides. */
+static void close_delivers(struct outcome *from, struct outcome *to)
+{
+    static uint8_t data[200000], in[65536];
+    int a = fd_of(from), b = fd_of(to);
+    size_t sent = 0, got = 0;
+    ssize_t n;
+
+    memset(data, 0xa7, sizeof(data));
+    while (sent < sizeof(data)) {
+        n = send(a, data + sent, sizeof(data) - sent, MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t) n : 0;
+        pair_turns(&pair, n > 0 ? 0 : 1);
+        if (n < 0)
+            got += (n = recv(b, in, sizeof(in), 0)) > 0 ? (size_t) n : 0;
+    }
+    close(a);
+    while ((n = recv(b, in, sizeof(in), 0)) != 0) {
+        got += n > 0 ? (size_t) n : 0;
+        pair_turns(&pair, 1);
+    }
+    ck_assert_uint_eq(got, sizeof(data));
+    pair_until(&pair, &to->ended);
+    pair_until(&pair, &from->ended);
+    ck_assert(to->in_order);
+    ck_assert(from->in_order);
+    close(b);
+}
+
+START_TEST(a_close_by_the_tenant_delivers_all)
+{
+    struct outcome tenant;
+    struct outcome *guest = pair_open(&pair, &tenant);
+
+    close_delivers(&tenant, guest);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(a_close_by_the_guest_delivers_all)
+{
+    struct outcome tenant;
+    struct outcome *guest = pair_open(&pair, &tenant);
+
+    close_delivers(guest, &tenant);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(a_close_on_bulk_delivers_all)
+{
+    struct outcome tenant, bulk;
+
+    pair_open(&pair, &tenant);
+    struct outcome *guest = pair_join_open(&pair, &tenant, &bulk);
+    close_delivers(&bulk, guest);
+    outcome_fini(&bulk);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(bulk_carries_megabytes)
+{
+    struct outcome tenant, bulk;
+    const size_t total = 24 << 20;
+
+    pair_open(&pair, &tenant);
+    struct outcome *guest = pair_join_open(&pair, &tenant, &bulk);
+    ck_assert_ptr_eq(channel_control(guest->channel), pair.guest[0].channel);
+    ck_assert_ptr_eq(channel_control(bulk.channel), tenant.channel);
+    int a = fd_of(&bulk), b = fd_of(guest);
+    uint64_t start = clock_monotonic_ms();
+    transfer(a, b, total);
+    uint64_t ms = clock_monotonic_ms() - start;
+    printf("bulk: %zu MiB in %u ms\n", total >> 20, (unsigned) ms);
+    ck_assert_uint_lt(ms, 20000);
+    transfer(b, a, 1 << 20);
+    close(a);
+    pair_until(&pair, &guest->ended);
+    close(b);
+    outcome_fini(&bulk);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(joined_connections_end_with_their_control)
+{
+    struct outcome tenant, bulk;
+    struct outcome *guest = pair_open(&pair, &tenant);
+    struct outcome *guest_bulk = pair_join_open(&pair, &tenant, &bulk);
+    int b = fd_of(guest_bulk);
+
+    channel_free(guest->channel);
+    guest->channel = NULL;
+    pair_until(&pair, &guest_bulk->ended);
+    ck_assert(!guest_bulk->in_order);
+    ck_assert_ptr_nonnull(strstr(guest_bulk->err.message, "control"));
+    ck_assert_ptr_null(channel_control(guest_bulk->channel));
+    pair_until(&pair, &tenant.ended);
+    pair_until(&pair, &bulk.ended);
+    close(b);
+    outcome_fini(&bulk);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(a_cut_without_close_notify_is_no_orderly_end)
+{
+    struct outcome tenant;
+    struct outcome *guest = pair_open(&pair, &tenant);
+
+    channel_free(tenant.channel); /* drops the socket as a cut would */
+    pair_until(&pair, &guest->ended);
+    ck_assert(!guest->in_order);
+}
+END_TEST
+
+START_TEST(replacement_is_due_after_so_many_records)
+{
+    struct outcome tenant, bulk;
+
+    pair.records_max = 40;
+    struct outcome *guest = pair_open(&pair, &tenant);
+    int a = fd_of(&tenant), b = fd_of(guest);
+    struct outcome *guest_bulk = pair_join_open(&pair, &tenant, &bulk);
+    int c = fd_of(&bulk), d = fd_of(guest_bulk);
+
+    for (int i = 0; i < 50; i++) {
+        transfer(a, b, 10);
+        transfer(c, d, 10);
+    }
+    pair_until(&pair, &tenant.due);
+    pair_until(&pair, &bulk.due);
+    ck_assert(!tenant.ended);
+    for (int i = 0; i < 50 && !tenant.ended; i++) { /* nobody replaced it */
+        (void) !send(a, "x", 1, MSG_NOSIGNAL);
+        pair_turns(&pair, 2);
+    }
+    pair_until(&pair, &tenant.ended);
+    ck_assert_ptr_nonnull(strstr(tenant.err.message, "too many records"));
+    close(a);
+    close(b);
+    close(c);
+    close(d);
+    outcome_fini(&bulk);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(a_replacement_takes_over_without_a_lost_byte)
+{
+    struct outcome old, new, bulk;
+    struct outcome *guest_old = pair_open(&pair, &old);
+    int a = fd_of(&old), b = fd_of(guest_old);
+    struct outcome *guest_new = pair_open(&pair, &new);
+
+    channel_retire(old.channel);
+    pair_join_open(&pair, &new, &bulk);
+    transfer(a, b, 100000); /* the old one still carries what is on it */
+    close(a);
+    pair_until(&pair, &guest_old->ended);
+    pair_until(&pair, &old.ended);
+    ck_assert(guest_old->in_order && old.in_order);
+    ck_assert(!new.ended && !guest_new->ended && !bulk.ended);
+    close(b);
+    outcome_fini(&old);
+    outcome_fini(&bulk);
+    outcome_fini(&new);
+}
+END_TEST
+
+START_TEST(a_third_control_of_one_key_ends_the_first)
+{
+    struct outcome tenant[3];
+    struct outcome *first = pair_open(&pair, &tenant[0]);
+
+    pair_open(&pair, &tenant[1]);
+    pair_turns(&pair, 5);
+    ck_assert(!first->ended);
+    pair_open(&pair, &tenant[2]);
+    pair_until(&pair, &first->ended);
+    ck_assert_ptr_nonnull(strstr(first->err.message, "newer"));
+    pair_until(&pair, &tenant[0].ended);
+    ck_assert(!tenant[1].ended && !tenant[2].ended);
+    for (int i = 0; i < 3; i++)
+        outcome_fini(&tenant[i]);
+}
+END_TEST
+
+static int appraise(struct outcome *tenant, struct outcome *guest, uint32_t number, uint32_t told,
+                    struct error *err)
+{
+    uint8_t nonce[32];
+    scoped(freep) uint8_t *body = NULL;
+    struct appraise_answer answer = {.nonce = nonce, .number = told};
+
+    memset(nonce, (int) number, sizeof(nonce));
+    if (channel_evidence(guest->channel, nonce, number, &body, &answer.length, err) < 0)
+        return -1;
+    answer.body = body;
+    return channel_appraise_verify(tenant->channel, &answer, err);
+}
+
+START_TEST(later_appraisals_count_upwards)
+{
+    struct outcome tenant;
+    struct outcome *guest = pair_open(&pair, &tenant);
+    struct error err;
+
+    ck_assert_msg(appraise(&tenant, guest, 2, 2, &err) == 0, "%s", err.message);
+    ck_assert_msg(appraise(&tenant, guest, 5, 5, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(channel_facts(tenant.channel).appraisals, 5);
+    ck_assert_int_lt(appraise(&tenant, guest, 5, 5, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "number 5 after 5"));
+    ck_assert_int_lt(appraise(&tenant, guest, 6, 4, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "number"));
+    ck_assert_int_lt(appraise(&tenant, guest, 7, 8, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "appraisal number"));
+    ck_assert_int_lt(appraise(&tenant, guest, 70000, 70000, &err), 0);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(everything_can_be_freed_in_any_order)
+{
+    struct outcome tenant, bulk;
+
+    for (int order = 0; order < 4; order++) {
+        pair_open(&pair, &tenant);
+        pair_join_open(&pair, &tenant, &bulk);
+        outcome_fini(order & 1 ? &bulk : &tenant);
+        if (order & 2)
+            pair_turns(&pair, 3);
+        outcome_fini(order & 1 ? &tenant : &bulk);
+        for (size_t i = 0; i < pair.guest_count; i++)
+            outcome_fini(&pair.guest[order & 1 ? i : pair.guest_count - 1 - i]);
+        pair.guest_count = 0;
+    }
+}
+END_TEST
+
+START_TEST(the_relay_transport_passes_over_tcp)
+{
+    struct channel_dial_options options = pair_dial_options(&pair);
+    struct outcome tenant;
+    struct error err;
+
+    ck_assert_int_eq(endpoint_make("relay", "127.0.0.1", pair.port, &options.endpoint, &err), 0);
+    pair_dial(&pair, &options, &tenant);
+    ck_assert_msg(tenant.opened, "%s", tenant.err.message);
+    outcome_fini(&tenant);
+    ck_assert_int_lt(endpoint_make("direct", "localhost", 1, &options.endpoint, &err), 0);
+    ck_assert_int_lt(endpoint_make("pigeon", "127.0.0.1", 1, &options.endpoint, &err), 0);
+    ck_assert_int_lt(endpoint_make("direct", "/tmp/x", 1, &options.endpoint, &err), 0);
+}
+END_TEST
+
+START_TEST(nobody_there_is_an_error_with_the_address)
+{
+    struct channel_dial_options options = pair_dial_options(&pair);
+    struct outcome tenant;
+    struct error err;
+    uint16_t port;
+
+    close(pair_socket_listen(&port));
+    ck_assert_int_eq(endpoint_make("direct", "127.0.0.1", port, &options.endpoint, &err), 0);
+    pair_dial(&pair, &options, &tenant);
+    ck_assert(tenant.failed);
+    ck_assert_ptr_nonnull(strstr(tenant.err.message, "127.0.0.1"));
+    outcome_fini(&tenant);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("channel_run");
+    TCase *tests = tcase_create("all");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, bytes_pass_both_ways_on_control);
+    tcase_add_test(tests, a_descriptor_is_handed_over_once);
+    tcase_add_test(tests, a_close_by_the_tenant_delivers_all);
+    tcase_add_test(tests, a_close_by_the_guest_delivers_all);
+    tcase_add_test(tests, a_close_on_bulk_delivers_all);
+    tcase_add_test(tests, bulk_carries_megabytes);
+    tcase_add_test(tests, joined_connections_end_with_their_control);
+    tcase_add_test(tests, a_cut_without_close_notify_is_no_orderly_end);
+    tcase_add_test(tests, replacement_is_due_after_so_many_records);
+    tcase_add_test(tests, a_replacement_takes_over_without_a_lost_byte);
+    tcase_add_test(tests, a_third_control_of_one_key_ends_the_first);
+    tcase_add_test(tests, later_appraisals_count_upwards);
+    tcase_add_test(tests, everything_can_be_freed_in_any_order);
+    tcase_add_test(tests, the_relay_transport_passes_over_tcp);
+    tcase_add_test(tests, nobody_there_is_an_error_with_the_address);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
