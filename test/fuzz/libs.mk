@@ -1,0 +1,1 @@
+fuzz_ttrpc_LIBS := ttrpc io base proto
