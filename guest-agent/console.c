@@ -54,7 +54,8 @@ static void readable(void *user, uint32_t events)
     struct console *console = user;
     int master = receive_fd(console->connection);
 
-    source_set_events(console->source, 0);
+    if (console->source)
+        source_set_events(console->source, 0);
     if (master >= 0)
         console->fn(console->user, master);
 }
@@ -67,7 +68,8 @@ static void connected(void *user, uint32_t events)
     console->connection = accept4(console->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (console->connection < 0)
         return;
-    source_free(take_ptr(console->source));
+    if (console->source)
+        source_free(take_ptr(console->source));
     if (loop_watch_fd(console->loop, console->connection, LOOP_READ, readable, console,
                       &console->source, &err) < 0)
         console->source = NULL;
@@ -92,6 +94,14 @@ int console_open(struct loop *loop, const char *path, console_fn *fn, void *user
     }
     *ret = console;
     return 0;
+}
+
+void console_receive(struct console *console)
+{
+    if (console->connection < 0)
+        connected(console, LOOP_READ);
+    if (console->connection >= 0)
+        readable(console, LOOP_READ);
 }
 
 const char *console_path(const struct console *console)

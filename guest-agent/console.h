@@ -12,6 +12,8 @@ typedef void console_fn(void *user, int master);
 /* Listens at path until it is freed. */
 int console_open(struct loop *loop, const char *path, console_fn *fn, void *user,
                  struct console **ret, struct error *err) __attribute__((warn_unused_result));
+/* The runtime has exited, so the master is on its way or will not come: take it without waiting. */
+void console_receive(struct console *console);
 const char *console_path(const struct console *console);
 void console_close(struct console *console);
 /* Columns and rows. */

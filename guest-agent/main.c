@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "namespaces.h"
 
 static const char usage[] = "usage: cleave-agent --stub --initdata FILE --net FILE\n"
                             "       cleave-agent --version\n"
@@ -23,6 +24,8 @@ int main(int argc, char *argv[])
     bool stub = false;
     int option;
 
+    if (argc == 2 && strcmp(argv[1], NAMESPACES_KEEPER) == 0)
+        namespaces_keep(); /* pid 1 of another namespace */
     /* A kernel hands words of its command line that it does not know to pid 1: they are not ours.
      */
     if (getpid() == 1 && (argc < 2 || strcmp(argv[1], "--stub") != 0))

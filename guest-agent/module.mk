@@ -6,6 +6,7 @@ cleave-agent_SRCS := $(wildcard guest-agent/*.c)
 cleave-agent_LIBS := grpc secure evidence oci io base proto
 cleave-agent_LDLIBS = -Wl,-Bstatic -static-libgcc \
 	$$(shell pkg-config --static --libs-only-l grpc_unsecure | sed 's/-Wl,--push-state.*--pop-state//') \
+	-laddress_sorting -lupb -lcares -lre2 \
 	-larchive -lz -lzstd -llzma -llz4 -lbz2 -lnettle -lacl $(MBEDTLS) \
 	-lprotobuf-c -ljson-c -levent_core -lmd -lstdc++ -Wl,-Bdynamic -lm
 $(eval $(call program,cleave-agent))

@@ -233,7 +233,12 @@ static void forget_connection(struct mux *mux)
 
 void mux_attach(struct mux *mux, const struct mux_link *link, void *user)
 {
+    const struct mux_link *old_link = mux->link;
+    void *old_user = mux->user;
+
     forget_connection(mux);
+    if (old_link)
+        old_link->replaced(old_user);
     mux->link = link;
     mux->user = user;
     for (struct mux_lane *lane = mux->lanes; lane; lane = lane->next) {

@@ -30,6 +30,7 @@ struct mux_frame {
 struct mux_link {
     bool (*writable)(void *user);
     void (*send)(void *user, const struct mux_frame *frame);
+    void (*replaced)(void *user); /* by a newer one */
 };
 
 struct mux_lane_events {
@@ -62,7 +63,7 @@ void mux_remove(struct mux_lane *lane);
 /* The lane may have something to send now. */
 void mux_wake(struct mux_lane *lane);
 
-/* A new connection takes over from an older one, whose owner knows by himself. */
+/* A new connection takes over from an older one. */
 void mux_attach(struct mux *mux, const struct mux_link *link, void *user);
 /* The connection is gone; `user` as it was attached: if another took over meanwhile, nothing. */
 void mux_detach(struct mux *mux, const void *user);

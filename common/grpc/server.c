@@ -143,12 +143,14 @@ static void handle_first(struct rpc *rpc, grpc_byte_buffer *buffer)
 {
     ProtobufCMessage *message = buffer ? rpc_message_unpack(rpc->method->request, buffer) : NULL;
 
-    if (!message) {
+    if (!message)
         rpc_fail(rpc, STATUS_INVALID_ARGUMENT, "%s: the request cannot be decoded", rpc->name);
-        return;
-    }
-    handle(rpc, message);
-    protobuf_c_message_free_unpacked(message, NULL);
+    else if (rpc->cancelled)
+        rpc_fail(rpc, STATUS_CANCELLED, "cancelled");
+    else
+        handle(rpc, message);
+    if (message)
+        protobuf_c_message_free_unpacked(message, NULL);
 }
 
 static void handle_next(struct rpc *rpc, grpc_byte_buffer *buffer)

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/scoped.h"
+#include "grpc/queue.h"
+#include "io/loop.h"
+#include "pod.h"
+#include "secure/channel.h"
+#include "secure/initdata.h"
+#include "secure/key.h"
+#include "session.h"
+
+/* How long a container may take after the power button. */
+enum { POWER_BUTTON_GRACE_MS = 10 * 1000, BACKLOG = 16 };
+
+/* Both families where the kernel has both. */
+static int listen_on(int family, int *ret, struct error *err)
+{
+    scoped(closep) int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(CHANNEL_PORT)};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(CHANNEL_PORT)};
+    const struct sockaddr *address = family == AF_INET6 ? (const struct sockaddr *) &six
+                                                        : (const struct sockaddr *) &four;
+    socklen_t length = family == AF_INET6 ? sizeof(six) : sizeof(four);
+    int one = 1;
+    int zero = 0;
+
+    if (fd < 0)
+        return error_errno(err, errno, "make the listening socket");
+    (void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (family == AF_INET6)
+        (void) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+    if (bind(fd, address, length) < 0 || listen(fd, BACKLOG) < 0)
+        return error_errno(err, errno, "listen on port %d", CHANNEL_PORT);
+    *ret = take_fd(fd);
+    return 0;
+}
+
+static void opened(void *user, struct channel *channel)
+{
+    session_open(user, channel);
+}
+
+static void refused(void *user, const struct error *err)
+{
+    log_warn("a peer was refused: %s", err->message);
+}
+
+static void power_button(void *user)
+{
+    pod_drain(user, POWER_BUTTON_GRACE_MS);
+}
+
+static int serve(struct loop *loop, struct pod *pod, const struct key *key, struct error *err)
+{
+    scoped(rpc_queue_freep) struct rpc_queue *queue = NULL;
+    scoped(channel_listener_freep) struct channel_listener *listener = NULL;
+    static const struct channel_listener_events events = {.opened = opened, .refused = refused};
+    struct channel_listener_options options = {.key = key, .initdata = pod->initdata};
+    struct sessions sessions = {.pod = pod};
+    uint8_t instance[32];
+    int result;
+
+    random_bytes(instance, sizeof(instance));
+    options.instance = instance;
+    if (listen_on(AF_INET6, &options.fd, err) < 0 && listen_on(AF_INET, &options.fd, err) < 0)
+        return -1;
+    if (rpc_queue_new(loop, &queue, err) < 0) {
+        close(options.fd);
+        return -1;
+    }
+    sessions.queue = queue;
+    if (channel_listen(loop, &options, &events, &sessions, &listener, err) < 0)
+        return -1;
+    result = loop_run(loop, err);
+    sessions_close(&sessions);
+    return result;
+}
+
+int agent_run(struct loop *loop, const struct agent_options *options, struct error *err)
+{
+    scoped(initdata_freep) struct initdata *initdata = NULL;
+    scoped(key_freep) struct key *key = NULL;
+    scoped(source_freep) struct source *button = NULL;
+    scoped(pod_freep) struct pod *pod = NULL;
+    char sandbox[2 * INITDATA_SANDBOX_ID_SIZE + 1];
+
+    (void) signal(SIGPIPE, SIG_IGN);
+    if (initdata_parse(options->initdata, options->initdata_length, &initdata, err) < 0)
+        return error_wrap(err, "initdata");
+    hex_encode(initdata->content.sandbox_id, INITDATA_SANDBOX_ID_SIZE, sandbox);
+    log_set_sandbox(sandbox);
+    if (pod_new(loop, options, initdata, &pod, err) < 0 ||
+        loop_watch_signal(loop, SIGTERM, power_button, pod, &button, err) < 0 ||
+        key_generate(&key, err) < 0)
+        return -1;
+    return serve(loop, pod, key, err);
+}

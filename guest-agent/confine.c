@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "confine.h"
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/scoped.h"
+#include "base/text.h"
+
+/* Each of these reads or writes kernel memory, mounts, loads code, or opens files outside of the
+ * container's root. */
+static const char *const reaching[] = {
+    "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO",       "CAP_BPF",
+    "CAP_PERFMON",   "CAP_SYS_BOOT",   "CAP_DAC_READ_SEARCH",
+};
+
+static const char *const sets[] = {"bounding", "effective", "inheritable", "permitted", "ambient"};
+
+/* What would be writable or readable of the kernel by root without any capability. */
+static const char *const masked[] = {
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+    "/sys/kernel/config",
+};
+static const char *const read_only[] = {
+    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+
+/* CAP_MKNOD is in every engine's default set, so refusing it would refuse every pod: it is taken
+ * away. */
+static int confine_capability_set(struct js *set, bool shared_pid, struct error *err)
+{
+    for (size_t i = js_length(set); i-- > 0;) {
+        const char *name = js_string(js_at(set, i));
+
+        if (!name)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "a capability is not a string");
+        if (text_equal(name, "CAP_MKNOD")) {
+            js_remove_at(set, i);
+            continue;
+        }
+        if (shared_pid && text_equal(name, "CAP_SYS_PTRACE"))
+            return error_set(err, STATUS_PERMISSION_DENIED,
+                             "CAP_SYS_PTRACE with a shared PID namespace needs guest_root in the "
+                             "initdata");
+        for (size_t r = 0; r < ARRAY_LENGTH(reaching); r++) {
+            if (text_equal(name, reaching[r]))
+                return error_set(err, STATUS_PERMISSION_DENIED,
+                                 "%s reaches the guest agent: it needs guest_root in the initdata",
+                                 name);
+        }
+    }
+    return 0;
+}
+
+int confine_process(struct js *process, const struct confine_options *options, struct error *err)
+{
+    struct js *capabilities = js_get(process, "capabilities");
+
+    if (js_type(process) != JS_OBJECT)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "the process is not a JSON object");
+    if (js_length(js_get(process, "args")) == 0)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "the process has no arguments");
+    for (size_t i = 0; !options->guest_root && i < ARRAY_LENGTH(sets); i++) {
+        if (confine_capability_set(js_get(capabilities, sets[i]), options->pid_path != NULL, err) <
+            0)
+            return -1;
+    }
+    js_set(process, "terminal", js_new_boolean(options->terminal));
+    js_remove(process, "apparmorProfile");
+    js_remove(process, "selinuxLabel");
+    if (js_get_integer(process, "oomScoreAdj", 1000) < options->lowest_oom_score)
+        js_set_integer(process, "oomScoreAdj", options->lowest_oom_score);
+    return 0;
+}
+
+int confine_sysctl(const char *name, struct error *err)
+{
+    static const char *const prefixes[] = {"net.", "kernel.shm", "kernel.msg", "fs.mqueue."};
+
+    for (const char *c = name; *c; c++) {
+        if (*c == '/' || (*c == '.' && c[1] == '.'))
+            return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is not a sysctl", name);
+    }
+    if (text_equal(name, "kernel.sem"))
+        return 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
+        if (text_starts(name, prefixes[i]))
+            return 0;
+    }
+    return error_set(err, STATUS_PERMISSION_DENIED,
+                     "sysctl '%.100s' belongs to no namespace of a pod", name);
+}
+
+static void add_namespace(struct js *list, const char *type, const char *path)
+{
+    struct js *entry = js_new_object();
+
+    js_set_string(entry, "type", type);
+    if (path)
+        js_set_string(entry, "path", path);
+    js_append(list, entry);
+}
+
+static struct js *make_namespaces(const struct confine_options *options)
+{
+    struct js *list = js_new_array();
+
+    add_namespace(list, "mount", NULL);
+    add_namespace(list, "cgroup", NULL);
+    add_namespace(list, "network", options->net_path);
+    add_namespace(list, "ipc", options->ipc_path);
+    add_namespace(list, "uts", options->uts_path);
+    add_namespace(list, "pid", options->pid_path);
+    return list;
+}
+
+static bool contains(const struct js *list, const char *text)
+{
+    for (size_t i = 0; i < js_length(list); i++) {
+        if (text_equal(js_string(js_at(list, i)), text))
+            return true;
+    }
+    return false;
+}
+
+static void add_paths(struct js *linux_object, const char *key, const char *const *paths,
+                      size_t count)
+{
+    struct js *list = js_get(linux_object, key);
+
+    if (js_type(list) != JS_ARRAY) {
+        list = js_new_array();
+        js_set(linux_object, key, list);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!contains(list, paths[i]))
+            js_append(list, js_new_string(paths[i]));
+    }
+}
+
+/* Nothing but the nodes that every container has; the runtime adds those by itself. */
+static void deny_devices(struct js *linux_object)
+{
+    struct js *rule = js_new_object();
+    struct js *list = js_new_array();
+    struct js *resources = js_get(linux_object, "resources");
+
+    if (js_type(resources) != JS_OBJECT) {
+        resources = js_new_object();
+        js_set(linux_object, "resources", resources);
+    }
+    js_set(rule, "allow", js_new_boolean(false));
+    js_set_string(rule, "access", "rwm");
+    js_append(list, rule);
+    js_set(resources, "devices", list);
+}
+
+static int check_sysctl(void *user, const char *key, struct js *value, struct error *err)
+{
+    return confine_sysctl(key, err);
+}
+
+static int confine_linux(struct js *linux_object, const struct confine_options *options,
+                         struct error *err)
+{
+    struct js *sysctls = js_get(linux_object, "sysctl");
+
+    if (sysctls && js_each(sysctls, check_sysctl, NULL, err) < 0)
+        return -1;
+    if (!options->guest_root) {
+        if (js_length(js_get(linux_object, "devices")) > 0)
+            return error_set(
+                err, STATUS_PERMISSION_DENIED, "device '%.100s' needs guest_root in the initdata",
+                js_get_string(js_at(js_get(linux_object, "devices"), 0), "path") ?: "?");
+        deny_devices(linux_object);
+        add_paths(linux_object, "maskedPaths", masked, ARRAY_LENGTH(masked));
+        add_paths(linux_object, "readonlyPaths", read_only, ARRAY_LENGTH(read_only));
+    }
+    js_set(linux_object, "namespaces", make_namespaces(options));
+    js_set_string(linux_object, "cgroupsPath", options->cgroup);
+    js_remove(linux_object, "rootfsPropagation");
+    js_remove(linux_object, "mountLabel");
+    js_remove(linux_object, "intelRdt");
+    js_remove(linux_object, "uidMappings");
+    js_remove(linux_object, "gidMappings");
+    return 0;
+}
+
+/* The kernel's own trees read-only: root in a container could write there without a capability. */
+static int confine_mounts(struct js *mounts, struct error *err)
+{
+    for (size_t i = 0; i < js_length(mounts); i++) {
+        struct js *mount = js_at(mounts, i);
+        const char *type = js_get_string(mount, "type");
+        struct js *flags = js_get(mount, "options");
+
+        if (!text_equal(type, "sysfs") && !text_equal(type, "cgroup") &&
+            !text_equal(type, "cgroup2"))
+            continue;
+        if (contains(flags, "rw"))
+            return error_set(err, STATUS_PERMISSION_DENIED,
+                             "a writable %s needs guest_root in the initdata", type);
+        if (!flags) {
+            flags = js_new_array();
+            js_set(mount, "options", flags);
+        }
+        if (!contains(flags, "ro"))
+            js_append(flags, js_new_string("ro"));
+    }
+    return 0;
+}
+
+static int confine_hooks(const struct js *spec, struct error *err)
+{
+    static const char *const kinds[] = {"prestart",       "createRuntime", "createContainer",
+                                        "startContainer", "poststart",     "poststop"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        if (js_length(js_path(spec, "hooks", kinds[i])) > 0)
+            return error_set(err, STATUS_PERMISSION_DENIED,
+                             "hooks are programs of a node: a guest has none");
+    }
+    return 0;
+}
+
+int confine_spec(struct js *spec, const struct confine_options *options, struct error *err)
+{
+    struct js *linux_object = js_get(spec, "linux");
+    struct js *root;
+
+    if (js_type(spec) != JS_OBJECT)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "the spec is not a JSON object");
+    if (confine_hooks(spec, err) < 0 || confine_process(js_get(spec, "process"), options, err) < 0)
+        return -1;
+    if (!linux_object) {
+        linux_object = js_new_object();
+        js_set(spec, "linux", linux_object);
+    }
+    if (confine_linux(linux_object, options, err) < 0 ||
+        (!options->guest_root && confine_mounts(js_get(spec, "mounts"), err) < 0))
+        return -1;
+    root = js_new_object();
+    js_set_string(root, "path", options->root);
+    js_set(root, "readonly",
+           js_new_boolean(js_get_boolean(js_get(spec, "root"), "readonly", false)));
+    js_set(spec, "root", root);
+    js_set_string(spec, "ociVersion", "1.0.2");
+    js_remove(spec, "hooks");
+    js_remove(spec, "hostname"); /* the pod's namespace has it */
+    js_remove(spec, "domainname");
+    return 0;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "cgroup.h"
+#include "confine.h"
+#include "container_private.h"
+#include "events.h"
+#include "mounts.h"
+#include "rootfs.h"
+#include "runtime.h"
+#include "secure/initdata.h"
+#include "streams.h"
+
+static const char *const state_names[CONTAINER_STATES] = {
+    [CONTAINER_CREATING] = "being created", [CONTAINER_CREATED] = "created",
+    [CONTAINER_RUNNING] = "running",        [CONTAINER_PAUSED] = "paused",
+    [CONTAINER_STOPPED] = "stopped",
+};
+
+static const char *const op_names[CONTAINER_OPS] = {
+    [CONTAINER_START] = "start",   [CONTAINER_EXEC] = "exec in",  [CONTAINER_KILL] = "kill",
+    [CONTAINER_PAUSE] = "pause",   [CONTAINER_RESUME] = "resume", [CONTAINER_UPDATE] = "update",
+    [CONTAINER_DELETE] = "delete",
+};
+
+static const unsigned legal_in[CONTAINER_OPS] = {
+    [CONTAINER_START] = BIT(CONTAINER_CREATED),
+    [CONTAINER_EXEC] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING),
+    [CONTAINER_KILL] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING) | BIT(CONTAINER_PAUSED) |
+                       BIT(CONTAINER_STOPPED), /* NOT_FOUND from the process */
+    [CONTAINER_PAUSE] = BIT(CONTAINER_RUNNING),
+    [CONTAINER_RESUME] = BIT(CONTAINER_PAUSED),
+    [CONTAINER_UPDATE] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING) | BIT(CONTAINER_PAUSED),
+    [CONTAINER_DELETE] = BIT(CONTAINER_CREATING) | BIT(CONTAINER_CREATED) | BIT(CONTAINER_STOPPED),
+};
+
+int container_allow(enum container_state state, enum container_op op, const char *id,
+                    struct error *err)
+{
+    if (legal_in[op] & BIT(state))
+        return 0;
+    return error_set(err, STATUS_FAILED_PRECONDITION, "cannot %s container '%s': it is %s",
+                     op_names[op], id, state_names[state]);
+}
+
+/* ---- create ---- */
+
+static int add(struct pod *pod, const char *id, struct container **ret, struct error *err)
+{
+    struct container *container;
+    struct error ignored;
+
+    if (!text_is_identifier(id))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is not an identifier", id);
+    if (container_find(pod, id, &ignored))
+        return error_set(err, STATUS_ALREADY_EXISTS, "container '%s' exists", id);
+    if (pod->count >= POD_CONTAINERS_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "%d containers", POD_CONTAINERS_MAX);
+    container = xnew(struct container);
+    container->pod = pod;
+    container->id = xstrdup(id);
+    container->directory = xformat("%s/%s", pod->containers, id);
+    container->cgroup = xformat("/cleave/%s", id);
+    container->oom_fd = -1;
+    container->next = pod->first;
+    pod->first = container;
+    pod->count++;
+    *ret = container;
+    return 0;
+}
+
+void container_confinement(const struct container *container, unsigned wanted, char **ret_root,
+                           struct confine_options *ret)
+{
+    const struct pod *pod = container->pod;
+
+    *ret_root = xformat("%s/rootfs", container->directory);
+    *ret = (struct confine_options){
+        .guest_root = pod->initdata->content.limits.guest_root,
+        .terminal = (wanted & STREAMS_TERMINAL) != 0,
+        .root = *ret_root,
+        .cgroup = container->cgroup,
+        .net_path = pod->options->pod_netns_path,
+        .ipc_path = pod->ipc_path,
+        .uts_path = pod->uts_path,
+        .pid_path = pod->pid_path,
+        .lowest_oom_score = pod->lowest_oom_score,
+    };
+}
+
+static int write_config(struct container *container, const struct container_options *options,
+                        struct error *err)
+{
+    scoped(js_freep) struct js *spec = NULL;
+    scoped(freep) char *root = NULL;
+    scoped(freep) char *path = xformat("%s/config.json", container->directory);
+    scoped(freep) char *text = NULL;
+    struct confine_options confinement;
+    struct mounts_places places = {
+        .pod_directory = container->pod->directory,
+        .container_directory = container->directory,
+    };
+    struct js *mounts;
+
+    if (options->spec_length > CONTAINER_SPEC_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "the spec is larger than %d bytes",
+                         CONTAINER_SPEC_MAX);
+    if (js_parse(options->spec, options->spec_length, &spec, err) < 0)
+        return error_wrap(err, "spec");
+    container_confinement(container, options->wanted, &root, &confinement);
+    if (confine_spec(spec, &confinement, err) < 0 ||
+        mounts_rewrite(js_get(spec, "mounts"), &places, &mounts, err) < 0)
+        return -1;
+    js_set(spec, "mounts", mounts);
+    text = js_print(spec);
+    return file_write_atomic(path, text, strlen(text), 0600, err);
+}
+
+static int prepare(struct container *container, const struct container_options *options,
+                   struct error *err)
+{
+    struct rootfs_options rootfs = {
+        .directory = container->directory,
+        .layers = options->layers,
+        .count = options->layer_count,
+    };
+    struct process_options process = {
+        .container_id = container->id,
+        .exec_id = "",
+        .wanted = options->wanted,
+    };
+
+    if (mkdir(container->directory, 0711) < 0)
+        return error_errno(err, errno, "make a directory for container '%s'", container->id);
+    if (mounts_make_container(container->directory, options->files, options->file_count, err) < 0 ||
+        write_config(container, options, err) < 0 ||
+        rootfs_mount(container->pod->layers, &rootfs, err) < 0 ||
+        process_new(container->pod, &process, &container_process_events, &container->init, err) < 0)
+        return -1;
+    container->init->container = container;
+    return 0;
+}
+
+static void finish_op(struct container *container, struct process *process, const struct error *err)
+{
+    container_done_fn *done = take_ptr(container->done);
+
+    if (done)
+        done(container->user, process, err);
+}
+
+static void created(void *user, pid_t pid, const struct error *err)
+{
+    struct container *container = user;
+
+    if (err) {
+        runtime_job_free(take_ptr(container->job));
+        container_undo(container, err);
+        return;
+    }
+    process_adopt(container->init, pid);
+    runtime_job_free(take_ptr(container->job)); /* after the adoption: it holds the reaper */
+    container->state = CONTAINER_CREATED;
+    container_watch_oom(container);
+    finish_op(container, container->init, NULL);
+    if (container->pod->killed)
+        container_power_off(container, SIGKILL);
+}
+
+int container_create(struct pod *pod, const struct container_options *options,
+                     container_done_fn *done, void *user, struct error *err)
+{
+    struct container *container = NULL;
+    struct runtime_process process;
+    scoped(freep) char *pid_file = NULL;
+
+    if (add(pod, options->id, &container, err) < 0)
+        return -1;
+    if (prepare(container, options, err) < 0)
+        goto fail;
+    process_describe(container->init, &process, &pid_file);
+    process.file = container->directory;
+    container->op = CONTAINER_START;
+    container->done = done;
+    container->user = user;
+    if (runtime_create(pod->runtime, &process, created, container, &container->job, err) < 0)
+        goto fail;
+    return 0;
+
+fail:
+    container->runtime_gone = true;
+    container->done = NULL;
+    container_undo(container, err);
+    return -1;
+}
+
+/* ---- looking up ---- */
+
+struct container *container_find(const struct pod *pod, const char *id, struct error *err)
+{
+    for (struct container *container = pod->first; container; container = container->next) {
+        if (text_equal(container->id, id))
+            return container;
+    }
+    error_set(err, STATUS_NOT_FOUND, "no container '%.100s'", id);
+    return NULL;
+}
+
+struct container *container_next(const struct container *container)
+{
+    return container->next;
+}
+
+struct process *container_process(const struct container *container, const char *exec_id,
+                                  struct error *err)
+{
+    if (*exec_id == '\0' && container->init)
+        return container->init;
+    for (struct process *process = container->execs; process; process = process->next) {
+        if (text_equal(process->exec_id, exec_id))
+            return process;
+    }
+    error_set(err, STATUS_NOT_FOUND, "no process '%.100s' in container '%s'", exec_id,
+              container->id);
+    return NULL;
+}
+
+/* ---- operations of the runtime ---- */
+
+static int begin_op(struct container *container, enum container_op op, container_done_fn *done,
+                    void *user, struct error *err)
+{
+    if (container_allow(container->state, op, container->id, err) < 0)
+        return -1;
+    if (container->job || container->deleted)
+        return error_set(err, STATUS_ABORTED, "container '%s' is busy: %s is in progress",
+                         container->id,
+                         container->deleted ? op_names[CONTAINER_DELETE] : op_names[container->op]);
+    container->op = op;
+    container->done = done;
+    container->user = user;
+    return 0;
+}
+
+static void op_done(void *user, pid_t pid, const struct error *err)
+{
+    static const enum container_state after[CONTAINER_OPS] = {
+        [CONTAINER_START] = CONTAINER_RUNNING,
+        [CONTAINER_PAUSE] = CONTAINER_PAUSED,
+        [CONTAINER_RESUME] = CONTAINER_RUNNING,
+    };
+    struct container *container = user;
+    enum container_op op = container->op;
+
+    runtime_job_free(take_ptr(container->job));
+    if (container->file)
+        (void) unlink(container->file);
+    free(take_ptr(container->file));
+    if (!err && op != CONTAINER_UPDATE && container->state != CONTAINER_STOPPED)
+        container->state = after[op];
+    finish_op(container, err ? NULL : container->init, err);
+    process_release(container->init); /* last: the end may free the container */
+}
+
+static int run_op(struct container *container, enum container_op op, enum runtime_verb verb,
+                  container_done_fn *done, void *user, struct error *err)
+{
+    if (begin_op(container, op, done, user, err) < 0)
+        return -1;
+    process_hold(container->init);
+    if (runtime_verb(container->pod->runtime, verb, container->id, op_done, container,
+                     &container->job, err) < 0) {
+        container->done = NULL;
+        process_release(container->init);
+        return -1;
+    }
+    return 0;
+}
+
+int container_start(struct container *container, container_done_fn *done, void *user,
+                    struct error *err)
+{
+    return run_op(container, CONTAINER_START, RUNTIME_START, done, user, err);
+}
+
+int container_kill(struct container *container, struct process *process, int signum,
+                   struct error *err)
+{
+    if (container_allow(container->state, CONTAINER_KILL, container->id, err) < 0)
+        return -1;
+    if (container->state == CONTAINER_CREATED && process == container->init && signum != 0)
+        signum = SIGKILL;
+    if (process_kill(process, signum, err) < 0)
+        return -1;
+    if (container->state == CONTAINER_PAUSED && signum == SIGKILL)
+        container->pod->cgroups->thaw(container->cgroup); /* else it would die only later */
+    return 0;
+}
+
+int container_kill_all(struct container *container, int signum, struct error *err)
+{
+    if (container_kill(container, container->init, signum, err) < 0)
+        return -1;
+    cgroup_signal(container->pod->cgroups, container->cgroup, signum);
+    return 0;
+}
+
+int container_pause(struct container *container, container_done_fn *done, void *user,
+                    struct error *err)
+{
+    return run_op(container, CONTAINER_PAUSE, RUNTIME_PAUSE, done, user, err);
+}
+
+int container_resume(struct container *container, container_done_fn *done, void *user,
+                     struct error *err)
+{
+    return run_op(container, CONTAINER_RESUME, RUNTIME_RESUME, done, user, err);
+}
+
+/* Device rules are not the tenant's to change at run time. */
+static int write_resources(struct container *container, const struct container_resources *resources,
+                           struct error *err)
+{
+    scoped(js_freep) struct js *json = NULL;
+    scoped(freep) char *text = NULL;
+    scoped(freep) char *path = xformat("%s/resources.%u", container->directory,
+                                       container->pod->serial++);
+
+    if (resources->length > CONTAINER_SPEC_MAX ||
+        js_parse(resources->json, resources->length, &json, err) < 0 || js_type(json) != JS_OBJECT)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "the resources are not a JSON object");
+    js_remove(json, "devices");
+    text = js_print(json);
+    if (file_write_atomic(path, text, strlen(text), 0600, err) < 0)
+        return -1;
+    container->file = take_ptr(path);
+    return 0;
+}
+
+int container_update(struct container *container, const struct container_resources *resources,
+                     container_done_fn *done, void *user, struct error *err)
+{
+    struct runtime_update update = {.container_id = container->id};
+
+    if (begin_op(container, CONTAINER_UPDATE, done, user, err) < 0)
+        return -1;
+    if (write_resources(container, resources, err) < 0)
+        goto fail;
+    process_hold(container->init);
+    update.resources = container->file;
+    if (runtime_update(container->pod->runtime, &update, op_done, container, &container->job,
+                       err) == 0)
+        return 0;
+    process_release(container->init);
+fail:
+    container->done = NULL;
+    return -1;
+}
+
+/* ---- what the kernel knows ---- */
+
+int container_stats(struct container *container, struct cgroup_stats *ret, struct error *err)
+{
+    return container->pod->cgroups->stats(container->cgroup, ret, err);
+}
+
+int container_pids(struct container *container, pid_t **ret, size_t *ret_count, struct error *err)
+{
+    return cgroup_pids(container->pod->cgroups, container->cgroup, ret, ret_count, err);
+}
+
+void container_power_off(struct container *container, int signum)
+{
+    struct error ignored;
+
+    if (container->state == CONTAINER_CREATING || container->state == CONTAINER_STOPPED)
+        return;
+    if (container_kill(container, container->init, signum, &ignored) == 0 && signum == SIGKILL)
+        cgroup_signal(container->pod->cgroups, container->cgroup, signum);
+}
+
+bool container_has_ended(const struct container *container)
+{
+    return container->state == CONTAINER_STOPPED;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* For container*.c only. */
+#include "container.h"
+#include "pod.h"
+
+struct js;
+struct runtime_job;
+struct source;
+
+struct container {
+    struct pod *pod;
+    struct container *next;
+    char *id;
+    char *directory; /* the bundle */
+    char *cgroup;
+    enum container_state state;
+    struct process *init;
+    struct process *execs;
+    size_t exec_count;
+
+    /* The one operation in progress. */
+    struct runtime_job *job;
+    enum container_op op;
+    container_done_fn *done;
+    void *user;
+    char *file; /* resources.json of an update */
+
+    struct error *failure; /* of a create that is being cleaned up after */
+    container_done_fn *deleted;
+    void *deleted_user;
+    bool runtime_gone; /* crun has deleted it */
+
+    int oom_fd;
+    struct source *oom_source, *oom_timer;
+    uint64_t ooms;
+};
+
+void container_watch_oom(struct container *container);
+void container_unwatch_oom(struct container *container);
+/* Publishes what is new. */
+void container_check_oom(struct container *container);
+/* All processes that were started have ended. */
+bool container_is_empty(const struct container *container);
+/* A deletion that waited for that goes on. */
+void container_delete_continue(struct container *container);
+/* After a failed create: undo it, then tell. */
+void container_undo(struct container *container, const struct error *err);
+struct confine_options;
+void container_confinement(const struct container *container, unsigned wanted, char **ret_root,
+                           struct confine_options *ret);
+extern const struct process_events container_process_events;

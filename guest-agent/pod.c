@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pod.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "cgroup.h"
+#include "container.h"
+#include "events.h"
+#include "idempotency.h"
+#include "io/loop.h"
+#include "layer_store.h"
+#include "mounts.h"
+#include "mux.h"
+#include "namespaces.h"
+#include "reaper.h"
+#include "runtime.h"
+#include "secure/initdata.h"
+
+/* After the last container has ended: for records on their way, and for those nobody fetches. */
+enum { LINGER_MS = 200, ABANDON_MS = 3000 };
+
+static int make_directories(struct pod *pod, struct error *err)
+{
+    const char *state = pod->options->state_directory;
+    scoped(freep) char *layers = xformat("%s/layers", state);
+    scoped(freep) char *runtime = xformat("%s/runtime", state);
+
+    pod->directory = xformat("%s/pod", state);
+    pod->containers = xformat("%s/containers", state);
+    pod->ipc_path = xformat("%s/ns-ipc", state);
+    pod->uts_path = xformat("%s/ns-uts", state);
+    if (file_make_directories(layers, 0700, err) < 0 ||
+        file_make_directories(runtime, 0700, err) < 0 ||
+        file_make_directories(pod->directory, 0711, err) < 0 ||
+        file_make_directories(pod->containers, 0711, err) < 0)
+        return -1;
+    return 0;
+}
+
+static int make_rooms(struct pod *pod, struct error *err)
+{
+    const char *state = pod->options->state_directory;
+    scoped(freep) char *layers = xformat("%s/layers", state);
+    scoped(freep) char *runtime = xformat("%s/runtime", state);
+    struct layer_store_options layer_options = {.directory = layers};
+    struct runtime_options runtime_options = {.program = "crun", .directory = runtime};
+
+    if (reaper_new(pod->loop, &pod->reaper, err) < 0 ||
+        runtime_new(pod->loop, pod->reaper, &runtime_options, &pod->runtime, err) < 0 ||
+        layer_store_new(pod->loop, &layer_options, &pod->layers, err) < 0)
+        return -1;
+    pod->mux = mux_new();
+    pod->events = events_new();
+    pod->answers = idempotency_new();
+    return 0;
+}
+
+/* A stub guest may lack the power to lower it below its own. */
+static int lowest_oom_score(enum agent_place place)
+{
+    scoped(freep) char *text = NULL;
+    struct error ignored;
+    size_t length;
+    int64_t value;
+
+    if (place == AGENT_IN_VM || file_read("/proc/self/oom_score_adj", 32, &text, &length, &ignored))
+        return -1000;
+    text[strcspn(text, "\n")] = '\0';
+    return text_to_i64(text, &value) ? (int) value : -1000;
+}
+
+int pod_new(struct loop *loop, const struct agent_options *options, const struct initdata *initdata,
+            struct pod **ret, struct error *err)
+{
+    scoped(pod_freep) struct pod *pod = xnew(struct pod);
+
+    pod->loop = loop;
+    pod->options = options;
+    pod->initdata = initdata;
+    pod->phase = PHASE_BOOTED;
+    pod->cgroups = cgroup_detect();
+    pod->lowest_oom_score = lowest_oom_score(options->place);
+    if (make_directories(pod, err) < 0 || make_rooms(pod, err) < 0)
+        return -1;
+    *ret = take_ptr(pod);
+    return 0;
+}
+
+void pod_free(struct pod *pod)
+{
+    if (!pod)
+        return;
+    while (pod->first)
+        container_free(pod->first);
+    reaper_unwatch(pod->keeper_watch);
+    if (pod->drain_timer)
+        source_free(pod->drain_timer);
+    idempotency_free(pod->answers);
+    events_free(pod->events);
+    mux_free(pod->mux);
+    layer_store_free(pod->layers);
+    runtime_free(pod->runtime);
+    reaper_free(pod->reaper);
+    free(pod->directory);
+    free(pod->containers);
+    free(pod->ipc_path);
+    free(pod->uts_path);
+    free(pod->pid_path);
+    free(pod);
+}
+
+/* ---- configuration ---- */
+
+static int check(const struct pod *pod, const struct pod_configuration *configuration,
+                 struct error *err)
+{
+    const struct initdata_content *content = &pod->initdata->content;
+    const char *hostname = configuration->hostname;
+
+    if (pod->phase != PHASE_ATTESTED)
+        return error_set(err, STATUS_FAILED_PRECONDITION, "the pod has been configured");
+    if (content->mode != INITDATA_OPEN)
+        return error_set(err, STATUS_UNIMPLEMENTED, "sealed pods are not supported by this agent");
+    if (content->network != INITDATA_NETWORK_NONE)
+        return error_set(err, STATUS_UNIMPLEMENTED,
+                         "cleave.network = '%s' is not supported by this agent, only 'none'",
+                         initdata_network_name(content->network));
+    if (strlen(hostname) > 63 || strspn(hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS"
+                                                  "TUVWXYZ0123456789.-_") != strlen(hostname))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "the hostname is not one");
+    if (configuration->resolv_conf_length > POD_FILE_MAX ||
+        configuration->hosts_length > POD_FILE_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "a file of the pod is larger than %d KiB",
+                         POD_FILE_MAX / 1024);
+    if (configuration->sysctl_count > POD_SYSCTLS_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d sysctls", POD_SYSCTLS_MAX);
+    return 0;
+}
+
+static int set_clock(const struct pod *pod, int64_t wall_clock_ns, struct error *err)
+{
+    struct timespec now = {.tv_sec = wall_clock_ns / 1000000000,
+                           .tv_nsec = wall_clock_ns % 1000000000};
+
+    if (wall_clock_ns <= 0 || pod->options->place != AGENT_IN_VM)
+        return 0;
+    if (clock_settime(CLOCK_REALTIME, &now) < 0)
+        return error_errno(err, errno, "set the clock");
+    return 0;
+}
+
+/* Whoever shares the namespace dies with its keeper: that is the kernel's work. */
+static void keeper_exited(void *user, const struct reaper_exit *exit)
+{
+    struct pod *pod = user;
+
+    log_warn("the keeper of the pod's PID namespace has ended");
+    reaper_unwatch(take_ptr(pod->keeper_watch));
+    pod->keeper = 0;
+}
+
+static int share_pid(struct pod *pod, struct error *err)
+{
+    scoped(freep) char *path = xformat("%s/ns-pid", pod->options->state_directory);
+
+    reaper_hold(pod->reaper);
+    if (namespaces_make_pid(path, &pod->keeper, err) < 0) {
+        reaper_release(pod->reaper);
+        return -1;
+    }
+    pod->keeper_watch = reaper_watch(pod->reaper, pod->keeper, keeper_exited, pod);
+    reaper_release(pod->reaper);
+    pod->pid_path = take_ptr(path);
+    return 0;
+}
+
+int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
+{
+    struct mounts_pod files = {
+        .hostname = configuration->hostname,
+        .resolv_conf = configuration->resolv_conf,
+        .resolv_conf_length = configuration->resolv_conf_length,
+        .hosts = configuration->hosts,
+        .hosts_length = configuration->hosts_length,
+    };
+    struct namespaces_options namespaces = {
+        .net = pod->options->pod_netns,
+        .ipc_path = pod->ipc_path,
+        .uts_path = pod->uts_path,
+        .hostname = configuration->hostname,
+        .sysctls = configuration->sysctls,
+        .sysctl_count = configuration->sysctl_count,
+    };
+
+    if (check(pod, configuration, err) < 0 ||
+        set_clock(pod, configuration->wall_clock_ns, err) < 0 ||
+        namespaces_make(&namespaces, err) < 0 || mounts_make_pod(pod->directory, &files, err) < 0)
+        return -1;
+    if (configuration->share_pid && share_pid(pod, err) < 0)
+        return -1;
+    return phase_advance(&pod->phase, PHASE_OPEN, err);
+}
+
+/* ---- the end ---- */
+
+static bool all_ended(const struct pod *pod)
+{
+    for (const struct container *container = pod->first; container;
+         container = container_next(container)) {
+        if (!container_has_ended(container))
+            return false;
+    }
+    return true;
+}
+
+static void signal_all(struct pod *pod, int signum)
+{
+    for (struct container *container = pod->first; container; container = container_next(container))
+        container_power_off(container, signum);
+}
+
+static void quit(void *user)
+{
+    struct pod *pod = user;
+
+    loop_quit(pod->loop);
+}
+
+static void set_timer(struct pod *pod, uint64_t delay_ms, loop_fn *fn)
+{
+    struct error err;
+
+    if (pod->drain_timer)
+        source_free(take_ptr(pod->drain_timer));
+    if (loop_after(pod->loop, delay_ms, fn, pod, &pod->drain_timer, &err) < 0)
+        loop_quit(pod->loop);
+}
+
+static void grace_is_over(void *user)
+{
+    struct pod *pod = user;
+
+    pod->killed = true;
+    signal_all(pod, SIGKILL);
+    if (!all_ended(pod))
+        set_timer(pod, ABANDON_MS, quit);
+}
+
+void pod_drain(struct pod *pod, uint64_t grace_ms)
+{
+    struct error err;
+
+    if (phase_advance(&pod->phase, PHASE_DRAINING, &err) < 0)
+        return;
+    log_info("power off: %zu containers", pod->count);
+    signal_all(pod, SIGTERM);
+    set_timer(pod, grace_ms, grace_is_over);
+    pod_changed(pod);
+}
+
+void pod_changed(struct pod *pod)
+{
+    if (pod->phase != PHASE_DRAINING || !all_ended(pod))
+        return;
+    set_timer(pod, events_unacknowledged(pod->events) > 0 ? ABANDON_MS : LINGER_MS, quit);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The one pod of this guest: what its rooms share, and what Configure makes of it. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent.h"
+#include "phase.h"
+
+struct cgroup_version;
+struct container;
+struct error;
+struct events;
+struct idempotency;
+struct initdata;
+struct layer_store;
+struct loop;
+struct mux;
+struct reaper;
+struct reaper_watch;
+struct runtime;
+struct source;
+
+enum { POD_FILE_MAX = 64 * 1024, POD_SYSCTLS_MAX = 128, POD_CONTAINERS_MAX = 256 };
+
+struct pod {
+    struct loop *loop;
+    const struct agent_options *options;
+    const struct initdata *initdata;
+    enum phase phase;
+    struct reaper *reaper;
+    struct runtime *runtime;
+    struct layer_store *layers;
+    struct mux *mux;
+    struct events *events;
+    struct idempotency *answers;
+    const struct cgroup_version *cgroups;
+    char *directory;  /* hosts, resolv.conf, hostname, shm */
+    char *containers; /* their directories */
+    char *ipc_path;   /* files to which the pod's namespaces are bound */
+    char *uts_path;
+    char *pid_path; /* NULL: each container has its own */
+    pid_t keeper;   /* holds the shared PID namespace */
+    struct reaper_watch *keeper_watch;
+    struct container *first; /* all containers */
+    size_t count;
+    int lowest_oom_score;
+    unsigned serial; /* names files */
+
+    struct source *drain_timer;
+    bool killed; /* the grace is over */
+};
+
+struct pod_sysctl {
+    const char *name;
+    const char *value;
+};
+
+struct pod_configuration {
+    const char *hostname;
+    const void *resolv_conf;
+    size_t resolv_conf_length;
+    const void *hosts;
+    size_t hosts_length;
+    const struct pod_sysctl *sysctls;
+    size_t sysctl_count;
+    int64_t wall_clock_ns; /* 0: leave the clock alone */
+    bool share_pid;
+};
+
+/* What lives as long as the agent; initdata and options are borrowed. */
+int pod_new(struct loop *loop, const struct agent_options *options, const struct initdata *initdata,
+            struct pod **ret, struct error *err) __attribute__((warn_unused_result));
+void pod_free(struct pod *pod);
+static inline void pod_freep(struct pod **p)
+{
+    if (*p)
+        pod_free(*p);
+}
+/* ATTESTED -> OPEN, or an error and nothing changed that matters. */
+int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
+    __attribute__((warn_unused_result));
+/* The power button: every container gets SIGTERM, after the grace SIGKILL; when all have ended and
+ * the tenant has had a moment to take their records over, the loop quits. */
+void pod_drain(struct pod *pod, uint64_t grace_ms);
+/* A container has ended or was deleted, or a record was acknowledged. */
+void pod_changed(struct pod *pod);

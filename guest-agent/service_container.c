@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls about a container. */
+#include "agent.pb-c.h"
+#include "answer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "cgroup.h"
+#include "codec_exit.h"
+#include "container.h"
+#include "grpc/server.h"
+#include "mounts.h"
+#include "pod.h"
+#include "rootfs.h"
+#include "service.h"
+#include "session.h"
+#include "streams.h"
+
+static struct pod *pod_of(const struct rpc *rpc)
+{
+    return ((struct session *) rpc_context(rpc))->pod;
+}
+
+static void created(void *user, struct process *process, const struct error *err)
+{
+    Agent__CreateResponse reply = AGENT__CREATE_RESPONSE__INIT;
+
+    if (err)
+        return answer_fail(user, err);
+    reply.pid = (uint32_t) process->pid;
+    answer_reply(user, &reply.base);
+}
+
+static unsigned wanted(const Agent__CreateRequest *request)
+{
+    return (request->stdin ? STREAMS_STDIN : 0) | (request->stdout ? STREAMS_STDOUT : 0) |
+           (request->stderr ? STREAMS_STDERR : 0) | (request->terminal ? STREAMS_TERMINAL : 0);
+}
+
+void service_create(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__CreateRequest *request = (const Agent__CreateRequest *) message;
+    struct pod *pod = pod_of(rpc);
+    struct answer_call call = {rpc, message, request->key, request->container_id,
+                               &agent__create_response__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    scoped(freep) struct rootfs_layer *layers = xnew_array(struct rootfs_layer,
+                                                           request->n_layers + 1);
+    scoped(freep) struct mounts_file *files = xnew_array(struct mounts_file, request->n_files + 1);
+    struct container_options options = {
+        .id = request->container_id,
+        .spec = request->spec.data,
+        .spec_length = request->spec.len,
+        .layers = layers,
+        .layer_count = request->n_layers,
+        .files = files,
+        .file_count = request->n_files,
+        .wanted = wanted(request),
+    };
+    struct error err;
+
+    if (!entry)
+        return;
+    for (size_t i = 0; i < request->n_layers; i++)
+        layers[i] = (struct rootfs_layer){request->layers[i]->digest, request->layers[i]->diff_id};
+    for (size_t i = 0; i < request->n_files; i++) {
+        const Agent__CopiedFile *file = request->files[i];
+
+        files[i] = (struct mounts_file){
+            .name = file->name,
+            .content = file->content.data,
+            .length = file->content.len,
+            .mode = file->mode,
+            .uid = file->uid,
+            .gid = file->gid,
+        };
+    }
+    if (container_create(pod, &options, created, entry, &err) < 0)
+        answer_fail(entry, &err);
+}
+
+static void started(void *user, struct process *process, const struct error *err)
+{
+    Agent__StartResponse reply = AGENT__START_RESPONSE__INIT;
+
+    if (err)
+        return answer_fail(user, err);
+    reply.pid = (uint32_t) process->pid;
+    answer_reply(user, &reply.base);
+}
+
+void service_start(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__StartRequest *request = (const Agent__StartRequest *) message;
+    struct pod *pod = pod_of(rpc);
+    struct answer_call call = {rpc, message, request->key, request->container_id,
+                               &agent__start_response__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    struct container *container;
+    struct error err;
+
+    if (!entry)
+        return;
+    container = container_find(pod, request->container_id, &err);
+    if (!container || container_start(container, started, entry, &err) < 0)
+        answer_fail(entry, &err);
+}
+
+static void emptied(void *user, struct process *process, const struct error *err)
+{
+    Agent__Empty reply = AGENT__EMPTY__INIT;
+
+    if (err)
+        answer_fail(user, err);
+    else
+        answer_reply(user, &reply.base);
+}
+
+void service_update(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__UpdateRequest *request = (const Agent__UpdateRequest *) message;
+    struct container_resources resources = {request->resources.data, request->resources.len};
+    struct pod *pod = pod_of(rpc);
+    struct answer_call call = {rpc, message, request->key, request->container_id,
+                               &agent__empty__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    struct container *container;
+    struct error err;
+
+    if (!entry)
+        return;
+    container = container_find(pod, request->container_id, &err);
+    if (!container || container_update(container, &resources, emptied, entry, &err) < 0)
+        answer_fail(entry, &err);
+}
+
+typedef int state_fn(struct container *container, container_done_fn *done, void *user,
+                     struct error *err);
+
+static void change_state(struct rpc *rpc, const struct ProtobufCMessage *message, state_fn *fn)
+{
+    const Agent__StateRequest *request = (const Agent__StateRequest *) message;
+    struct pod *pod = pod_of(rpc);
+    struct answer_call call = {rpc, message, request->key, request->container_id,
+                               &agent__empty__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    struct container *container;
+    struct error err;
+
+    if (!entry)
+        return;
+    container = container_find(pod, request->container_id, &err);
+    if (!container || fn(container, emptied, entry, &err) < 0)
+        answer_fail(entry, &err);
+}
+
+void service_pause(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    change_state(rpc, message, container_pause);
+}
+
+void service_resume(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    change_state(rpc, message, container_resume);
+}
+
+static void deleted(void *user, struct process *process, const struct error *err)
+{
+    Agent__ExitRecord reply = AGENT__EXIT_RECORD__INIT;
+
+    if (err)
+        return answer_fail(user, err);
+    if (process)
+        reply = codec_exit(&process->record);
+    answer_reply(user, &reply.base);
+}
+
+static int delete_exec(struct container *container, const char *exec_id,
+                       struct idempotency_entry *entry, struct error *err)
+{
+    struct process *process = container_process(container, exec_id, err);
+    struct exit_record record;
+    Agent__ExitRecord reply;
+
+    if (!process)
+        return -1;
+    exit_record_copy(&record, &process->record);
+    if (container_delete_exec(container, process, err) < 0) {
+        exit_record_fini(&record);
+        return -1;
+    }
+    reply = codec_exit(&record);
+    answer_reply(entry, &reply.base);
+    exit_record_fini(&record);
+    return 0;
+}
+
+void service_delete(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__DeleteRequest *request = (const Agent__DeleteRequest *) message;
+    struct pod *pod = pod_of(rpc);
+    struct answer_call call = {rpc, message, request->key, request->container_id,
+                               &agent__exit_record__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    struct container *container;
+    struct error err;
+    int result = -1;
+
+    if (!entry)
+        return;
+    container = container_find(pod, request->container_id, &err);
+    if (container && *request->exec_id)
+        result = delete_exec(container, request->exec_id, entry, &err);
+    else if (container)
+        result = container_delete(container, deleted, entry, &err);
+    if (result < 0)
+        answer_fail(entry, &err);
+}
+
+void service_stats(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__ContainerRequest *request = (const Agent__ContainerRequest *) message;
+    Agent__StatsResponse reply = AGENT__STATS_RESPONSE__INIT;
+    struct container *container;
+    struct cgroup_stats stats;
+    struct error err;
+
+    container = container_find(pod_of(rpc), request->container_id, &err);
+    if (!container || container_stats(container, &stats, &err) < 0)
+        return rpc_fail_with(rpc, &err);
+    reply.sampled_at_ns = clock_wall_ns();
+    reply.cpu_usage_ns = stats.cpu_usage_ns;
+    reply.cpu_user_ns = stats.cpu_user_ns;
+    reply.cpu_system_ns = stats.cpu_system_ns;
+    reply.memory_usage = stats.memory_usage;
+    reply.memory_limit = stats.memory_limit;
+    reply.memory_anon = stats.memory_anon;
+    reply.memory_inactive_file = stats.memory_inactive_file;
+    reply.page_faults = stats.page_faults;
+    reply.major_page_faults = stats.major_page_faults;
+    reply.pids_current = stats.pids_current;
+    reply.pids_limit = stats.pids_limit;
+    rpc_reply(rpc, &reply.base);
+}
+
+void service_pids(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__ContainerRequest *request = (const Agent__ContainerRequest *) message;
+    Agent__PidsResponse reply = AGENT__PIDS_RESPONSE__INIT;
+    scoped(freep) pid_t *pids = NULL;
+    scoped(freep) uint32_t *numbers = NULL;
+    struct container *container;
+    struct error err;
+
+    container = container_find(pod_of(rpc), request->container_id, &err);
+    if (!container || container_pids(container, &pids, &reply.n_pids, &err) < 0)
+        return rpc_fail_with(rpc, &err);
+    numbers = xnew_array(uint32_t, reply.n_pids + 1);
+    for (size_t i = 0; i < reply.n_pids; i++)
+        numbers[i] = (uint32_t) pids[i];
+    reply.pids = numbers;
+    rpc_reply(rpc, &reply.base);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "grpc/server.h"
+#include "pod.h"
+#include "secure/channel.h"
+
+static void session_free(struct session *session)
+{
+    *session->link = session->next;
+    if (session->next)
+        session->next->link = session->link;
+    rpc_server_free(session->server);
+    channel_free(session->channel);
+    free(session);
+}
+
+static void ended(void *user, struct channel *channel, const struct error *err)
+{
+    struct session *session = user;
+
+    log_info("%s connection of role '%s' has ended%s%s", channel_class_name(session->peer.class),
+             peer_role_name(session->peer.role), err ? ": " : "", err ? err->message : "");
+    session_free(session);
+}
+
+static const struct rpc_method *admit(void *context, const char *name, struct error *err)
+{
+    const struct session *session = context;
+
+    return gate_admit(&session->peer, session->pod->phase, name, err);
+}
+
+static int serve(struct session *session, struct error *err)
+{
+    struct rpc_server_options options = {.admit = admit, .context = session};
+    int fd;
+
+    if (channel_take_fd(session->channel, &fd, err) < 0)
+        return -1;
+    return rpc_server_new(session->all->queue, fd, &options, &session->server, err);
+}
+
+void session_open(struct sessions *all, struct channel *channel)
+{
+    struct session *session = xnew(struct session);
+    struct channel_facts facts = channel_facts(channel);
+    struct error err;
+
+    session->all = all;
+    session->pod = all->pod;
+    session->channel = channel;
+    session->peer = (struct gate_peer){.class = facts.class, .role = facts.role};
+    session->next = all->first;
+    if (session->next)
+        session->next->link = &session->next;
+    session->link = &all->first;
+    all->first = session;
+    if (all->pod->phase == PHASE_BOOTED && facts.class == CHANNEL_CONTROL)
+        (void) !phase_advance(&all->pod->phase, PHASE_ATTESTED, &err);
+    if (serve(session, &err) < 0) {
+        log_warn("cannot serve a connection: %s", err.message);
+        session_free(session);
+        return;
+    }
+    channel_on_end(channel, ended, session);
+    log_info("%s connection of role '%s' is open, evidence '%s'%s", channel_class_name(facts.class),
+             peer_role_name(facts.role), facts.evidence,
+             facts.insecure ? " (INSECURE: it proves nothing)" : "");
+}
+
+void sessions_close(struct sessions *all)
+{
+    while (all->first)
+        session_free(all->first);
+}
