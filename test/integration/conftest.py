@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One bed for the whole run. Every test that uses `tenant` or `host` leaves nothing behind, or fails
+with the printed difference."""
+import os
+import re
+import signal
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bed"))
+import bed as bed_program       # noqa: E402
+import cri as cri_program       # noqa: E402
+import ns                       # noqa: E402
+import setup as bed_setup       # noqa: E402
+import snapshot                 # noqa: E402
+
+BUILD = os.path.abspath(os.environ.get("BUILD", bed_program.ROOT + "/build"))
+BUSYBOX = "registry.cleave.test/busybox:1"
+LAYERS = "registry.cleave.test/layers:1"
+RUNTIME = {"host": "cleave-host", "tenant": "cleave-tenant"}
+
+
+@pytest.fixture(scope="session")
+def whole_bed():
+    if os.geteuid() != 0:
+        pytest.skip("the test bed needs root")
+    name = os.environ.get("BED") or f"check-{os.getpid()}"
+    if os.environ.get("BED") and bed_program.Bed(name).state["nodes"]:
+        yield bed_program.Bed(name)             # somebody's own bed: used, and left up
+        return
+    made = bed_program.Bed(name)
+    made.up(BUILD, "stub")
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def bed(whole_bed):
+    """The bed with every daemon running; what the daemons logged during a test is kept for its report."""
+    for role in bed_program.ROLES:
+        for daemon in bed_program.DAEMONS[role]:
+            if not whole_bed.daemon_pid(role, daemon):
+                whole_bed.start(role, daemon)
+    log_sizes.update({path: os.path.getsize(path) for path in log_paths(whole_bed)})
+    yield whole_bed
+
+
+log_sizes = {}
+DULL = re.compile("loading plugin|starting cri plugin|level=debug|Start |ImageCreate|ImageUpdate|NRI|No images store|[Pp]ull|HTTP/1")
+
+
+def log_paths(bed):
+    return [bed.log(role, daemon) for role in bed_program.ROLES for daemon in bed_program.DAEMONS[role]]
+
+
+class Node:
+    """A CRI client whose pods are removed at the end, with a comparison of before and after."""
+
+    def __init__(self, bed, role):
+        self.bed, self.role, self.cri = bed, role, cri_program.Cri(bed, role)
+        self.cri.version()
+
+    def __getattr__(self, name):
+        return getattr(self.cri, name)
+
+
+def clean_up(node):
+    for pod in node.pods():
+        for verb in (node.stop_pod, node.remove_pod):
+            verb(pod.id)
+
+
+@pytest.fixture
+def nodes(bed):
+    """(host, tenant). At the end both are emptied and compared with the beginning."""
+    both = {role: Node(bed, role) for role in bed_program.ROLES}
+    for image in ("pause:1", "busybox:1"):
+        both["tenant"].pull(f"registry.cleave.test/{image}")
+    before = snapshot.take(bed)
+    yield both
+    for role in ("tenant", "host"):
+        both[role].reconnect()
+        clean_up(both[role])
+    left = snapshot.leftovers(bed, before)
+    for node in both.values():
+        node.close()
+    assert not left, "left behind:\n" + "\n".join(left)
+
+
+@pytest.fixture
+def tenant(nodes):
+    return nodes["tenant"]
+
+
+@pytest.fixture
+def host(nodes):
+    return nodes["host"]
+
+
+@pytest.fixture
+def stub(bed):
+    bed.use_guest("stub")
+
+
+@pytest.fixture
+def pair(bed):
+    bed.use_guest("pair")
+
+
+@pytest.fixture
+def vm(bed):
+    if not os.path.exists(BUILD + "/image/initrd.img"):
+        pytest.fail("no guest image: make image")
+    bed.use_guest("vm")
+
+
+# ---- tools that tests share -------------------------------------------------------------------
+
+def eventually(condition, seconds=15.0, what="the condition"):
+    """The first true value of condition(); fails after some seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
+        time.sleep(0.05)
+
+
+def find_processes(bed, role, pattern):
+    """Pids of the node's processes whose command line matches."""
+    return [int(line.split(" ", 1)[0]) for line in snapshot.processes(bed, role)
+            if re.search(pattern, line.split(" ", 1)[1])]
+
+
+def kill9(pids):
+    for pid in pids:
+        ns.kill_and_wait(pid, signal.SIGKILL)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the daemons logged meanwhile."""
+    outcome = yield
+    report = outcome.get_result()
+    bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
+    if report.failed and bed:
+        for path in log_paths(bed):
+            with open(path, encoding="utf-8", errors="replace") as log:
+                log.seek(log_sizes.get(path, 0))
+                lines = [line[:600] for line in log.read().splitlines() if not DULL.search(line)]
+            if lines:
+                report.sections.append((path, "\n".join(lines[-60:])))
