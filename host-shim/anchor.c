@@ -113,10 +113,24 @@ void anchor_delete(struct anchors *anchors, struct task_entry *anchor)
     task_table_remove(&anchors->table, anchor);
 }
 
+/* A containerd that was restarted has opened its ends anew and waits for a writer: open and close
+ * tells it that nothing comes any more. */
+static void end_output(const struct task_entry *anchor)
+{
+    scoped(freep) char *out = path_or_null(anchor->stdout_path);
+    scoped(freep) char *error_output = path_or_null(anchor->stderr_path);
+
+    if (out)
+        (void) write_line(out, "");
+    if (error_output)
+        (void) write_line(error_output, "");
+}
+
 void anchors_exited(struct anchors *anchors, uint32_t exit_status, int64_t exited_at_ns)
 {
     for (struct task_entry *entry = anchors->table.first; entry; entry = entry->next)
-        (void) task_exited(entry, exit_status, exited_at_ns);
+        if (task_exited(entry, exit_status, exited_at_ns))
+            end_output(entry);
 }
 
 void anchors_clear(struct anchors *anchors)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/scoped.h"
+#include "io/loop.h"
 #include "service.h"
 #include "shim/shim_main.h"
 #include "sweep.h"
@@ -11,6 +12,7 @@ static void host_free(struct host *host)
 {
     if (!host)
         return;
+    source_free(host->farewell);
     anchors_clear(&host->anchors);
     sandbox_free(host->sandbox);
     free(host->id);

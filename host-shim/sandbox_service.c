@@ -11,10 +11,15 @@
 #include "codec_pod.h"
 #include "codec_stats.h"
 #include "sandbox.pb-c.h"
+#include "io/loop.h"
 #include "service.h"
 #include "shim/shim_main.h"
 #include "ttrpc/server.h"
 #include "usage.h"
+
+/* containerd's client takes an end of file that comes on the heels of an answer for a lost answer:
+ * it fails RemovePodSandbox with "ttrpc: closed". */
+enum { FAREWELL_MS = 200 };
 
 #define POD_TYPE "runtime.v1.PodSandboxConfig"
 
@@ -304,9 +309,17 @@ static void on_exited(void *user)
     task_service_exited(host, &view);
 }
 
+static void quit(void *user)
+{
+    const struct host *host = user;
+
+    shim_quit(host->self);
+}
+
 static void on_stopped(void *user, const struct error *err)
 {
     struct host *host = user;
+    struct error none;
     struct call *call;
 
     while ((call = call_unpark(&host->stoppers))) {
@@ -320,7 +333,9 @@ static void on_stopped(void *user, const struct error *err)
     /* What could not be destroyed has a tombstone: this process is of no more use. */
     while ((call = call_unpark(&host->shutdowns)))
         call_reply(call, NULL);
-    shim_quit(host->self);
+    if (!host->farewell &&
+        loop_after(host->loop, FAREWELL_MS, quit, host, &host->farewell, &none) < 0)
+        quit(host);
 }
 
 const struct sandbox_events host_events = {
