@@ -23,7 +23,7 @@ static int fifo_path(const char *uri, const char **ret, struct error *err)
 int fifo_open(const char *uri, enum fifo_direction direction, struct fifo *ret, struct error *err)
 {
     struct fifo fifo = FIFO_CLOSED;
-    const char *path;
+    const char *path = NULL;
     struct stat st;
     int reader, writer;
 

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sandbox container: no process of this node, it stands for the pod. */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "codec_events.h"
+#include "codec_task.h"
+#include "pod.h"
+#include "shim/bundle.h"
+#include "tenant.h"
+
+static void entry_remove(struct tenant *tenant)
+{
+    task_table_remove(&tenant->tasks.table, take_ptr(tenant->pause));
+}
+
+static void on_created(void *user, const struct error *err)
+{
+    struct tenant *tenant = user;
+    struct call *call = take_ptr(tenant->creating);
+
+    if (err) {
+        log_error("the pod was not created: %s", err->message);
+        entry_remove(tenant);
+        tenant->tasks.pod = NULL;
+        pod_free(take_ptr(tenant->pod));
+        call_fail_with(call, err);
+        return;
+    }
+    call_on_gone(call, NULL, NULL);
+    task_set_state(tenant->pause, TASK_CREATED);
+    tenant->tasks.pod = tenant->pod;
+    events_create(tenant->publisher, tenant->pause);
+    codec_reply_create(call, tenant->pause);
+}
+
+static void on_exited(void *user, const struct exit_record *record)
+{
+    struct tenant *tenant = user;
+
+    tasks_exited(&tenant->tasks, record);
+}
+
+static void on_oom(void *user, const char *container_id)
+{
+    struct tenant *tenant = user;
+
+    tasks_oom(&tenant->tasks, container_id);
+}
+
+static void finish_delete(struct tenant *tenant, struct call *call)
+{
+    events_delete(tenant->publisher, tenant->pause);
+    codec_reply_delete(call, tenant->pause);
+}
+
+static void on_dead(void *user, uint32_t exit_status)
+{
+    struct tenant *tenant = user;
+    struct call *call;
+
+    tasks_all_dead(&tenant->tasks, exit_status);
+    if (!tenant->pause || !task_exited(tenant->pause, exit_status, clock_wall_ns()))
+        return;
+    events_exit(tenant->publisher, tenant->pause);
+    task_service_exited(tenant, tenant->pause);
+    while ((call = call_unpark(&tenant->deleting))) {
+        if (tenant->pause)
+            finish_delete(tenant, call);
+        else
+            call_fail(call, STATUS_NOT_FOUND, "deleted already");
+        if (tenant->pause)
+            entry_remove(tenant);
+    }
+}
+
+static void on_gone(void *user, struct call *call)
+{
+    struct tenant *tenant = user;
+
+    pod_cancel(tenant->pod);
+}
+
+void pause_create(struct tenant *tenant, struct call *call, const char *id,
+                  const struct bundle *bundle)
+{
+    static const struct pod_events events = {
+        .created = on_created,
+        .exited = on_exited,
+        .oom = on_oom,
+        .dead = on_dead,
+    };
+    struct pod_options options = {
+        .loop = tenant->loop,
+        .queue = tenant->queue,
+        .cri_sandbox_id = id,
+        .bundle = bundle,
+        .deadline_ms = call_left_ms(call),
+    };
+    struct error err;
+
+    if (tenant->pod) {
+        call_fail(call, STATUS_ALREADY_EXISTS, "this shim has its pod already");
+        return;
+    }
+    if (task_table_add(&tenant->tasks.table, id, &tenant->pause, &err) < 0) {
+        call_fail_with(call, &err);
+        return;
+    }
+    tenant->pause->pid = (uint32_t) getpid();
+    tenant->pause->bundle = xstrdup(bundle->path);
+    if (pod_create(&options, &events, tenant, &tenant->pod, &err) < 0) {
+        entry_remove(tenant);
+        log_error("the pod was not created: %s", err.message);
+        call_fail_with(call, &err);
+        return;
+    }
+    tenant->creating = call;
+    call_on_gone(call, on_gone, tenant);
+}
+
+void pause_start(struct tenant *tenant)
+{
+    task_set_state(tenant->pause, TASK_RUNNING);
+    events_start(tenant->publisher, tenant->pause);
+}
+
+void pause_delete(struct tenant *tenant, struct call *call)
+{
+    struct error err;
+
+    switch (tenant->pause->state) {
+    case TASK_CREATING:
+        codec_reply_delete(call, tenant->pause);
+        pod_cancel(tenant->pod);
+        return;
+    case TASK_CREATED:
+        pod_stop(tenant->pod);
+        call_park(&tenant->deleting, call);
+        return;
+    default:
+        if (task_allow(tenant->pause, TASK_OP_DELETE, &err) < 0) {
+            call_fail_with(call, &err);
+            return;
+        }
+        finish_delete(tenant, call);
+        entry_remove(tenant);
+    }
+}
+
+void pause_free(struct tenant *tenant)
+{
+    if (tenant->creating)
+        call_fail(take_ptr(tenant->creating), STATUS_UNAVAILABLE, "the shim ends");
+    if (tenant->pause)
+        entry_remove(tenant);
+    pod_free(take_ptr(tenant->pod));
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rootfs.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "content.h"
+#include "io/loop.h"
+#include "link.h"
+#include "oci/image.h"
+#include "push.h"
+
+enum { RETRY_MS = 300 };
+
+#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
+
+/* What the document that is being read will be taken for. */
+enum reading { READING_TARGET, READING_MANIFEST, READING_CONFIG };
+
+struct rootfs {
+    struct rootfs_options options;
+    rootfs_done_fn *done;
+    void *user;
+    enum reading reading;
+    char digest[REFERENCE_DIGEST_TEXT];
+    struct content_request *request;
+    char *text;
+    size_t length;
+    struct image_manifest manifest;
+    struct image_config config;
+    struct agent_layer *layers;
+    const char **digests;
+    struct link_listener listener;
+    bool listening;
+    struct rpc_channel *bulk; /* borrowed from the link */
+    struct link_call *ask;
+    struct push *push;
+    struct source *next; /* the next step, outside of whatever decided it */
+    void (*step)(struct rootfs *rootfs);
+    struct error why;
+};
+
+static void do_next(struct rootfs *rootfs, uint64_t delay_ms, void (*step)(struct rootfs *))
+{
+    rootfs->step = step;
+    source_rearm(rootfs->next, delay_ms);
+}
+
+static void on_next(void *user)
+{
+    struct rootfs *rootfs = user;
+
+    rootfs->step(rootfs);
+}
+
+static void tell_failure(struct rootfs *rootfs)
+{
+    rootfs->done(rootfs->user, NULL, 0, &rootfs->why);
+}
+
+static void fail(struct rootfs *rootfs, const struct error *err)
+{
+    rootfs->why = *err;
+    error_wrap(&rootfs->why, "image of '%s'", rootfs->options.container_id);
+    do_next(rootfs, 0, tell_failure);
+}
+
+static void tell_success(struct rootfs *rootfs)
+{
+    rootfs->done(rootfs->user, rootfs->layers, rootfs->manifest.layer_count, NULL);
+}
+
+/* ---- the blobs --------------------------------------------------------------------------------
+ */
+
+static void ask_states(struct rootfs *rootfs);
+
+/* A cut connection is no failure: the link comes back, or the caller's deadline ends it. */
+static bool can_go_on(enum status status)
+{
+    return status == STATUS_UNAVAILABLE || status == STATUS_CANCELLED || status == STATUS_ABORTED ||
+           status == STATUS_OUT_OF_RANGE;
+}
+
+static void on_pushed(void *user, const struct error *err)
+{
+    struct rootfs *rootfs = user;
+
+    if (err && !can_go_on(err->status))
+        fail(rootfs, err);
+    else
+        do_next(rootfs, err ? RETRY_MS : 0, ask_states);
+}
+
+static void push_layer(struct rootfs *rootfs, size_t i, uint64_t received)
+{
+    const struct image_descriptor *blob = &rootfs->manifest.layers[i].blob;
+    struct push_options options = {
+        .content = rootfs->options.content,
+        .bulk = rootfs->bulk,
+        .blob = {.digest = blob->digest,
+                 .media_type = blob->media_type,
+                 .diff_id = rootfs->config.diff_ids[i],
+                 .size = blob->size,
+                 .offset = received},
+        .pad = rootfs->options.pad,
+    };
+    struct error err;
+
+    log_debug("layer %zu of %zu: %s from byte %llu", i + 1, rootfs->manifest.layer_count,
+              blob->digest, (unsigned long long) received);
+    if (push_new(&options, on_pushed, rootfs, &rootfs->push, &err) < 0)
+        on_pushed(rootfs, &err);
+}
+
+static void on_states(void *user, const struct push_state *states, size_t count,
+                      const struct error *err)
+{
+    struct rootfs *rootfs = user;
+    struct error error;
+
+    rootfs->ask = NULL;
+    if (!err && count != rootfs->manifest.layer_count) {
+        error_set(&error, STATUS_INTERNAL, "guest: blobs: %zu answers to %zu questions", count,
+                  rootfs->manifest.layer_count);
+        err = &error;
+    }
+    if (err) {
+        fail(rootfs, err);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (states[i].complete)
+            continue;
+        if (rootfs->bulk)
+            push_layer(rootfs, i, states[i].received);
+        return;
+    }
+    do_next(rootfs, 0, tell_success);
+}
+
+static void ask_states(struct rootfs *rootfs)
+{
+    push_free(take_ptr(rootfs->push));
+    link_cancel(take_ptr(rootfs->ask));
+    if (rootfs->bulk)
+        rootfs->ask = push_ask(rootfs->options.link, rootfs->digests, rootfs->manifest.layer_count,
+                               on_states, rootfs);
+}
+
+static void on_link_changed(struct link_listener *listener, struct rpc_channel *control,
+                            struct rpc_channel *bulk)
+{
+    struct rootfs *rootfs = container_of(listener, struct rootfs, listener);
+
+    rootfs->bulk = bulk;
+    push_free(take_ptr(rootfs->push));
+    do_next(rootfs, bulk ? 0 : NEVER_MS, ask_states);
+}
+
+static void begin_push(struct rootfs *rootfs)
+{
+    size_t count = rootfs->manifest.layer_count;
+
+    rootfs->layers = xnew_array(struct agent_layer, count + 1);
+    rootfs->digests = xnew_array(const char *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        rootfs->digests[i] = rootfs->manifest.layers[i].blob.digest;
+        rootfs->layers[i] = (struct agent_layer){.digest = rootfs->digests[i],
+                                                 .diff_id = rootfs->config.diff_ids[i]};
+    }
+    if (count == 0) {
+        do_next(rootfs, 0, tell_success);
+        return;
+    }
+    rootfs->listening = true;
+    link_listen(rootfs->options.link, &rootfs->listener);
+}
+
+/* ---- the documents ----------------------------------------------------------------------------
+ */
+
+static void read_document(struct rootfs *rootfs);
+
+static int read_next(struct rootfs *rootfs, const char *digest, enum reading reading,
+                     struct error *err)
+{
+    if (!reference_is_digest(digest))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is no SHA-256 digest", digest);
+    memmove(rootfs->digest, digest, REFERENCE_DIGEST_TEXT);
+    rootfs->reading = reading;
+    do_next(rootfs, 0, read_document);
+    return 0;
+}
+
+static int take_document(struct rootfs *rootfs, struct error *err)
+{
+    struct image_descriptor picked;
+    enum image_kind kind;
+
+    if (rootfs->reading == READING_CONFIG) {
+        if (image_parse_config(rootfs->text, rootfs->length, &rootfs->config, err) < 0 ||
+            image_match(&rootfs->manifest, &rootfs->config, err) < 0)
+            return -1;
+        do_next(rootfs, 0, begin_push);
+        return 0;
+    }
+    if (image_kind(rootfs->text, rootfs->length, &kind, err) < 0)
+        return -1;
+    if (kind == IMAGE_INDEX && rootfs->reading == READING_TARGET) {
+        if (image_pick_platform(rootfs->text, rootfs->length, &picked, err) < 0)
+            return -1;
+        return read_next(rootfs, picked.digest, READING_MANIFEST, err);
+    }
+    if (image_parse_manifest(rootfs->text, rootfs->length, &rootfs->manifest, err) < 0)
+        return -1;
+    return read_next(rootfs, rootfs->manifest.config.digest, READING_CONFIG, err);
+}
+
+static int check_digest(const struct rootfs *rootfs, struct error *err)
+{
+    uint8_t expected[REFERENCE_DIGEST_SIZE], actual[SHA256_SIZE];
+
+    if (reference_parse_digest(rootfs->digest, expected, err) < 0)
+        return -1;
+    digest_sha256(rootfs->text, rootfs->length, actual);
+    if (memcmp(expected, actual, sizeof(actual)) != 0)
+        return error_set(err, STATUS_DATA_LOSS, "containerd gave other bytes for %s",
+                         rootfs->digest);
+    return 0;
+}
+
+static void on_document_data(void *user, const uint8_t *data, size_t length)
+{
+    struct rootfs *rootfs = user;
+
+    if (rootfs->length + length > IMAGE_DOCUMENT_MAX) {
+        rootfs->length = IMAGE_DOCUMENT_MAX + 1; /* reported at the end */
+        return;
+    }
+    rootfs->text = xrealloc(rootfs->text, rootfs->length + length + 1);
+    memcpy(rootfs->text + rootfs->length, data, length);
+    rootfs->length += length;
+    rootfs->text[rootfs->length] = '\0';
+}
+
+static void on_document_end(void *user)
+{
+    struct rootfs *rootfs = user;
+    struct error err;
+
+    if (rootfs->length > IMAGE_DOCUMENT_MAX || rootfs->length == 0) {
+        error_set(&err, STATUS_INVALID_ARGUMENT, "%s is empty or too large", rootfs->digest);
+        fail(rootfs, &err);
+    } else if (check_digest(rootfs, &err) < 0 || take_document(rootfs, &err) < 0) {
+        fail(rootfs, &err);
+    }
+}
+
+static void on_content_failed(void *user, const struct error *err)
+{
+    fail(user, err);
+}
+
+static void on_found(void *user, const char *digest)
+{
+    struct rootfs *rootfs = user;
+    struct error err;
+
+    if (read_next(rootfs, digest, READING_TARGET, &err) < 0)
+        fail(rootfs, &err);
+}
+
+static const struct content_events content_events = {
+    .found = on_found,
+    .data = on_document_data,
+    .ended = on_document_end,
+    .failed = on_content_failed,
+};
+
+static void read_document(struct rootfs *rootfs)
+{
+    struct error err;
+
+    content_request_free(take_ptr(rootfs->request));
+    free(take_ptr(rootfs->text));
+    rootfs->length = 0;
+    if (content_read(rootfs->options.content, rootfs->digest, 0, &content_events, rootfs,
+                     &rootfs->request, &err) < 0)
+        fail(rootfs, &err);
+}
+
+int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, void *user,
+                   struct rootfs **ret, struct error *err)
+{
+    scoped(rootfs_freep) struct rootfs *rootfs = xnew(struct rootfs);
+
+    rootfs->options = *options;
+    rootfs->options.container_id = xstrdup(options->container_id);
+    rootfs->done = done;
+    rootfs->user = user;
+    rootfs->listener.changed = on_link_changed;
+    if (loop_after(options->loop, NEVER_MS, on_next, rootfs, &rootfs->next, err) < 0 ||
+        content_image_of(options->content, options->container_id, &content_events, rootfs,
+                         &rootfs->request, err) < 0)
+        return -1;
+    *ret = take_ptr(rootfs);
+    return 0;
+}
+
+void rootfs_free(struct rootfs *rootfs)
+{
+    if (!rootfs)
+        return;
+    if (rootfs->listening)
+        link_leave(rootfs->options.link, &rootfs->listener);
+    link_cancel(rootfs->ask);
+    push_free(rootfs->push);
+    content_request_free(rootfs->request);
+    source_free(rootfs->next);
+    image_clear_manifest(&rootfs->manifest);
+    image_clear_config(&rootfs->config);
+    free(rootfs->layers);
+    free(rootfs->digests);
+    free(rootfs->text);
+    free((char *) rootfs->options.container_id);
+    free(rootfs);
+}

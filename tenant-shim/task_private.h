@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Shared by task.c (what is asked for) and tasks.c (what happens). */
+#include "task.h"
+
+struct guest_spec;
+struct link_call;
+struct parked;
+struct pipes;
+struct rootfs;
+struct source;
+
+/* A question to the guest on behalf of a caller. */
+struct ask {
+    struct ask *next;
+    struct task *task;
+    struct link_call *link_call;
+    void (*after)(struct task *task, const struct agent_reply *reply); /* on success; may be NULL */
+    void (*failed)(struct task *task);                                 /* likewise */
+    struct task_answer answer;
+};
+
+struct task {
+    struct tasks *tasks;
+    struct task_entry *entry;
+    struct parked *parked;
+    struct pipes *pipes;
+    struct ask *asks;
+
+    struct rootfs *rootfs; /* during creation, with the two below */
+    struct guest_spec *spec;
+    struct task_answer creating;
+    bool is_in_guest; /* Create was sent: something may be there to delete */
+
+    char *process; /* of an exec: JSON */
+    uint32_t width, height;
+    char *termination_log;
+
+    bool starting; /* an exit that comes now is told after the start */
+    bool has_held_exit;
+    struct exit_record held;
+    bool oom_told;
+
+    struct task_answer deleting;
+    struct source *drain_limit;
+
+    struct container_sample sample;
+    uint64_t sampled_ms; /* 0: never */
+};
+
+struct task *task_new(struct tasks *tasks, struct task_entry *entry, const struct task_io *io,
+                      struct error *err);
+/* Answers what is under way with CANCELLED; the entry goes too. */
+void task_free(struct task *task);
+/* Answers the creation with err; nothing stays. */
+void task_create_failed(struct task *task, const struct error *err);
+/* Applies an exit: state, events, waiters. */
+void task_stop(struct task *task, const struct exit_record *record);
+void task_drained(void *user);
+struct agent_process task_name(const struct task *task);

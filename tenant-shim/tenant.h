@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The resident process: one pod. */
+#include "base/scoped.h"
+#include "task.h"
+
+struct shim_server;
+struct ttrpc_server;
+
+struct tenant {
+    struct loop *loop;
+    struct shim_server *self;
+    char *ns;
+    char *sandbox_id; /* the group that containerd gave: the id of pause */
+    struct rpc_queue *queue;
+    struct content *content; /* NULL: containerd gave no address (CRI-O) */
+    struct publisher *publisher;
+    struct pod *pod;           /* from Create of pause on */
+    struct task_entry *pause;  /* its task; NULL before and after */
+    struct call *creating;     /* Create of pause, not answered yet */
+    struct call_list deleting; /* Delete of a created pause: waits for the end of the pod */
+    struct tasks tasks;
+};
+
+/* Registers containerd.task.v2.Task and v3.Task. */
+void task_service_register(struct ttrpc_server *server, struct tenant *tenant);
+/* For tasks.exited. */
+void task_service_exited(void *user, struct task_entry *entry);
+
+/* Create of pause: answered when the guest is ready, or why not. */
+struct bundle;
+void pause_create(struct tenant *tenant, struct call *call, const char *id,
+                  const struct bundle *bundle);
+void pause_start(struct tenant *tenant);
+/* Delete of what is being created is the cancel. */
+void pause_delete(struct tenant *tenant, struct call *call);
+void pause_free(struct tenant *tenant);
