@@ -30,6 +30,21 @@ static void place_fini(struct place *place)
     closep(&place->parent);
 }
 
+/* Says what the layer needs as far as is known, not what the last piece of it does. */
+static int take(struct layer_tree *tree, uint64_t bytes, struct error *err)
+{
+    if (layer_room_take(tree->room, bytes, err) < 0) {
+        uint64_t left = layer_room_left(tree->room);
+
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED,
+                         "the layer needs more than %llu MiB, has %llu",
+                         (unsigned long long) ((tree->taken + bytes) >> 20),
+                         (unsigned long long) ((tree->taken + left) >> 20));
+    }
+    tree->taken += bytes;
+    return 0;
+}
+
 void layer_tree_fini(struct layer_tree *tree)
 {
     for (size_t i = 0; i < tree->implied_count; i++)
@@ -92,6 +107,15 @@ static int set_opaque(int parent, const char *name)
     return fd < 0 ? -1 : fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0);
 }
 
+/* A dangling link or a file in the place of a parent: to replace it is not ours to decide. */
+static bool is_in_the_way(int parent, const char *name)
+{
+    struct stat st;
+
+    return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_whiteout(&st) &&
+           !S_ISDIR(st.st_mode);
+}
+
 /* What hid a directory of the layers below and now is one itself still hides the old content. */
 static int make_directory(int parent, const char *name)
 {
@@ -145,11 +169,13 @@ static int make_parents(struct layer_tree *tree, char *directory, struct error *
             above = open_in(tree, slash ? directory : "", O_PATH | O_DIRECTORY);
             if (slash)
                 *slash = '/';
+            if (above >= 0 && is_in_the_way(above, slash ? slash + 1 : directory))
+                return error_set(err, STATUS_INVALID_ARGUMENT,
+                                 "'%s' is used as a directory and is none", directory);
             if (above < 0 || make_directory(above, slash ? slash + 1 : directory) < 0)
                 return error_errno(err, errno, "make directory '%s'", directory);
-            if (layer_room_take(tree->room, ENTRY_COST, err) < 0)
+            if (take(tree, ENTRY_COST, err) < 0)
                 return -1;
-            tree->taken += ENTRY_COST;
             imply(tree, directory);
         }
         if (end)
@@ -196,9 +222,8 @@ static int copy_xattrs(int fd, struct layer_tree *tree, struct layer_archive *ar
         if (length > LAYER_XATTR_MAX)
             return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' has an attribute too long",
                              entry->path);
-        if (layer_room_take(tree->room, length, err) < 0)
+        if (take(tree, length, err) < 0)
             return -1;
-        tree->taken += length;
         /* tmpfs has no user.* before Linux 6.6: left out, as it would be by a copy. */
         if (fsetxattr(fd, name, value, length, 0) < 0 && errno != ENOTSUP)
             return error_errno(err, errno, "set attribute '%s' of '%s'", name, entry->path);
@@ -255,9 +280,8 @@ static int write_content(int fd, struct layer_tree *tree, struct layer_archive *
         if ((uint64_t) offset > entry->size || length > entry->size - (uint64_t) offset)
             return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is longer than it says",
                              entry->path);
-        if (layer_room_take(tree->room, length, err) < 0)
-            return error_wrap(err, "unpack '%s'", entry->path);
-        tree->taken += length;
+        if (take(tree, length, err) < 0)
+            return -1;
         if (write_piece(fd, data, length, offset) < 0)
             return error_errno(err, errno, "write '%s'", entry->path);
     }
@@ -393,9 +417,8 @@ static int add_entry(struct layer_tree *tree, struct layer_archive *archive,
         return 0;
     if (!*path && entry->kind != LAYER_DIRECTORY)
         return error_set(err, STATUS_INVALID_ARGUMENT, "entry '%s' replaces the root", entry->path);
-    if (layer_room_take(tree->room, ENTRY_COST, err) < 0)
-        return error_wrap(err, "unpack '%s'", entry->path);
-    tree->taken += ENTRY_COST;
+    if (take(tree, ENTRY_COST, err) < 0)
+        return -1;
     if (place_find(tree, path, PARENTS_MAKE, &place, err) < 0)
         return -1;
     if (text_starts(place.name, ".wh."))

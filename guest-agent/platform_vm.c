@@ -88,9 +88,11 @@ static enum boot_code vm_read_disks(const struct boot_options *options, struct d
 static void say(enum boot_code code)
 {
     scoped(closep) int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+    char text[64];
+    int length = snprintf(text, sizeof(text), "<0>cleave: boot failed: code %d", code);
 
-    if (fd >= 0)
-        (void) dprintf(fd, "<0>cleave: boot failed: code %d", code);
+    if (fd >= 0 && write(fd, text, (size_t) length) < 0)
+        return; /* there is nobody else to tell */
 }
 
 static __attribute__((noreturn)) void vm_finish(enum boot_code code, const struct error *err)

@@ -3,3 +3,11 @@ test_pod_SRCS           := test/unit/test_pod.c host-shim/pod.c
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
 test_sandbox_state_SRCS := test/unit/test_sandbox_state.c host-shim/sandbox_state.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c
+layer_SRCS := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c
+test_layer_tree_SRCS := test/unit/test_layer_tree.c $(layer_SRCS)
+test_layer_tree_LIBS := io base
+test_layer_tree_PKGS := libarchive libevent_core json-c libmd
+test_layer_store_SRCS := test/unit/test_layer_store.c guest-agent/layer_store.c \
+	guest-agent/layer_queue.c $(layer_SRCS)
+test_layer_store_LIBS := io base
+test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
