@@ -62,7 +62,7 @@ static int receive_bytes(void *user, unsigned char *to, size_t size)
 
 static const char *judge(struct tls *tls, const mbedtls_x509_crt *certificate, int depth)
 {
-    if (depth != 0)
+    if (depth != 0 || certificate->next)
         return "the peer sent a chain of certificates";
     if (mbedtls_pk_get_type(&certificate->pk) != MBEDTLS_PK_ECKEY ||
         mbedtls_pk_ec(certificate->pk)->grp.id != MBEDTLS_ECP_DP_SECP256R1)

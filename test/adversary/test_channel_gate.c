@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A guest under attack: whoever speaks to its port must get nothing from it before a tenant whose
+ * key is in initdata has accepted its evidence, and each refusal must say why. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/scoped.h"
+#include "evidence/evidence.h"
+#include "io/loop.h"
+#include "pair.h"
+#include "raw.h"
+#include "secure/key.h"
+
+static struct pair pair;
+static struct raw *raw;
+
+static void setup(void)
+{
+    pair_init(&pair);
+    pair.guest_deadline_ms = 3000;
+    pair_listen(&pair);
+}
+
+static void teardown(void)
+{
+    raw_free(take_ptr(raw));
+    pair_fini(&pair);
+}
+
+/* The guest said why, nobody was let in, and the peer got no byte. */
+static void refused_for(const char *why)
+{
+    pair_until_refused(&pair, 1);
+    ck_assert_msg(strstr(pair.refused.message, why), "%s", pair.refused.message);
+    ck_assert_uint_eq(pair.guest_count, 0);
+    ck_assert(raw_is_ended(raw));
+}
+
+static void shake(void)
+{
+    raw = raw_dial(&pair, pair.tenant_key);
+    ck_assert_msg(raw_handshake(raw), "%s", raw->err.message);
+}
+
+static void frame_is_refused(uint8_t type, const void *body, size_t length, const char *why)
+{
+    shake();
+    raw_send_frame(raw, type, body, length);
+    refused_for(why);
+}
+
+/* Length with a body that is not there: a header alone must be enough to refuse. */
+static void header_is_refused(uint8_t type, uint32_t length, const char *why)
+{
+    uint8_t header[FRAME_HEADER_SIZE] = {type, (uint8_t) (length >> 24), (uint8_t) (length >> 16),
+                                         (uint8_t) (length >> 8), (uint8_t) length};
+
+    shake();
+    raw_send(raw, header, sizeof(header));
+    refused_for(why);
+}
+
+enum { HELLO_BODY = 36, JOIN_BODY = 84 };
+
+static void hello_body(uint8_t body[HELLO_BODY + 1])
+{
+    memset(body, 0, HELLO_BODY + 1);
+    body[0] = HELLO_VERSION;
+    body[2] = 1;
+    body[HELLO_BODY - 1] = EVIDENCE_SAMPLE;
+}
+
+START_TEST(a_stranger_is_refused_at_the_tls_layer)
+{
+    struct key *stranger;
+    struct error err;
+
+    ck_assert_int_eq(key_generate(&stranger, &err), 0);
+    raw = raw_dial(&pair, stranger);
+    ck_assert(!raw_handshake(raw));
+    pair_until_refused(&pair, 1);
+    ck_assert_ptr_nonnull(strstr(pair.refused.message, "not one that is named"));
+    ck_assert_uint_eq(pair.guest_count, 0);
+    key_free(stranger);
+}
+END_TEST
+
+START_TEST(no_byte_passes_before_accept)
+{
+    shake();
+    ck_assert_uint_eq(pair.guest_count, 0);
+    raw_hello(raw, 1);
+    pair_turns(&pair, 20);
+    ck_assert_uint_eq(pair.guest_count, 0);
+    ck_assert(raw_send_frame(raw, FRAME_ACCEPT, NULL, 0));
+    pair_until(&pair, &pair.guest[0].opened);
+    ck_assert_uint_eq(pair.guest_count, 1);
+}
+END_TEST
+
+START_TEST(data_instead_of_accept_is_refused)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+    shake();
+    raw_hello(raw, 1);
+    raw_send(raw, preface, strlen(preface));
+    refused_for("unknown type");
+}
+END_TEST
+
+START_TEST(data_instead_of_hello_is_refused)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+    shake();
+    raw_send(raw, preface, strlen(preface));
+    refused_for("unknown type");
+}
+END_TEST
+
+START_TEST(bytes_left_over_behind_accept_are_refused)
+{
+    static const uint8_t accept_and_more[] = {FRAME_ACCEPT, 0, 0, 0, 0, 'P'};
+
+    shake();
+    raw_hello(raw, 1);
+    raw_send(raw, accept_and_more, sizeof(accept_and_more));
+    refused_for("1 bytes left over behind ACCEPT");
+}
+END_TEST
+
+START_TEST(accept_with_a_body_is_refused)
+{
+    shake();
+    raw_hello(raw, 1);
+    raw_send_frame(raw, FRAME_ACCEPT, "x", 1);
+    refused_for("ACCEPT says 1 bytes");
+}
+END_TEST
+
+START_TEST(accept_without_hello_is_refused)
+{
+    frame_is_refused(FRAME_ACCEPT, NULL, 0, "ACCEPT came where HELLO or JOIN is due");
+}
+END_TEST
+
+START_TEST(reject_is_heard_and_ends_it)
+{
+    struct writer writer;
+
+    shake();
+    raw_hello(raw, 1);
+    writer_init(&writer, 1000);
+    reject_write(&writer, APPRAISAL_MEASUREMENT, "not mine");
+    raw_send(raw, writer.data, writer.size);
+    writer_fini(&writer);
+    refused_for("9 (measurement): not mine");
+}
+END_TEST
+
+START_TEST(hello_of_another_version_is_refused)
+{
+    uint8_t body[HELLO_BODY + 1];
+
+    hello_body(body);
+    body[0] = 2;
+    frame_is_refused(FRAME_HELLO, body, HELLO_BODY, "HELLO has version 2");
+}
+END_TEST
+
+START_TEST(hello_with_two_evidence_types_is_refused)
+{
+    uint8_t body[HELLO_BODY + 1];
+
+    hello_body(body);
+    body[HELLO_BODY] = EVIDENCE_SNP;
+    frame_is_refused(FRAME_HELLO, body, HELLO_BODY + 1, "HELLO says 37 bytes, at most 36");
+}
+END_TEST
+
+START_TEST(hello_that_is_cut_short_is_refused)
+{
+    uint8_t body[HELLO_BODY + 1];
+
+    hello_body(body);
+    frame_is_refused(FRAME_HELLO, body, HELLO_BODY - 1, "HELLO is cut short");
+}
+END_TEST
+
+START_TEST(hello_for_evidence_that_is_not_offered_is_refused)
+{
+    uint8_t body[HELLO_BODY + 1];
+
+    hello_body(body);
+    body[HELLO_BODY - 1] = EVIDENCE_SNP;
+    frame_is_refused(FRAME_HELLO, body, HELLO_BODY, "evidence type 1, here is 255");
+}
+END_TEST
+
+START_TEST(hello_twice_in_one_record_is_refused)
+{
+    uint8_t twice[2 * (FRAME_HEADER_SIZE + HELLO_BODY)] = {0}, body[HELLO_BODY + 1];
+
+    hello_body(body);
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *frame = twice + i * (FRAME_HEADER_SIZE + HELLO_BODY);
+        frame[0] = FRAME_HELLO;
+        frame[4] = HELLO_BODY;
+        memcpy(frame + FRAME_HEADER_SIZE, body, HELLO_BODY);
+    }
+    shake();
+    raw_send(raw, twice, sizeof(twice));
+    refused_for("41 bytes left over behind HELLO");
+}
+END_TEST
+
+START_TEST(hello_twice_in_two_records_is_refused)
+{
+    uint8_t body[HELLO_BODY + 1];
+
+    hello_body(body);
+    shake();
+    raw_send_frame(raw, FRAME_HELLO, body, HELLO_BODY);
+    raw_send_frame(raw, FRAME_HELLO, body, HELLO_BODY);
+    pair_until_refused(&pair, 1);
+    ck_assert_msg(strstr(pair.refused.message, "bytes behind HELLO before their turn"), "%s",
+                  pair.refused.message);
+    ck_assert_uint_eq(pair.guest_count, 0);
+}
+END_TEST
+
+START_TEST(hello_after_evidence_is_refused)
+{
+    uint8_t body[HELLO_BODY + 1];
+
+    hello_body(body);
+    shake();
+    raw_hello(raw, 1);
+    raw_send_frame(raw, FRAME_HELLO, body, HELLO_BODY);
+    refused_for("HELLO came where a verdict is due");
+}
+END_TEST
+
+START_TEST(frames_of_the_guest_are_refused_from_a_tenant)
+{
+    frame_is_refused(FRAME_EVIDENCE, "x", 1, "EVIDENCE came where HELLO or JOIN is due");
+}
+END_TEST
+
+START_TEST(oversized_frames_are_refused_by_their_header)
+{
+    static const struct {
+        uint8_t type;
+        uint32_t length;
+        const char *why;
+    } cases[] = {
+        {FRAME_HELLO, HELLO_BODY + 1, "HELLO says"},
+        {FRAME_HELLO, 0xffffffff, "HELLO says 4294967295"},
+        {FRAME_JOIN, JOIN_BODY + 1, "JOIN says"},
+        {FRAME_JOINED, 33, "JOINED says"},
+        {FRAME_EVIDENCE, FRAME_BODY_MAX, "EVIDENCE says"},
+        {FRAME_REJECT, 1000, "REJECT says"},
+        {0, 1, "unknown type 0"},
+        {7, 1, "unknown type 7"},
+        {255, 0, "unknown type 255"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        header_is_refused(cases[i].type, cases[i].length, cases[i].why);
+        teardown();
+        setup();
+    }
+}
+END_TEST
+
+START_TEST(a_peer_that_is_slow_is_cut_off)
+{
+    teardown();
+    pair_init(&pair);
+    pair.guest_deadline_ms = 150;
+    pair_listen(&pair);
+    int fd = pair_connect(&pair);
+    uint64_t start = clock_monotonic_ms();
+    pair_until_refused(&pair, 1);
+    ck_assert_ptr_nonnull(strstr(pair.refused.message, "deadline passed during the TLS handshake"));
+    ck_assert_uint_ge(clock_monotonic_ms() - start, 140);
+    close(fd);
+
+    shake(); /* and one that shakes hands, then says half a header */
+    raw_send(raw, "\1\0", 2);
+    pair_until_refused(&pair, 2);
+    ck_assert_ptr_nonnull(
+        strstr(pair.refused.message, "deadline passed while a frame was awaited"));
+    ck_assert_uint_eq(pair.guest_count, 0);
+}
+END_TEST
+
+START_TEST(a_peer_that_never_accepts_is_cut_off)
+{
+    teardown();
+    pair_init(&pair);
+    pair.guest_deadline_ms = 300;
+    pair_listen(&pair);
+    shake();
+    raw_hello(raw, 1);
+    refused_for("deadline passed");
+}
+END_TEST
+
+START_TEST(a_third_handshake_in_flight_is_refused)
+{
+    int first = pair_connect(&pair), second = pair_connect(&pair);
+    struct outcome tenant;
+    struct channel_dial_options options = pair_dial_options(&pair);
+
+    pair_turns(&pair, 5);
+    raw = raw_dial(&pair, pair.tenant_key);
+    ck_assert(!raw_handshake(raw));
+    pair_until_refused(&pair, 1);
+    ck_assert_ptr_nonnull(strstr(pair.refused.message, "2 handshakes are in flight"));
+    close(first);
+    pair_until_refused(&pair, 2); /* the place is free again */
+    pair_dial(&pair, &options, &tenant);
+    ck_assert_msg(tenant.opened, "%s", tenant.err.message);
+    outcome_fini(&tenant);
+    close(second);
+}
+END_TEST
+
+START_TEST(many_failed_handshakes_leave_the_guest_working)
+{
+    struct channel_dial_options options = pair_dial_options(&pair);
+    struct outcome tenant;
+
+    for (size_t i = 1; i <= 40; i++) {
+        int fd = pair_connect(&pair);
+        pair_turns(&pair, 1);
+        (void) !write(fd, "GET / HTTP/1.1\r\n\r\n", i % 18);
+        close(fd);
+        pair_until_refused(&pair, i);
+    }
+    pair_dial(&pair, &options, &tenant);
+    ck_assert_msg(tenant.opened, "%s", tenant.err.message);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(another_role_is_told_to_the_gate)
+{
+    raw = raw_dial(&pair, pair.other_key);
+    raw_open_control(raw);
+    ck_assert_int_eq(channel_facts(pair.guest[0].channel).role, PEER_OBSERVE);
+}
+END_TEST
+
+START_TEST(plaintext_gets_an_alert_and_nothing_else)
+{
+    uint8_t answer[64];
+    int fd = pair_connect(&pair);
+
+    pair_turns(&pair, 2);
+    ck_assert_int_gt(write(fd, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24), 0);
+    pair_until_refused(&pair, 1);
+    ssize_t n = read(fd, answer, sizeof(answer));
+    ck_assert_int_le(n, 7); /* at most one alert record */
+    if (n > 0)
+        ck_assert_uint_eq(answer[0], 21);
+    close(fd);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("channel_gate");
+    TCase *tests = tcase_create("all");
+
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, a_stranger_is_refused_at_the_tls_layer);
+    tcase_add_test(tests, no_byte_passes_before_accept);
+    tcase_add_test(tests, data_instead_of_accept_is_refused);
+    tcase_add_test(tests, data_instead_of_hello_is_refused);
+    tcase_add_test(tests, bytes_left_over_behind_accept_are_refused);
+    tcase_add_test(tests, accept_with_a_body_is_refused);
+    tcase_add_test(tests, accept_without_hello_is_refused);
+    tcase_add_test(tests, reject_is_heard_and_ends_it);
+    tcase_add_test(tests, hello_of_another_version_is_refused);
+    tcase_add_test(tests, hello_with_two_evidence_types_is_refused);
+    tcase_add_test(tests, hello_that_is_cut_short_is_refused);
+    tcase_add_test(tests, hello_for_evidence_that_is_not_offered_is_refused);
+    tcase_add_test(tests, hello_twice_in_one_record_is_refused);
+    tcase_add_test(tests, hello_twice_in_two_records_is_refused);
+    tcase_add_test(tests, hello_after_evidence_is_refused);
+    tcase_add_test(tests, frames_of_the_guest_are_refused_from_a_tenant);
+    tcase_add_test(tests, oversized_frames_are_refused_by_their_header);
+    tcase_add_test(tests, a_peer_that_is_slow_is_cut_off);
+    tcase_add_test(tests, a_peer_that_never_accepts_is_cut_off);
+    tcase_add_test(tests, a_third_handshake_in_flight_is_refused);
+    tcase_add_test(tests, many_failed_handshakes_leave_the_guest_working);
+    tcase_add_test(tests, another_role_is_told_to_the_gate);
+    tcase_add_test(tests, plaintext_gets_an_alert_and_nothing_else);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
