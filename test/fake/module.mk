@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stand-ins that tests use; `make test-programs` builds them all. NAME_SRCS, NAME_LIBS, NAME_PKGS.
-fake_PROGRAMS := stub-guest provision-stub helper-stub
+fake_PROGRAMS := stub-guest provision-stub helper-stub shim-echo
 
 stub-guest_SRCS := test/fake/stub_guest.c test/fake/stub_root.c test/fake/stub_cgroup.c
 stub-guest_LIBS := io base
@@ -17,6 +17,10 @@ helper-stub_SRCS := test/fake/helper_stub.c host-shim/watch.c host-shim/record.c
 helper-stub_LIBS := shim io base proto
 helper-stub_PKGS := json-c libevent_core libmd libprotobuf-c
 $(BUILD)/obj/test/fake/helper_stub.o: CPPFLAGS += -Ihost-shim -Ihost-shim/helper
+
+shim-echo_SRCS := test/fake/shim_echo.c
+shim-echo_LIBS := shim ttrpc io base proto
+shim-echo_PKGS := json-c libevent_core libmd libprotobuf-c
 
 define fake
 $(BUILD)/test/$(1): $($(1)_SRCS:%.c=$(BUILD)/obj/%.o) $($(1)_LIBS:%=$(BUILD)/lib/lib%.a)
