@@ -12,7 +12,7 @@
 struct key;
 struct loop;
 
-enum { PAIR_CHANNELS_MAX = 8, PAIR_TURNS_MAX = 4000 };
+enum { PAIR_CHANNELS_MAX = 16, PAIR_TURNS_MAX = 4000 };
 
 struct outcome { /* of one channel */
     struct channel *channel;

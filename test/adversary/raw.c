@@ -11,12 +11,14 @@
 #include "evidence/evidence.h"
 #include "io/loop.h"
 #include "pair.h"
+#include "secure/transport.h"
 
 static struct raw *raw_new(struct pair *pair, int fd, const struct key *key, enum tls_side side)
 {
     struct raw *raw = xnew(struct raw);
     const struct tls_options options = {.side = side, .fd = fd, .key = key};
 
+    transport_tune(fd); /* each write is a segment at once */
     raw->pair = pair;
     raw->fd = fd;
     ck_assert_msg(tls_new(&options, &raw->tls, &raw->err) == 0, "%s", raw->err.message);
