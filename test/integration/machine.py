@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest in QEMU without a host realm around it: the image, its two disks, a port."""
+import contextlib
 import os
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -46,10 +48,22 @@ algorithm = "sha256"
 '''.encode()
 
 
-class Machine:
-    """disks: the bytes of each virtio disk, in order. debug: with a serial console."""
+def client_hello():
+    """The first bytes of any TLS client. Its key is not in initdata: no more than an answer comes."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing).do_handshake()
+    return outgoing.read()
 
-    def __init__(self, image, disks, debug=True, memory=256, mac=MAC):
+
+class Machine:
+    """disks: the bytes of each virtio disk, in order. debug: the command line that speaks on a serial
+    console; serial: the port is there even so."""
+
+    def __init__(self, image, disks, debug=True, serial=False, memory=256):
         self.directory = tempfile.mkdtemp(prefix="cleave-vm-")
         self.log = os.path.join(self.directory, "serial")
         with open(os.path.join(image, "cmdline.debug" if debug else "cmdline")) as file:
@@ -57,14 +71,14 @@ class Machine:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        text = ":".join(f"{byte:02x}" for byte in mac)
+        mac = ":".join(f"{byte:02x}" for byte in MAC)
         command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
                    "-accel", "tcg", "-machine", "q35", "-cpu", "max", "-smp", "1", "-no-reboot",
                    "-m", str(memory), "-kernel", os.path.join(image, "vmlinuz"),
                    "-initrd", os.path.join(image, "initrd.img"), "-append", cmdline,
                    "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.port}-:7433",
-                   "-device", f"virtio-net-pci,netdev=n,romfile=,mac={text}"]
-        if debug:
+                   "-device", f"virtio-net-pci,netdev=n,romfile=,mac={mac}"]
+        if debug or serial:
             command += ["-serial", f"file:{self.log}"]
         for number, content in enumerate(disks):
             path = os.path.join(self.directory, f"disk{number}")
