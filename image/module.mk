@@ -21,4 +21,6 @@ $(BUILD)/image/tree.stamp: $(IMAGE_CACHE)/manifest $(BUILD)/bin/cleave-agent ima
 	@touch $@
 $(BUILD)/image/initrd.img: $(BUILD)/image/tree.stamp image/cmdline image/cmdline.debug
 	$(quiet)$(IMAGE_BUILD) pack $(IMAGE_CACHE) $(BUILD)/image/tree $(BUILD)/image
-.PHONY: image image-tree
+image-boot-time: image
+	/usr/bin/python3 image/boot_time.py $(BUILD)/image
+.PHONY: image image-tree image-boot-time

@@ -11,3 +11,7 @@ test_layer_store_SRCS := test/unit/test_layer_store.c guest-agent/layer_store.c 
 	guest-agent/layer_queue.c $(layer_SRCS)
 test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
+test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
+test_disks_LIBS := io base
+test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c
+test_mounts_LIBS := io base

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "suite.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/scoped.h"
+#include "mounts.h"
+
+static char base[64], pod[80], container[80];
+
+static void setup(void)
+{
+    strcpy(base, "/tmp/cleave-mounts-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    snprintf(pod, sizeof(pod), "%s/pod", base);
+    snprintf(container, sizeof(container), "%s/one", base);
+    ck_assert_int_eq(mkdir(pod, 0755), 0);
+    ck_assert_int_eq(mkdir(container, 0755), 0);
+}
+
+static void teardown(void)
+{
+    scoped(freep) char *shm = xformat("%s/shm", pod);
+    struct error err;
+
+    (void) umount2(shm, MNT_DETACH);
+    ck_assert_int_eq(file_remove_tree(base, &err), 0);
+}
+
+static void make_all(void)
+{
+    const struct mounts_pod in_pod = {
+        .hostname = "web-0", .resolv_conf = "nameserver 10.0.0.1\n", .resolv_conf_length = 20};
+    const struct mounts_file file = {
+        .name = "config", .content = "a=1", .length = 3, .mode = 04640, .uid = 1000, .gid = 7};
+    struct error err;
+
+    ck_assert_msg(mounts_make_pod(pod, &in_pod, &err) == 0, "%s", err.message);
+    ck_assert_msg(mounts_make_container(container, &file, 1, &err) == 0, "%s", err.message);
+}
+
+static int rewrite(const char *json, struct js **ret, struct error *err)
+{
+    scoped(js_freep) struct js *mounts = NULL;
+    const struct mounts_places places = {.pod_directory = pod, .container_directory = container};
+
+    ck_assert_int_eq(js_parse(json, strlen(json), &mounts, err), 0);
+    return mounts_rewrite(mounts, &places, ret, err);
+}
+
+static void expect_source(const char *source, const char *directory, const char *file)
+{
+    scoped(freep) char *json = xformat(
+        "[{\"destination\":\"/x\",\"source\":\"%s\",\"options\":[\"ro\"]}]", source);
+    scoped(freep) char *wanted = xformat("%s/%s", directory, file);
+    scoped(js_freep) struct js *result = NULL;
+    struct error err;
+
+    ck_assert_msg(rewrite(json, &result, &err) == 0, "%s", err.message);
+    struct js *mount = js_at(result, 0);
+    ck_assert_str_eq(js_get_string(mount, "source"), wanted);
+    ck_assert_str_eq(js_get_string(mount, "type"), "bind");
+    ck_assert_str_eq(js_string(js_at(js_get(mount, "options"), 0)), "ro");
+    ck_assert_str_eq(js_string(js_at(js_get(mount, "options"), 1)), "bind");
+}
+
+static void expect_refused(const char *json, const char *part)
+{
+    scoped(js_freep) struct js *result = NULL;
+    struct error err;
+
+    ck_assert_int_eq(rewrite(json, &result, &err), -1);
+    ck_assert_msg(strstr(err.message, part), "'%s' does not say '%s'", err.message, part);
+    ck_assert_ptr_null(result);
+}
+
+START_TEST(each_source_of_ours_is_found)
+{
+    make_all();
+    expect_source("cleave:hosts", pod, "hosts");
+    expect_source("cleave:resolv.conf", pod, "resolv.conf");
+    expect_source("cleave:hostname", pod, "hostname");
+    expect_source("cleave:shm", pod, "shm");
+    expect_source("cleave:termination-log", container, "termination-log");
+    expect_source("cleave:file:config", container, "files/config");
+}
+END_TEST
+
+START_TEST(files_are_as_they_were_asked_for)
+{
+    scoped(freep) char *config = xformat("%s/files/config", container);
+    scoped(freep) char *hosts = xformat("%s/hosts", pod);
+    scoped(freep) char *text = NULL;
+    struct error err;
+    struct stat st;
+    size_t length;
+
+    make_all();
+    ck_assert_int_eq(stat(config, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0640);
+    ck_assert_uint_eq(st.st_uid, 1000);
+    ck_assert_uint_eq(st.st_gid, 7);
+    ck_assert_int_eq(file_read(hosts, 4096, &text, &length, &err), 0);
+    ck_assert_ptr_nonnull(strstr(text, "localhost"));
+    ck_assert_ptr_nonnull(strstr(text, "web-0"));
+}
+END_TEST
+
+START_TEST(file_systems_of_the_kernel_pass)
+{
+    scoped(js_freep) struct js *result = NULL;
+    struct error err;
+
+    ck_assert_int_eq(rewrite("[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
+                             "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}]",
+                             &result, &err),
+                     0);
+    ck_assert_uint_eq(js_length(result), 2);
+    ck_assert_str_eq(js_get_string(js_at(result, 0), "source"), "proc");
+}
+END_TEST
+
+START_TEST(every_other_source_is_refused_by_name)
+{
+    make_all();
+    expect_refused("[{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/run/cleave\"}]",
+                   "'/run/cleave'");
+    expect_refused("[{\"destination\":\"/x\",\"type\":\"proc\",\"source\":\"/etc\","
+                   "\"options\":[\"rbind\"]}]",
+                   "'/etc'");
+    expect_refused("[{\"destination\":\"/x\",\"type\":\"ext4\",\"source\":\"/dev/vda\"}]",
+                   "'/dev/vda'");
+    expect_refused("[{\"destination\":\"/x\",\"source\":\"cleave:key\"}]", "'cleave:key'");
+    expect_refused("[{\"destination\":\"/x\",\"source\":\"cleave:file:..\"}]", "no name of a file");
+    expect_refused("[{\"destination\":\"/x\",\"source\":\"cleave:file:../termination-log\"}]",
+                   "no name of a file");
+    expect_refused("[{\"destination\":\"/x\",\"source\":\"cleave:file:\"}]", "no name of a file");
+    expect_refused("[{\"destination\":\"/x\",\"source\":\"cleave:file:other\"}]",
+                   "was not handed over");
+    expect_refused("[{\"source\":\"cleave:hosts\"}]", "destination");
+    expect_refused("{}", "no array");
+}
+END_TEST
+
+START_TEST(a_file_with_a_path_for_a_name_is_refused)
+{
+    const char *const names[] = {"", ".", "..", "a/b", "/etc/passwd"};
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const struct mounts_file file = {.name = names[i]};
+        scoped(freep) char *directory = xformat("%s/c%zu", base, i);
+
+        ck_assert_int_eq(mkdir(directory, 0755), 0);
+        ck_assert_int_eq(mounts_make_container(directory, &file, 1, &err), -1);
+        ck_assert_int_eq(err.status, STATUS_INVALID_ARGUMENT);
+    }
+}
+END_TEST
+
+START_TEST(the_last_words_are_bounded)
+{
+    scoped(freep) char *log = xformat("%s/termination-log", container);
+    scoped(freep) uint8_t *text = NULL, *none = NULL;
+    struct error err;
+    size_t length;
+
+    make_all();
+    ck_assert_int_eq(mounts_termination_log(container, &none, &length, &err), 0);
+    ck_assert_uint_eq(length, 0);
+    FILE *file = fopen(log, "we");
+    for (int i = 0; i < 10000; i++)
+        fputc(i == 9999 ? 'z' : 'a', file);
+    fclose(file);
+    ck_assert_int_eq(mounts_termination_log(container, &text, &length, &err), 0);
+    ck_assert_uint_eq(length, MOUNTS_TERMINATION_LOG_MAX);
+    ck_assert_int_eq(text[length - 1], 'z');
+}
+END_TEST
+
+START_TEST(last_words_are_not_read_through_a_link)
+{
+    scoped(freep) char *log = xformat("%s/termination-log", container);
+    scoped(freep) uint8_t *text = NULL;
+    struct error err;
+    size_t length;
+
+    ck_assert_int_eq(symlink("/etc/passwd", log), 0);
+    ck_assert_int_eq(mounts_termination_log(container, &text, &length, &err), -1);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        each_source_of_ours_is_found,
+        files_are_as_they_were_asked_for,
+        file_systems_of_the_kernel_pass,
+        every_other_source_is_refused_by_name,
+        a_file_with_a_path_for_a_name_is_refused,
+        the_last_words_are_bounded,
+        last_words_are_not_read_through_a_link,
+    };
+    TCase *group = tcase_create("mounts");
+    Suite *suite = suite_create("mounts");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(group, setup, teardown);
+    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
+        tcase_add_test(group, tests[i]);
+    suite_add_tcase(suite, group);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
