@@ -192,7 +192,8 @@ int rootfs_mount(const struct layer_store *store, const struct rootfs_options *o
     if (mount_all(store, options, err) == 0)
         return 0;
     error_wrap(err, "make the root of '%s'", options->directory);
-    (void) rootfs_unmount(options->directory, &ignored);
+    if (rootfs_unmount(options->directory, &ignored) < 0)
+        return error_wrap(err, "%s; and", ignored.message);
     return -1;
 }
 

@@ -3,3 +3,7 @@ fuzz_toml_LIBS   := base
 fuzz_json_LIBS   := base
 fuzz_base64_LIBS := base
 fuzz_image_LIBS  := oci base
+fuzz_layer_SRCS  := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c
+fuzz_layer_LIBS := io base
+fuzz_layer_PKGS := libarchive libevent_core json-c libmd
+fuzz_layer_CPPFLAGS := -Iguest-agent

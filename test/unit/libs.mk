@@ -15,3 +15,7 @@ test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
 test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c
 test_mounts_LIBS := io base
+test_rootfs_SRCS := test/unit/test_rootfs.c guest-agent/rootfs.c guest-agent/layer_store.c \
+	guest-agent/layer_queue.c $(layer_SRCS)
+test_rootfs_LIBS := io base
+test_rootfs_PKGS := libarchive libevent_core json-c libmd
