@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "layer_room.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -50,9 +51,9 @@ int layer_room_check(const struct layer_room *room, uint64_t bytes, struct error
 
     if (bytes <= left)
         return 0;
-    return error_set(err, STATUS_RESOURCE_EXHAUSTED, "needs %llu MiB, has %llu",
-                     (unsigned long long) (bytes / MIB + (bytes % MIB != 0)),
-                     (unsigned long long) (left / MIB));
+    uint64_t needed = bytes / MIB + (bytes % MIB != 0);
+    return error_set(err, STATUS_RESOURCE_EXHAUSTED, "needs %" PRIu64 " MiB, has %" PRIu64, needed,
+                     left / MIB);
 }
 
 int layer_room_take(struct layer_room *room, uint64_t bytes, struct error *err)

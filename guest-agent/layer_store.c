@@ -190,16 +190,21 @@ const char *const *layer_store_implied(const struct layer_store *store, const ch
     return complete ? (const char *const *) blob->tree.implied : NULL;
 }
 
-static int blob_new(struct layer_store *store, const uint8_t digest[SHA256_SIZE], struct blob **ret,
-                    struct error *err)
+/* NULL: err says why not. */
+static struct blob *blob_new(struct layer_store *store, const uint8_t digest[SHA256_SIZE],
+                             struct error *err)
 {
     int fd;
 
-    if (store->count >= LAYER_BLOBS_MAX)
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d layers", LAYER_BLOBS_MAX);
+    if (store->count >= LAYER_BLOBS_MAX) {
+        error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d layers", LAYER_BLOBS_MAX);
+        return NULL;
+    }
     fd = open(store->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_errno(err, errno, "make a file for a layer");
+    if (fd < 0) {
+        error_errno(err, errno, "make a file for a layer");
+        return NULL;
+    }
 
     struct blob *blob = xnew(struct blob);
     blob->store = store;
@@ -212,8 +217,7 @@ static int blob_new(struct layer_store *store, const uint8_t digest[SHA256_SIZE]
     blob->next = store->blobs;
     store->blobs = blob;
     store->count++;
-    *ret = blob;
-    return 0;
+    return blob;
 }
 
 /* The peak of blob and unpacked layer together, since the blob goes as the layer comes. */
@@ -269,7 +273,8 @@ int layer_upload_begin(struct layer_store *store, const struct layer_begin *begi
         if (begin->offset)
             return error_set(err, STATUS_OUT_OF_RANGE, "layer '%s' goes on at byte 0, not %llu",
                              begin->digest, (unsigned long long) begin->offset);
-        if (check_room(store, begin, err) < 0 || blob_new(store, digest, &blob, err) < 0)
+        blob = check_room(store, begin, err) < 0 ? NULL : blob_new(store, digest, err);
+        if (!blob)
             return -1;
         blob->size = begin->size;
         memcpy(blob->diff_id, diff_id, SHA256_SIZE);

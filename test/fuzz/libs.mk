@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 fuzz_ttrpc_LIBS := ttrpc io base proto
 fuzz_toml_LIBS   := base
 fuzz_json_LIBS   := base
