@@ -17,6 +17,10 @@
 
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 3000, RETRY_MS = 200 };
 
+/* While a guest boots, packets to it are lost and TCP waits ever longer before it sends another:
+ * give up early and begin anew, but let each fourth attempt take its time, for slow guests. */
+enum { IMPATIENT_MS = 400, IMPATIENT_STEP_MS = 800, PATIENT_EVERY = 4 };
+
 /* One control connection with the bulk connection that joined it. */
 struct connection {
     struct link *link;
@@ -53,6 +57,7 @@ struct link {
     struct connection *retired; /* replaced; its last calls end there */
     struct source *redial, *retry, *lost;
     uint64_t backoff_ms;
+    unsigned attempts; /* since the last success */
     bool has_ended;
     struct error why; /* of the last failure */
     struct link_call *calls;
@@ -201,6 +206,7 @@ static void connection_open(struct connection *connection)
 
     link->coming = NULL;
     link->current = connection;
+    link->attempts = 0;
     link->backoff_ms = BACKOFF_MIN_MS;
     source_rearm(link->lost, NEVER_MS);
     tell_listeners(link, connection);
@@ -262,6 +268,16 @@ static void on_dialled(void *user, struct channel *channel, const struct error *
         connection_break(connection, &error);
 }
 
+static uint64_t attempt_ms(struct link *link)
+{
+    unsigned n = link->attempts++;
+    uint64_t impatient = IMPATIENT_MS + (uint64_t) IMPATIENT_STEP_MS * (n % PATIENT_EVERY);
+
+    if (n % PATIENT_EVERY == PATIENT_EVERY - 1 || impatient > link->options.dial_timeout_ms)
+        return link->options.dial_timeout_ms;
+    return impatient;
+}
+
 static void dial(struct link *link)
 {
     struct connection *connection = xnew(struct connection);
@@ -271,7 +287,7 @@ static void dial(struct link *link)
         .initdata = link->options.initdata,
         .policy = link->options.policy,
         .instance = link->has_instance ? link->instance : NULL,
-        .deadline_ms = link->options.dial_timeout_ms,
+        .deadline_ms = attempt_ms(link),
     };
     struct error err;
 
