@@ -16,6 +16,8 @@
 #include "container_private.h"
 #include "events.h"
 #include "mounts.h"
+#include "oci/spec.h"
+#include "process.h"
 #include "rootfs.h"
 #include "runtime.h"
 #include "secure/initdata.h"
@@ -93,9 +95,37 @@ void container_confinement(const struct container *container, unsigned wanted, c
         .net_path = pod->options->pod_netns_path,
         .ipc_path = pod->ipc_path,
         .uts_path = pod->uts_path,
-        .pid_path = pod->pid_path,
+        .pid_path = container->pid_path,
         .lowest_oom_score = pod->lowest_oom_score,
     };
+}
+
+/* The spec says whose PID namespace it is (agent.proto, CreateRequest). */
+static int choose_pid_namespace(struct container *container, const struct js *spec,
+                                struct error *err)
+{
+    static const char of_container[] = "cleave:container:";
+    struct pod *pod = container->pod;
+    struct js *entry = spec_namespace(spec, "pid");
+    const char *path = js_get_string(entry, "path");
+    struct container *target;
+
+    if (text_equal(path, "cleave:pod") && pod_share_pid(pod, err) < 0)
+        return -1;
+    if (!entry || text_equal(path, "cleave:pod")) {
+        container->pid_path = xstrdup(pod->pid_path);
+        return 0;
+    }
+    if (!path || !text_starts(path, of_container))
+        return 0;
+    target = container_find(pod, path + strlen(of_container), err);
+    if (!target)
+        return -1;
+    if (!target->init || target->init->state != PROCESS_ALIVE)
+        return error_set(err, STATUS_FAILED_PRECONDITION, "container '%s' has no process to share",
+                         target->id);
+    container->pid_path = xformat("/proc/%d/ns/pid", (int) target->init->pid);
+    return 0;
 }
 
 static int write_config(struct container *container, const struct container_options *options,
@@ -117,6 +147,8 @@ static int write_config(struct container *container, const struct container_opti
                          CONTAINER_SPEC_MAX);
     if (js_parse(options->spec, options->spec_length, &spec, err) < 0)
         return error_wrap(err, "spec");
+    if (choose_pid_namespace(container, spec, err) < 0)
+        return -1;
     container_confinement(container, options->wanted, &root, &confinement);
     if (confine_spec(spec, &confinement, err) < 0 ||
         mounts_rewrite(js_get(spec, "mounts"), &places, &mounts, err) < 0)

@@ -105,7 +105,7 @@ static void process_ended(struct process *process)
 
     if (process == container->init) {
         container_unwatch_oom(container);
-        if (pod->pid_path) /* else the kernel has ended them with their init */
+        if (container->pid_path) /* else the kernel has ended them with their init */
             cgroup_signal(pod->cgroups, container->cgroup, SIGKILL);
     }
     container_delete_continue(container);
@@ -268,5 +268,6 @@ void container_free(struct container *container)
     free(container->id);
     free(container->directory);
     free(container->cgroup);
+    free(container->pid_path);
     free(container);
 }

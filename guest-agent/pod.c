@@ -167,10 +167,13 @@ static void keeper_exited(void *user, const struct reaper_exit *exit)
     pod->keeper = 0;
 }
 
-static int share_pid(struct pod *pod, struct error *err)
+int pod_share_pid(struct pod *pod, struct error *err)
 {
-    scoped(freep) char *path = xformat("%s/ns-pid", pod->options->state_directory);
+    scoped(freep) char *path = NULL;
 
+    if (pod->pid_path)
+        return 0;
+    path = xformat("%s/ns-pid", pod->options->state_directory);
     reaper_hold(pod->reaper);
     if (namespaces_make_pid(path, &pod->keeper, err) < 0) {
         reaper_release(pod->reaper);
@@ -204,7 +207,7 @@ int pod_configure(struct pod *pod, const struct pod_configuration *configuration
         set_clock(pod, configuration->wall_clock_ns, err) < 0 ||
         namespaces_make(&namespaces, err) < 0 || mounts_make_pod(pod->directory, &files, err) < 0)
         return -1;
-    if (configuration->share_pid && share_pid(pod, err) < 0)
+    if (configuration->share_pid && pod_share_pid(pod, err) < 0)
         return -1;
     return phase_advance(&pod->phase, PHASE_OPEN, err);
 }

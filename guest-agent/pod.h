@@ -41,7 +41,7 @@ struct pod {
     char *containers; /* their directories */
     char *ipc_path;   /* files to which the pod's namespaces are bound */
     char *uts_path;
-    char *pid_path; /* NULL: each container has its own */
+    char *pid_path; /* of the shared PID namespace; NULL: nobody has asked for one yet */
     pid_t keeper;   /* holds the shared PID namespace */
     struct reaper_watch *keeper_watch;
     struct container *first; /* all containers */
@@ -79,6 +79,8 @@ static inline void pod_freep(struct pod **p)
     if (*p)
         pod_free(*p);
 }
+/* Makes the PID namespace that containers of the pod may share, once. */
+int pod_share_pid(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
 /* ATTESTED -> OPEN, or an error and nothing changed that matters. */
 int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
     __attribute__((warn_unused_result));
