@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The small parts of the tenant shim: configuration, pause's spec, the provisioner's answer, ids,
+ * figures. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/scoped.h"
+#include "cgroup1.pb-c.h"
+#include "cgroup2.pb-c.h"
+#include "codec_stats.h"
+#include "pids.h"
+#include "pod_config.h"
+#include "provision.h"
+#include "shim/tenant_conf.h"
+#include "suite.h"
+
+static struct js *pause_spec(void)
+{
+    scoped(freep) char *text = NULL;
+    struct js *spec = NULL;
+    struct error err;
+    size_t length;
+
+    ck_assert(
+        file_read("test/unit/golden/containerd-2.1-pause.json", 65536, &text, &length, &err) == 0);
+    ck_assert(js_parse(text, length, &spec, &err) == 0);
+    return spec;
+}
+
+START_TEST(the_example_configuration_is_the_default)
+{
+    struct tenant_conf example, initial;
+    scoped(freep) char *text = NULL;
+    struct error err;
+    size_t length;
+
+    ck_assert(file_read("deploy/tenant.conf", 65536, &text, &length, &err) == 0);
+    if (tenant_conf_parse(text, &example, &err) < 0)
+        ck_abort_msg("%s", err.message);
+    ck_assert(tenant_conf_parse("", &initial, &err) == 0);
+    ck_assert_str_eq(example.provisioner, initial.provisioner);
+    ck_assert_str_eq(example.evidence, initial.evidence);
+    ck_assert_ptr_null(initial.allow_insecure ? initial.allow_insecure[0] : NULL);
+    ck_assert_int_eq(example.lost_timeout, initial.lost_timeout);
+    ck_assert_uint_eq(example.default_memory, initial.default_memory);
+    ck_assert(example.pad_blobs == initial.pad_blobs);
+    tenant_conf_fini(&example);
+    tenant_conf_fini(&initial);
+}
+END_TEST
+
+START_TEST(wrong_configurations_are_refused)
+{
+    static const char *const wrong[] = {"colour = 1",
+                                        "create_timeout = 211",
+                                        "network = \"host\"",
+                                        "provisioner = \"\"",
+                                        "pad_blobs = \"yes\"",
+                                        "[transport]\nname = \"pigeon\"",
+                                        "default_memory = \"1MiB\""};
+    struct tenant_conf conf;
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
+        ck_assert_msg(tenant_conf_parse(wrong[i], &conf, &err) < 0, "%s", wrong[i]);
+}
+END_TEST
+
+START_TEST(a_pod_is_read_from_pause)
+{
+    scoped(js_freep) struct js *spec = pause_spec();
+    scoped(pod_config_freep) struct pod_config *config = NULL;
+    struct js *annotations = js_get(spec, "annotations");
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse("", &conf, &err) == 0);
+    js_set_string(annotations, "io.kubernetes.cri.sandbox-cpu-quota", "250000");
+    js_set_string(annotations, "io.kubernetes.cri.sandbox-cpu-period", "100000");
+    js_set_string(annotations, "io.kubernetes.cri.sandbox-memory", "1048576");
+    ck_assert(pod_config_from_spec(spec, &conf, &config, &err) == 0);
+    ck_assert_str_eq(config->hostname, "golden");
+    ck_assert_str_eq(config->name, "golden");
+    ck_assert_str_eq(config->pod_namespace, "test");
+    ck_assert_uint_eq(config->vcpus, 3);
+    ck_assert_uint_eq(config->memory, conf.default_memory + 1048576);
+    ck_assert_ptr_nonnull(strstr(config->sandbox_dir, "/sandboxes/"));
+    ck_assert_ptr_nonnull(strstr(config->shm_source, "/shm"));
+    tenant_conf_fini(&conf);
+}
+END_TEST
+
+START_TEST(host_network_and_manifests_are_refused_by_name)
+{
+    scoped(js_freep) struct js *spec = pause_spec();
+    struct pod_config *config = NULL;
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse("", &conf, &err) == 0);
+    js_set_string(js_get(spec, "annotations"), "cleave.dev/manifest", "x");
+    ck_assert(pod_config_from_spec(spec, &conf, &config, &err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "cleave.dev/manifest"));
+    js_set(js_get(spec, "linux"), "namespaces", js_new_array());
+    ck_assert(pod_config_from_spec(spec, &conf, &config, &err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "hostNetwork"));
+    tenant_conf_fini(&conf);
+}
+END_TEST
+
+#define ANSWER(id, port)                                                                           \
+    "{\"sandbox_id\":\"" id "\",\"initdata_path\":\"/i\",\"key_path\":\"/k\",\"endpoints\":"       \
+    "[{\"transport\":\"direct\",\"address\":\"10.0.0.1\",\"port\":" port "}]}"
+
+START_TEST(a_provisioners_answer_is_checked)
+{
+    static const char good[] = ANSWER("00112233445566778899aabbccddeeff", "7433");
+    static const char *const wrong[] = {
+        ANSWER("../../../../../../../../etc/pass", "7433"),
+        ANSWER("00112233445566778899aabbccddeef", "7433"),
+        ANSWER("00112233445566778899aabbccddeeff", "65536"),
+        "{}",
+        "",
+        "[1]",
+    };
+    struct provision_answer answer;
+    struct error err;
+
+    ck_assert(provision_parse(good, strlen(good), &answer, &err) == 0);
+    ck_assert_uint_eq(answer.port, 7433);
+    ck_assert_str_eq(answer.host_id, "");
+    provision_answer_clear(&answer);
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
+        ck_assert_msg(provision_parse(wrong[i], strlen(wrong[i]), &answer, &err) < 0, "%s",
+                      wrong[i]);
+}
+END_TEST
+
+START_TEST(parked_ids_are_distinct_and_resolve)
+{
+    struct parked *parked[20];
+    struct error err;
+    char path[64];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(parked); i++) {
+        ck_assert(parked_new(&parked[i], &err) == 0);
+        ck_assert_uint_ne(parked_pid(parked[i]), (uint32_t) getpid());
+        snprintf(path, sizeof(path), "/proc/%u/ns/net", parked_pid(parked[i]));
+        ck_assert(access(path, F_OK) == 0);
+        for (size_t k = 0; k < i; k++)
+            ck_assert_uint_ne(parked_pid(parked[i]), parked_pid(parked[k]));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(parked); i++)
+        parked_free(parked[i]);
+}
+END_TEST
+
+START_TEST(figures_reach_containerd_in_both_forms)
+{
+    const struct container_sample sample = {.cpu_usage_ns = 5000000,
+                                            .memory_usage = 77,
+                                            .memory_limit = UINT64_MAX,
+                                            .memory_inactive_file = 7,
+                                            .pids_current = 3};
+    size_t length;
+    scoped(freep) uint8_t *v1 = stats_encode(CGROUP_V1, &sample, &length);
+    Cgroup1__Metrics *one = cgroup1__metrics__unpack(NULL, length, v1);
+    scoped(freep) uint8_t *v2 = stats_encode(CGROUP_V2, &sample, &length);
+    Cgroup2__Metrics *two = cgroup2__metrics__unpack(NULL, length, v2);
+
+    ck_assert_uint_eq(one->cpu->usage->total, 5000000);
+    ck_assert_uint_eq(one->memory->usage->usage, 77);
+    ck_assert_uint_eq(one->memory->total_inactive_file, 7);
+    ck_assert_uint_eq(two->cpu->usage_usec, 5000);
+    ck_assert_uint_eq(two->memory->usage_limit, UINT64_MAX);
+    ck_assert_uint_eq(two->pids->current, 3);
+    cgroup1__metrics__free_unpacked(one, NULL);
+    cgroup2__metrics__free_unpacked(two, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    return suite_run("tenant_parts",
+                     (const TTest *[]){
+                         the_example_configuration_is_the_default, wrong_configurations_are_refused,
+                         a_pod_is_read_from_pause, host_network_and_manifests_are_refused_by_name,
+                         a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
+                         figures_reach_containerd_in_both_forms, NULL});
+}
