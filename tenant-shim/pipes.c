@@ -238,21 +238,28 @@ int pipes_open(struct stdio *stdio, const struct pipes_options *options, struct 
     return 0;
 }
 
+static void state_outputs(struct pipes *pipes)
+{
+    for (int i = 0; i < 2; i++) {
+        if (pipes->out[i].open)
+            state_later(&pipes->out[i]);
+    }
+}
+
 void pipes_start(struct pipes *pipes)
 {
     pipes->started = true;
-    pipes_restart(pipes);
+    /* The guest's word about stdin may have come before its answer to Exec: it stays. */
+    state_outputs(pipes);
     if (pipes->in.open)
         source_set_events(pipes->in.source, LOOP_READ);
+    stdio_wake(pipes->stdio);
 }
 
 void pipes_restart(struct pipes *pipes)
 {
     send_window_restart(&pipes->in.window);
-    for (int i = 0; i < 2; i++) {
-        if (pipes->out[i].open)
-            state_later(&pipes->out[i]);
-    }
+    state_outputs(pipes);
 }
 
 void pipes_close_stdin(struct pipes *pipes)

@@ -101,13 +101,12 @@ static void call_open(struct stdio *stdio)
     stdio->call = NULL;
     if (!stdio->bulk)
         return;
+    /* Before there is a call: sending reorders the list. */
+    for (struct pipes *p = stdio->first; p; p = p->next)
+        pipes_restart(p);
     if (stdio_call_open(stdio->bulk, &events, stdio, &stdio->call) < 0) {
         source_rearm(stdio->reopen, REOPEN_MS);
         return;
-    }
-    for (struct pipes *p = stdio->first; p; p = p->next) {
-        if (p->started)
-            pipes_restart(p);
     }
     send_next(stdio);
 }
