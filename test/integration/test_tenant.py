@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tenant shim under a real containerd, its guest a stub."""
+import hashlib
 import os
 import re
+import socket
+import subprocess
+import threading
 import time
 
 import grpc
@@ -230,3 +234,51 @@ def test_an_unknown_key_of_the_configuration_is_named(stub, tenant, bed):
         tenant.run_pod(config=config)
     assert "colour" in failure.value.details()
     tenant.forget(config)
+
+
+@pytest.fixture
+def relay(bed):
+    """relay() cuts every connection between shim and guest, and says how many ends that were."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
+    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
+    sockets = [f"{path}-{os.getpid()}" for path in sockets]
+    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
+    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
+    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
+
+    def cut():
+        with socket.socket(socket.AF_UNIX) as knife:
+            knife.connect(sockets[1])
+            return int(knife.recv(16))
+
+    yield cut
+    kill9(find_processes(bed, "tenant", "cut_relay.py"))
+    child.wait(10)
+    for path in sockets:
+        os.unlink(path)
+
+
+def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):
+    pod = tenant.run_pod("cut")
+    copier = tenant.run(pod, "copier", BUSYBOX, ["sleep", "1000"])
+    flood = tenant.run(pod, "flood", BUSYBOX, ["sh", "-c", "while :; do echo 0123456789012345678901234567890123456789; done"])
+    data = os.urandom(8 << 20)
+    copy = subprocess.Popen(bed.argv("tenant", ["ctr", "-n", "k8s.io", "tasks", "exec", "--exec-id", "copy", copier, "cat"]),
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    back = bytearray()
+    reader = threading.Thread(target=lambda: back.extend(copy.stdout.read()))
+    reader.start()
+    for start in range(0, len(data), 1 << 20):
+        copy.stdin.write(data[start:start + (1 << 20)])
+        copy.stdin.flush()
+        if start in (2 << 20, 5 << 20):
+            eventually(relay, what="a connection to cut")
+    began = time.monotonic()
+    tenant.stop_container(flood, grace=0)
+    assert time.monotonic() - began < 10
+    assert tenant.wait_exit(flood).exit_code == 137
+    copy.stdin.close()
+    reader.join(60)
+    assert copy.wait(10) == 0
+    assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
+    assert tenant.container_status(copier).state == 1

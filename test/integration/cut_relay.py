@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A relay between the tenant shim and the one stub guest of its node: cut_relay.py SOCKET CUT. Each
+connection to CUT breaks everything that is being relayed."""
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+
+live = set()
+
+
+def guest():
+    text = subprocess.run(["ip", "-o", "-4", "address"], capture_output=True, text=True, check=True).stdout
+    a, b = re.search(r" stub\S+ +inet (\d+\.\d+\.\d+)\.(\d+)/30", text).groups()
+    return f"{a}.{int(b) + 1}", 7433
+
+
+def pump(a, b):
+    try:
+        while data := a.recv(65536):
+            b.sendall(data)
+    except OSError:
+        pass
+    for end in (a, b):
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def relay(client):
+    try:
+        server = socket.create_connection(guest(), 2)
+    except (OSError, AttributeError):
+        client.close()
+        return
+    server.settimeout(None)
+    live.update((client, server))
+    threads = [threading.Thread(target=pump, args=pair) for pair in ((client, server), (server, client))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    live.difference_update((client, server))
+    client.close()
+    server.close()
+
+
+def listen(path, serve):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    sock.listen(16)
+    while True:
+        peer = sock.accept()[0]
+        threading.Thread(target=serve, args=(peer,), daemon=True).start()
+
+
+def cut(peer):
+    for end in list(live):
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+    peer.sendall(b"%d" % len(live))
+    peer.close()
+
+
+if __name__ == "__main__":
+    threading.Thread(target=listen, args=(sys.argv[2], cut), daemon=True).start()
+    listen(sys.argv[1], relay)
+    os._exit(0)
