@@ -28,6 +28,7 @@ struct connection {
     struct rpc_channel *control, *bulk;
     struct source *reap; /* a connection is never taken down inside one of its callbacks */
     bool broken;
+    bool due; /* for replacement: its keys have been used long enough */
     struct error why;
 };
 
@@ -60,7 +61,8 @@ struct link {
     unsigned attempts; /* since the last success */
     bool has_ended;
     struct error why; /* of the last failure */
-    struct link_call *calls;
+    struct link_call *calls; /* oldest first: that is the order in which they are sent again */
+    struct link_call **calls_end;
     struct link_listener *listeners;
 };
 
@@ -183,6 +185,7 @@ static void on_due(void *user, struct channel *channel)
 {
     struct connection *connection = user;
 
+    connection->due = true;
     if (connection == connection->link->current && !connection->link->coming)
         dial(connection->link);
 }
@@ -270,7 +273,7 @@ static void on_dialled(void *user, struct channel *channel, const struct error *
 
 static uint64_t attempt_ms(struct link *link)
 {
-    unsigned n = link->attempts++;
+    unsigned n = link->current ? PATIENT_EVERY - 1 : link->attempts++; /* a replacement can wait */
     uint64_t impatient = IMPATIENT_MS + (uint64_t) IMPATIENT_STEP_MS * (n % PATIENT_EVERY);
 
     if (n % PATIENT_EVERY == PATIENT_EVERY - 1 || impatient > link->options.dial_timeout_ms)
@@ -309,7 +312,7 @@ static void on_redial(void *user)
 {
     struct link *link = user;
 
-    if (!link->has_ended && !link->coming && !link->current)
+    if (!link->has_ended && !link->coming && (!link->current || link->current->due))
         dial(link);
 }
 
@@ -330,11 +333,14 @@ static void on_lost_timeout(void *user)
 
 static void call_unlink(struct link_call *call)
 {
-    struct link_call **p = &call->link->calls;
+    struct link *link = call->link;
+    struct link_call **p = &link->calls;
 
     while (*p != call)
         p = &(*p)->next;
     *p = call->next;
+    if (link->calls_end == &call->next)
+        link->calls_end = p;
 }
 
 static void call_free(struct link_call *call)
@@ -452,8 +458,8 @@ struct link_call *link_call(struct link *link, const struct link_request *reques
     if (loop_after(link->options.loop, link->has_ended ? 0 : deadline, on_call_timer, call,
                    &call->timer, &err) < 0)
         abort(); /* no memory for a timer */
-    call->next = link->calls;
-    link->calls = call;
+    *link->calls_end = call;
+    link->calls_end = &call->next;
     call_submit(call);
     return call;
 }
@@ -482,6 +488,7 @@ int link_new(const struct link_options *options, const struct link_events *event
     link->events = *events;
     link->user = user;
     link->backoff_ms = BACKOFF_MIN_MS;
+    link->calls_end = &link->calls;
     error_set(&link->why, STATUS_UNAVAILABLE, "not reached yet");
     if (loop_after(options->loop, 0, on_redial, link, &link->redial, err) < 0 ||
         loop_after(options->loop, NEVER_MS, on_retry, link, &link->retry, err) < 0 ||

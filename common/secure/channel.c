@@ -294,6 +294,7 @@ static void open_channel(struct channel *channel)
     struct error err;
 
     if (open_plain(channel, &err) < 0) {
+        channel->stage = STAGE_RECEIVE; /* it never was open: that is for its script to hear */
         channel_end(channel, &err);
         return;
     }
@@ -306,6 +307,10 @@ static void on_socket(void *user, uint32_t events)
     enum tls_result result = TLS_OK;
     struct error err;
 
+    if (channel->ending) { /* decided already: what the peer says now is not heard */
+        on_ending(channel);
+        return;
+    }
     while (result == TLS_OK && channel->stage < STAGE_OPEN)
         result = steps[channel->stage](channel, &err);
     switch (result) {

@@ -85,10 +85,19 @@ static void make_mac(const struct channel *channel, enum join_direction directio
     join_mac(channel->control->join_key, &statement, ret);
 }
 
+static int need_control(const struct channel *channel, struct error *err)
+{
+    if (channel->control)
+        return 0;
+    return error_set(err, STATUS_UNAVAILABLE, "the control connection has ended");
+}
+
 static int say_join(struct channel *channel, struct error *err)
 {
     struct channel *control = channel->control;
 
+    if (need_control(channel, err) < 0)
+        return -1;
     if (control->serial == UINT16_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "the control's serials are used up");
     channel->join.class = (uint8_t) channel->class;
@@ -104,7 +113,7 @@ static int check_joined(struct channel *channel, const struct blob *body, struct
 {
     uint8_t mac[HELLO_MAC_SIZE], expected[HELLO_MAC_SIZE];
 
-    if (expect(channel, FRAME_JOINED, err) < 0 ||
+    if (need_control(channel, err) < 0 || expect(channel, FRAME_JOINED, err) < 0 ||
         joined_parse(body->data, body->length, mac, err) < 0)
         return -1;
     make_mac(channel, JOIN_TO_TENANT, expected);
@@ -192,7 +201,7 @@ static int check_options(const struct channel_dial_options *options,
 int channel_dial(struct loop *loop, const struct channel_dial_options *options,
                  channel_open_fn *open_fn, void *user, struct channel **ret, struct error *err)
 {
-    const struct evidence_type *type;
+    const struct evidence_type *type = NULL;
     int fd;
 
     if (check_options(options, &type, err) < 0 || endpoint_open(&options->endpoint, &fd, err) < 0)

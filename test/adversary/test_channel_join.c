@@ -519,6 +519,18 @@ START_TEST(a_join_fails_with_its_control)
 }
 END_TEST
 
+START_TEST(a_joined_that_comes_with_the_end_of_its_control_is_not_heard)
+{
+    struct join join = serve_join();
+
+    mac_of_guest(&join);
+    raw_send_frame(bulk, FRAME_JOINED, join.mac, 32);
+    outcome_fini(&tenant); /* one turn of the loop then has both: JOINED, and the end that follows */
+    pair_until(&pair, &joining.failed);
+    ck_assert_msg(strstr(joining.err.message, "has ended"), "%s", joining.err.message);
+}
+END_TEST
+
 START_TEST(classes_that_are_not_here_are_refused_by_name)
 {
     struct error err;
@@ -561,6 +573,7 @@ int main(void)
     tcase_add_test(own, the_tenant_refuses_other_frames_for_joined);
     tcase_add_test(own, the_tenant_refuses_another_guest_key_for_a_join);
     tcase_add_test(own, a_join_fails_with_its_control);
+    tcase_add_test(own, a_joined_that_comes_with_the_end_of_its_control_is_not_heard);
     tcase_add_test(own, classes_that_are_not_here_are_refused_by_name);
     suite_add_tcase(suite, own);
     SRunner *runner = srunner_create(suite);
