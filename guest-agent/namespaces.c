@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -99,8 +100,7 @@ int namespaces_make(const struct namespaces_options *options, struct error *err)
  */
 static pid_t fork_keeper(void)
 {
-    char *argv[] = {(char *) (uintptr_t) "cleave-agent", (char *) (uintptr_t) NAMESPACES_KEEPER,
-                    NULL};
+    char *argv[] = {(char *) (uintptr_t) NAMESPACES_KEEPER, NULL};
     char *environment[] = {NULL};
     struct clone_args args = {.flags = CLONE_NEWPID, .exit_signal = SIGCHLD};
     sigset_t none;
@@ -134,6 +134,7 @@ void namespaces_keep(void)
 {
     sigset_t children;
 
+    (void) prctl(PR_SET_NAME, "pause");
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_BLOCK, &children, NULL);

@@ -98,6 +98,8 @@ static void destroyed(void *user, const struct machine_answer *answer, const str
     } else {
         bury(sandbox, err);
         sandbox->stop_error = *err;
+        if (!sandbox->exited && sandbox->watch) /* killed: its end comes, see machine_gone() */
+            return;
         if (sandbox->exited) /* QEMU is dead: only libvirt's records and files are left */
             sandbox->state = SANDBOX_STOPPED;
     }
@@ -135,8 +137,12 @@ static void machine_gone(void *user, const struct watch_exit *exit)
                    "the machine powered off as asked");
     else
         set_exited(sandbox, exit->exit_status, exit->reason);
-    if (by_itself)
+    if (by_itself) {
         begin_destroy(sandbox);
+    } else if (sandbox->state == SANDBOX_STOPPING && !sandbox->call) { /* buried meanwhile */
+        sandbox->state = SANDBOX_STOPPED;
+        tell_stopped(sandbox);
+    }
 }
 
 static void start_failed(struct sandbox *sandbox, const struct error *err)

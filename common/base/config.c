@@ -51,7 +51,7 @@ static char **copy_strings(const char *const *strings)
     size_t count = 0;
     char **copy;
 
-    while (strings[count])
+    while (strings && strings[count])
         count++;
     copy = xnew_array(char *, count + 1);
     for (size_t i = 0; i < count; i++)

@@ -44,7 +44,8 @@ int hex_decode(const char *text, void *to, size_t length, struct error *err)
         if (hex_value(text[i]) < 0)
             return error_set(err, STATUS_INVALID_ARGUMENT, "not a hexadecimal digit at %zu", i);
     for (size_t i = 0; i < length; i++)
-        bytes[i] = (uint8_t) (hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        bytes[i] = (uint8_t) ((unsigned) hex_value(text[2 * i]) << 4 |
+                              (unsigned) hex_value(text[2 * i + 1]));
     return 0;
 }
 

@@ -111,7 +111,7 @@ int text_to_size(const char *text, uint64_t *ret, struct error *err)
             break;
         }
     if (length < sizeof digits)
-        memcpy(digits, text, length);
+        (void) snprintf(digits, sizeof digits, "%.*s", (int) length, text);
     if (!text_to_u64(digits, &value) || value > UINT64_MAX >> shift)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "'%.40s' is not a size (a number of bytes, or of KiB, MiB, GiB)", text);

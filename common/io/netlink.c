@@ -355,10 +355,8 @@ int netlink_redirect(struct netlink *netlink, int from_index, int to_index, stru
         .tcm_info = TC_H_MAKE((uint32_t) REDIRECT_PRIORITY << 16, htons(ETH_P_ALL)),
     };
     /* u32 match u8 0 0: one key with an empty mask. cls_matchall may be absent; u32 is there. */
-    struct {
-        struct tc_u32_sel selector;
-        struct tc_u32_key key;
-    } all = {.selector = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+    const struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = 1};
+    uint8_t all[sizeof selector + sizeof(struct tc_u32_key)] = {0};
     struct netlink_message message;
     size_t options;
 
@@ -367,7 +365,8 @@ int netlink_redirect(struct netlink *netlink, int from_index, int to_index, stru
     netlink_message_init(&message, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
     netlink_put_text(&message, TCA_KIND, "u32");
     options = netlink_nest(&message, TCA_OPTIONS);
-    netlink_put(&message, TCA_U32_SEL, &all, sizeof all);
+    memcpy(all, &selector, sizeof selector);
+    netlink_put(&message, TCA_U32_SEL, all, sizeof all);
     put_redirect_action(&message, to_index);
     netlink_end(&message, options);
     return change(netlink, &message, "add redirect filter", err);

@@ -94,7 +94,7 @@ static int parse_kind(const char *text, size_t length, enum image_kind kind, str
                       struct error *err)
 {
     scoped(js_freep) struct js *root = NULL;
-    enum image_kind found;
+    enum image_kind found = IMAGE_INDEX;
 
     if (parse_document(text, length, &root, err) < 0 || kind_of(root, &found, err) < 0)
         return -1;

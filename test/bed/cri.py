@@ -45,11 +45,13 @@ class Cri:
 
     def __init__(self, bed, role):
         self.bed, self.role = bed, role
-        self.channel = grpc.insecure_channel(bed.cri(role), options=[
-            ("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 1 << 28),
-            ("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 200)])
         self.configs = {}           # pod id -> its PodSandboxConfig, which CreateContainer wants again
+        self.channel = self._connect()
+
+    def _connect(self):
+        return grpc.insecure_channel(self.bed.cri(self.role), options=[
+            ("grpc.default_authority", "localhost"), ("grpc.max_receive_message_length", 1 << 28),
+            ("grpc.use_local_subchannel_pool", 1)])
 
     def call(self, method, request, response=pb.Empty, service="Runtime", timeout=LONG, wait=False):
         return self.start(method, request, response, service, timeout, wait).result()
@@ -64,8 +66,22 @@ class Cri:
     def close(self):
         self.channel.close()
 
-    def version(self):
-        return self.call("Version", pb.Empty(), pb.VersionResponse, timeout=10, wait=True)
+    def version(self, seconds=20.0):
+        """Answers once containerd does: its socket is there before its CRI service is."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.call("Version", pb.Empty(), pb.VersionResponse, timeout=5, wait=True)
+            except grpc.RpcError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
+
+    def reconnect(self):
+        """After a restart of containerd: a new connection (the old one's back-off would last)."""
+        self.channel.close()
+        self.channel = self._connect()
+        return self.version()
 
     # ---- pods --------------------------------------------------------------------------------
 
@@ -83,7 +99,11 @@ class Cri:
     def run_pod(self, name="pod", runtime="cleave-tenant", timeout=LONG, config=None, **fields):
         config = config or self.pod_config(name, **fields)
         os.makedirs(self.bed.path(self.role, config.log_directory), exist_ok=True)
-        pod = self.run_pod_start(config, runtime, timeout).result().pod_sandbox_id
+        try:
+            pod = self.run_pod_start(config, runtime, timeout).result().pod_sandbox_id
+        except grpc.RpcError:
+            self.forget(config)
+            raise
         self.configs[pod] = config
         return pod
 
@@ -184,10 +204,18 @@ class Cri:
 
     # ---- clean-up ----------------------------------------------------------------------------
 
-    def remove_everything(self):
-        for pod in self.pods():
-            for verb in (self.stop_pod, self.remove_pod):
-                verb(pod.id)
+    def remove_everything(self, seconds=30.0):
+        """Every pod, tried again as a kubelet would: containerd cannot yet remove a pod whose shim has just died."""
+        deadline = time.monotonic() + seconds
+        while pods := self.pods():
+            try:
+                for pod in pods:
+                    self.stop_pod(pod.id)
+                    self.remove_pod(pod.id)
+            except grpc.RpcError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
 
 VERBS = {

@@ -98,7 +98,20 @@ static int create(const struct host_conf *conf, const struct request *request, s
     return 0;
 }
 
-/* A guest whose pid nobody has written down is known by the disk in its arguments. */
+static bool file_holds(pid_t pid, const char *name, const char *wanted, size_t wanted_length)
+{
+    scoped(freep) char *text = NULL;
+    char path[64];
+    struct error err;
+    size_t length;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, name);
+    return file_read(path, CMDLINE_MAX, &text, &length, &err) == 0 &&
+           memmem(text, length, wanted, wanted_length);
+}
+
+/* A guest whose pid nobody has written down is known by the disk in its arguments. Its sweeper, which
+ * must outlive it, has the same arguments but another name. */
 static pid_t find_guest(const struct request *request)
 {
     char wanted[REQUEST_PATH_SIZE + 32];
@@ -110,17 +123,11 @@ static pid_t find_guest(const struct request *request)
         return 0;
     snprintf(wanted, sizeof(wanted), "%s/init.img", request->directory);
     while (!found && (entry = readdir(proc))) {
-        scoped(freep) char *cmdline = NULL;
-        char path[64];
-        struct error err;
         uint64_t pid;
-        size_t length;
 
-        if (!text_to_u64(entry->d_name, &pid) || pid > INT32_MAX)
-            continue;
-        snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
-        if (file_read(path, CMDLINE_MAX, &cmdline, &length, &err) == 0 &&
-            memmem(cmdline, length, wanted, strlen(wanted) + 1))
+        if (text_to_u64(entry->d_name, &pid) && pid <= INT32_MAX &&
+            file_holds((pid_t) pid, "cmdline", wanted, strlen(wanted) + 1) &&
+            file_holds((pid_t) pid, "comm", "stub-guest\n", 11))
             found = (pid_t) pid;
     }
     closedir(proc);

@@ -66,12 +66,6 @@ class Node:
         return getattr(self.cri, name)
 
 
-def clean_up(node):
-    for pod in node.pods():
-        for verb in (node.stop_pod, node.remove_pod):
-            verb(pod.id)
-
-
 @pytest.fixture
 def nodes(bed):
     """(host, tenant). At the end both are emptied and compared with the beginning."""
@@ -82,7 +76,7 @@ def nodes(bed):
     yield both
     for role in ("tenant", "host"):
         both[role].reconnect()
-        clean_up(both[role])
+        both[role].remove_everything()
     left = snapshot.leftovers(bed, before)
     for node in both.values():
         node.close()
@@ -147,7 +141,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
     if report.failed and bed:
-        for path in log_paths(bed):
+        for path in filter(os.path.exists, log_paths(bed)):
             with open(path, encoding="utf-8", errors="replace") as log:
                 log.seek(log_sizes.get(path, 0))
                 lines = [line[:600] for line in log.read().splitlines() if not DULL.search(line)]
