@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tenant by hand: every call of the agent against real containers. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/scoped.h"
+#include "bed.h"
+#include "pipe.h"
+
+enum { STDIO_SIZE = 8 * 1024 * 1024 };
+
+#define EXPECT(condition, ...)                                                                     \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void) fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                 \
+            bed_die(__VA_ARGS__);                                                                  \
+        }                                                                                          \
+    } while (0)
+
+static const char mounts[] =
+    "[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
+    "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\","
+    "\"mode=755\",\"size=65536k\"]},"
+    "{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"source\":\"devpts\",\"options\":"
+    "[\"nosuid\",\"noexec\",\"newinstance\",\"ptmxmode=0666\",\"mode=0620\",\"gid=5\"]},"
+    "{\"destination\":\"/dev/shm\",\"type\":\"bind\",\"source\":\"cleave:shm\",\"options\":"
+    "[\"rbind\",\"rw\"]},"
+    "{\"destination\":\"/sys\",\"type\":\"sysfs\",\"source\":\"sysfs\",\"options\":[\"ro\"]},"
+    "{\"destination\":\"/etc/hosts\",\"type\":\"bind\",\"source\":\"cleave:hosts\",\"options\":"
+    "[\"rbind\",\"rw\"]},"
+    "{\"destination\":\"/etc/resolv.conf\",\"type\":\"bind\",\"source\":\"cleave:resolv.conf\","
+    "\"options\":[\"rbind\",\"ro\"]},"
+    "{\"destination\":\"/dev/termination-log\",\"type\":\"bind\",\"source\":"
+    "\"cleave:termination-log\",\"options\":[\"rbind\",\"rw\"]}]";
+
+static const char capabilities[] =
+    "{\"bounding\":[\"CAP_KILL\",\"CAP_MKNOD\"],\"effective\":[\"CAP_KILL\",\"CAP_MKNOD\"],"
+    "\"permitted\":[\"CAP_KILL\",\"CAP_MKNOD\"]}";
+
+static char *process_json(const char *script, const char *caps)
+{
+    return xformat("{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/sh\",\"-c\",\"%s\"],"
+                   "\"env\":[\"PATH=/bin\",\"TERM=xterm\"],\"cwd\":\"/\",\"capabilities\":%s,"
+                   "\"noNewPrivileges\":true}",
+                   script, caps);
+}
+
+static enum status create(struct bed *bed, const char *id, const char *script, const char *caps,
+                          bool terminal, char *sentence)
+{
+    Agent__CreateRequest request = AGENT__CREATE_REQUEST__INIT;
+    Agent__Layer layer = AGENT__LAYER__INIT;
+    Agent__Layer *layers[] = {&layer};
+    scoped(freep) char *process = process_json(script, caps);
+    scoped(freep) char *spec = xformat(
+        "{\"ociVersion\":\"1.0.2\",\"process\":%s,\"root\":{\"path\":\"rootfs\"},\"mounts\":%s,"
+        "\"linux\":{\"resources\":{\"memory\":{\"limit\":67108864}}}}",
+        process, mounts);
+
+    layer.digest = bed->digest;
+    layer.diff_id = bed->digest;
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    request.spec.data = (uint8_t *) spec;
+    request.spec.len = strlen(spec);
+    request.layers = layers;
+    request.n_layers = 1;
+    request.terminal = terminal;
+    request.stdin = true;
+    request.stdout = true;
+    request.stderr = !terminal;
+    return bed_call(bed, "Create", &request, &agent__create_response__descriptor, NULL, sentence);
+}
+
+static void must_create(struct bed *bed, const char *id, const char *script)
+{
+    char sentence[512];
+    enum status status = create(bed, id, script, capabilities, false, sentence);
+
+    EXPECT(status == STATUS_OK, "Create %s: %s", id, sentence);
+}
+
+static void start(struct bed *bed, const char *id)
+{
+    Agent__StartRequest request = AGENT__START_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Start", &request, &agent__start_response__descriptor), NULL);
+}
+
+static enum status exec(struct bed *bed, const char *id, const char *exec_id, const char *script,
+                        bool terminal, char *sentence)
+{
+    Agent__ExecRequest request = AGENT__EXEC_REQUEST__INIT;
+    scoped(freep) char *process = process_json(script, capabilities);
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    request.exec_id = (char *) (uintptr_t) exec_id;
+    request.process.data = (uint8_t *) process;
+    request.process.len = strlen(process);
+    request.terminal = terminal;
+    request.stdin = true;
+    request.stdout = true;
+    request.stderr = !terminal;
+    request.width = terminal ? 91 : 0;
+    request.height = terminal ? 17 : 0;
+    return bed_call(bed, "Exec", &request, &agent__exec_response__descriptor, NULL, sentence);
+}
+
+static Agent__ExitRecord *wait_for(struct bed *bed, const char *id, const char *exec_id)
+{
+    Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
+
+    request.container_id = (char *) (uintptr_t) id;
+    request.exec_id = (char *) (uintptr_t) exec_id;
+    return bed_must(bed, "Wait", &request, &agent__exit_record__descriptor);
+}
+
+static unsigned exit_of(struct bed *bed, const char *id, const char *exec_id)
+{
+    Agent__ExitRecord *record = wait_for(bed, id, exec_id);
+    unsigned status = record->exit_status;
+
+    protobuf_c_message_free_unpacked(&record->base, NULL);
+    return status;
+}
+
+static enum status send_signal(struct bed *bed, const char *id, const char *exec_id, int signum)
+{
+    Agent__KillRequest request = AGENT__KILL_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    request.exec_id = (char *) (uintptr_t) exec_id;
+    request.signal = (uint32_t) signum;
+    return bed_call(bed, "Kill", &request, &agent__empty__descriptor, NULL, NULL);
+}
+
+static enum status delete(struct bed *bed, const char *id, const char *exec_id)
+{
+    Agent__DeleteRequest request = AGENT__DELETE_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    request.exec_id = (char *) (uintptr_t) exec_id;
+    return bed_call(bed, "Delete", &request, &agent__exit_record__descriptor, NULL, NULL);
+}
+
+static void step(const char *name)
+{
+    static uint64_t last;
+    uint64_t now = clock_monotonic_ms();
+
+    (void) printf("%6llu ms  %s\n", (unsigned long long) (last ? now - last : 0), name);
+    (void) fflush(stdout);
+    last = now;
+}
+
+/* ---- the steps ---- */
+
+static void before_configure_nothing_goes(struct bed *bed)
+{
+    Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
+    Agent__PingRequest ping = AGENT__PING_REQUEST__INIT;
+    enum status status;
+
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Ping", &ping, &agent__ping_response__descriptor), NULL);
+    status = bed_call(bed, "Stats", &request, &agent__stats_response__descriptor, NULL, NULL);
+    EXPECT(status == STATUS_FAILED_PRECONDITION, "%s", status_name(status));
+    status = bed_call(bed, "Nothing", &request, &agent__empty__descriptor, NULL, NULL);
+    EXPECT(status == STATUS_UNIMPLEMENTED, "%s", status_name(status));
+    step("before Configure: only what the gate says");
+}
+
+static void configure(struct bed *bed)
+{
+    Agent__ConfigureRequest request = AGENT__CONFIGURE_REQUEST__INIT;
+    Agent__Sysctl sysctl = AGENT__SYSCTL__INIT;
+    Agent__Sysctl *sysctls[] = {&sysctl};
+    static const char resolv[] = "nameserver 192.0.2.53\n";
+    Agent__ConfigureResponse *reply;
+    enum status status;
+
+    request.key = (char *) (uintptr_t) "configure";
+    request.hostname = (char *) (uintptr_t) "pod-one";
+    request.resolv_conf.data = (uint8_t *) (uintptr_t) resolv;
+    request.resolv_conf.len = strlen(resolv);
+    sysctl.name = (char *) (uintptr_t) "net.ipv4.ip_local_port_range";
+    sysctl.value = (char *) (uintptr_t) "1024 50000";
+    request.sysctls = sysctls;
+    request.n_sysctls = 1;
+    reply = bed_must(bed, "Configure", &request, &agent__configure_response__descriptor);
+    EXPECT(reply->memory_total > 0 && *reply->kernel_release, "Configure answers nothing");
+    protobuf_c_message_free_unpacked(&reply->base, NULL);
+    /* The same key: the same answer. Another one: refused. */
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Configure", &request, &agent__configure_response__descriptor), NULL);
+    request.key = (char *) (uintptr_t) "other";
+    status =
+        bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL, NULL);
+    EXPECT(status == STATUS_FAILED_PRECONDITION, "%s", status_name(status));
+    step("Configure, repeated, and with another key");
+}
+
+static void container_says_hello(struct bed *bed, struct pipe *pipe)
+{
+    struct pipe_stream *out, *err;
+    Agent__ExitRecord *record;
+
+    must_create(bed, "hello",
+                "cat /etc/resolv.conf; hostname; cat /proc/sys/net/ipv4/ip_local_port_range; "
+                "echo last words > /dev/termination-log; echo oops >&2; exit 7");
+    out = pipe_output(pipe, "hello", "", 1);
+    err = pipe_output(pipe, "hello", "", 2);
+    step("Create");
+    start(bed, "hello");
+    step("Start");
+    record = wait_for(bed, "hello", "");
+    EXPECT(record->exit_status == 7, "exit %u", record->exit_status);
+    EXPECT(record->termination_message.len == 11, "termination message of %zu bytes",
+           record->termination_message.len);
+    bed_until(bed, &out->final, "stdout's end");
+    bed_until(bed, &err->final, "stderr's end");
+    EXPECT(strcmp(out->text, "nameserver 192.0.2.53\npod-one\n1024\t50000\n") == 0, "'%s'",
+           out->text);
+    EXPECT(strcmp(err->text, "oops\n") == 0, "'%s'", err->text);
+    EXPECT(record->stdout_total == out->received, "stdout_total %llu",
+           (unsigned long long) record->stdout_total);
+    protobuf_c_message_free_unpacked(&record->base, NULL);
+    EXPECT(send_signal(bed, "hello", "", 0) == STATUS_NOT_FOUND, "Kill of an ended process");
+    EXPECT(delete(bed, "hello", "") == STATUS_OK, "Delete");
+    EXPECT(delete(bed, "hello", "") == STATUS_NOT_FOUND, "second Delete");
+    step("exit code, both streams, termination message, Delete");
+}
+
+static void refusals(struct bed *bed)
+{
+    char sentence[512];
+    enum status status;
+
+    status = create(bed, "strong", "true", "{\"bounding\":[\"CAP_SYS_ADMIN\"]}", false, sentence);
+    EXPECT(status == STATUS_PERMISSION_DENIED && strstr(sentence, "guest_root"), "%s: %s",
+           status_name(status), sentence);
+    status = create(bed, "a/b", "true", capabilities, false, sentence);
+    EXPECT(status == STATUS_INVALID_ARGUMENT, "%s: %s", status_name(status), sentence);
+    step("power and bad names are refused");
+}
+
+static void execs(struct bed *bed, struct pipe *pipe)
+{
+    struct pipe_stream *out, *tty;
+    char sentence[512];
+    enum status status;
+
+    must_create(bed, "box", "trap 'exit 9' TERM; while :; do sleep 1 & wait; done");
+    start(bed, "box");
+    status = exec(bed, "box", "e1", "echo one; exit 3", false, sentence);
+    EXPECT(status == STATUS_OK, "%s", sentence);
+    out = pipe_output(pipe, "box", "e1", 1);
+    EXPECT(exit_of(bed, "box", "e1") == 3, "exit of e1");
+    bed_until(bed, &out->final, "e1's end");
+    EXPECT(strcmp(out->text, "one\n") == 0, "'%s'", out->text);
+    EXPECT(delete(bed, "box", "e1") == STATUS_OK, "Delete e1");
+    status = exec(bed, "box", "e2", "stty size; exit 4", true, sentence);
+    EXPECT(status == STATUS_OK, "%s", sentence);
+    tty = pipe_output(pipe, "box", "e2", 1);
+    EXPECT(exit_of(bed, "box", "e2") == 4, "exit of e2");
+    bed_until(bed, &tty->final, "e2's end");
+    EXPECT(strcmp(tty->text, "17 91\r\n") == 0, "'%s'", tty->text);
+    for (int i = 0; i < 20; i++) { /* ends before its pid file is read, often */
+        char id[16];
+
+        (void) snprintf(id, sizeof(id), "fast%d", i);
+        status = exec(bed, "box", id, "exit 5", false, sentence);
+        EXPECT(status == STATUS_OK, "%s", sentence);
+        EXPECT(exit_of(bed, "box", id) == 5, "exit of %s", id);
+    }
+    EXPECT(send_signal(bed, "box", "", SIGTERM) == STATUS_OK, "Kill");
+    EXPECT(exit_of(bed, "box", "") == 9, "exit of box");
+    EXPECT(delete(bed, "box", "") == STATUS_OK, "Delete box");
+    step("exec, exec with a terminal, 20 short execs, SIGTERM");
+}
+
+static void bytes_in_and_out_while_flooded(struct bed *bed, struct pipe *pipe)
+{
+    scoped(freep) uint8_t *data = xalloc(STDIO_SIZE);
+    uint8_t expected[SHA256_SIZE], got[SHA256_SIZE];
+    struct pipe_stream *out, *flood;
+    uint64_t before, took;
+    uint64_t cut_at = STDIO_SIZE / 3;
+
+    random_bytes(data, STDIO_SIZE);
+    digest_sha256(data, STDIO_SIZE, expected);
+    must_create(bed, "flood", "exec yes flooding-flooding-flooding");
+    flood = pipe_output(pipe, "flood", "", 1);
+    start(bed, "flood");
+    pipe_input(pipe, "echo", "", data, STDIO_SIZE);
+    must_create(bed, "echo", "exec cat");
+    out = pipe_output(pipe, "echo", "", 1);
+    start(bed, "echo");
+    for (int cuts = 0; cuts < 2; cuts++, cut_at *= 2) {
+        while (out->received < cut_at)
+            bed_turn(bed, 1);
+        pipe_close(pipe);
+        bed_disconnect(bed);
+        bed_connect(bed);
+        pipe_reopen(pipe);
+    }
+    before = clock_monotonic_ms();
+    EXPECT(send_signal(bed, "flood", "", 0) == STATUS_OK, "signal 0");
+    took = clock_monotonic_ms() - before;
+    bed_until(bed, &out->final, "the echo's end");
+    digest_value(out->digest, got);
+    EXPECT(memcmp(expected, got, sizeof(got)) == 0 && out->received == STDIO_SIZE,
+           "%llu bytes came back, or others", (unsigned long long) out->received);
+    EXPECT(exit_of(bed, "echo", "") == 0, "exit of echo");
+    EXPECT(!flood->error, "%s", flood->error);
+    EXPECT(flood->received > STDIO_SIZE, "the flood was starved: %llu bytes",
+           (unsigned long long) flood->received);
+    before = clock_monotonic_ms();
+    EXPECT(send_signal(bed, "flood", "", SIGKILL) == STATUS_OK, "Kill");
+    EXPECT(exit_of(bed, "flood", "") == 137, "exit of flood");
+    took += clock_monotonic_ms() - before;
+    EXPECT(took < 2000, "Kill took %llu ms while flooded", (unsigned long long) took);
+    EXPECT(delete(bed, "flood", "") == STATUS_OK, "Delete flood");
+    EXPECT(delete(bed, "echo", "") == STATUS_OK, "Delete echo");
+    step("8 MiB in and out with two cuts beside a flood; Kill meanwhile");
+}
+
+static void kernel_knows(struct bed *bed)
+{
+    Agent__ContainerRequest request = AGENT__CONTAINER_REQUEST__INIT;
+    Agent__StateRequest state = AGENT__STATE_REQUEST__INIT;
+    Agent__UpdateRequest update = AGENT__UPDATE_REQUEST__INIT;
+    static const char resources[] = "{\"memory\":{\"limit\":33554432}}";
+    Agent__StatsResponse *stats;
+    Agent__PidsResponse *pids;
+
+    must_create(bed, "idle", "sleep 1000");
+    start(bed, "idle");
+    request.container_id = (char *) (uintptr_t) "idle";
+    update.key = bed_key(bed);
+    update.container_id = request.container_id;
+    update.resources.data = (uint8_t *) (uintptr_t) resources;
+    update.resources.len = strlen(resources);
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Update", &update, &agent__empty__descriptor), NULL);
+    stats = bed_must(bed, "Stats", &request, &agent__stats_response__descriptor);
+    EXPECT(stats->memory_limit == 33554432 && stats->cpu_usage_ns > 0 && stats->pids_current > 0,
+           "limit %llu, cpu %llu, pids %llu", (unsigned long long) stats->memory_limit,
+           (unsigned long long) stats->cpu_usage_ns, (unsigned long long) stats->pids_current);
+    protobuf_c_message_free_unpacked(&stats->base, NULL);
+    pids = bed_must(bed, "Pids", &request, &agent__pids_response__descriptor);
+    EXPECT(pids->n_pids >= 1, "no pids");
+    protobuf_c_message_free_unpacked(&pids->base, NULL);
+    state.container_id = request.container_id;
+    state.key = bed_key(bed);
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Pause", &state, &agent__empty__descriptor), NULL);
+    state.key = bed_key(bed);
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Resume", &state, &agent__empty__descriptor), NULL);
+    state.key = bed_key(bed);
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Pause", &state, &agent__empty__descriptor), NULL);
+    EXPECT(send_signal(bed, "idle", "", SIGKILL) == STATUS_OK, "Kill of a paused container");
+    EXPECT(exit_of(bed, "idle", "") == 137, "exit of idle");
+    EXPECT(delete(bed, "idle", "") == STATUS_OK, "Delete idle");
+    step("Update, Stats, Pids, Pause, Resume, Kill while paused");
+}
+
+static void memory_runs_out(struct bed *bed)
+{
+    Agent__ExitRecord *record;
+
+    must_create(bed, "hog", "x=y; while :; do x=$x$x; done");
+    start(bed, "hog");
+    record = wait_for(bed, "hog", "");
+    EXPECT(record->exit_status == 137 && record->oom_killed, "exit %u, oom %d",
+           record->exit_status, record->oom_killed);
+    protobuf_c_message_free_unpacked(&record->base, NULL);
+    EXPECT(delete(bed, "hog", "") == STATUS_OK, "Delete hog");
+    step("a container that is killed for memory says so");
+}
+
+static void created_only(struct bed *bed)
+{
+    must_create(bed, "never", "true");
+    EXPECT(send_signal(bed, "never", "", SIGTERM) == STATUS_OK, "Kill of a created container");
+    EXPECT(exit_of(bed, "never", "") == 137, "exit of never");
+    EXPECT(delete(bed, "never", "") == STATUS_OK, "Delete never");
+    must_create(bed, "never", "true");
+    EXPECT(delete(bed, "never", "") == STATUS_OK, "Delete of a created container");
+    step("containers that were never started");
+}
+
+static void what_cannot_run(struct bed *bed)
+{
+    char sentence[512] = "";
+    Agent__ExecRequest request = AGENT__EXEC_REQUEST__INIT;
+    static const char missing[] =
+        "{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/no/such\"],\"cwd\":\"/\"}";
+    enum status status;
+
+    must_create(bed, "host", "sleep 1000");
+    start(bed, "host");
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) "host";
+    request.exec_id = (char *) (uintptr_t) "bad";
+    request.process.data = (uint8_t *) (uintptr_t) missing;
+    request.process.len = strlen(missing);
+    request.stdout = true;
+    status = bed_call(bed, "Exec", &request, &agent__exec_response__descriptor, NULL, sentence);
+    EXPECT(status != STATUS_OK && strstr(sentence, "/no/such"), "%s: %s", status_name(status),
+           sentence);
+    (void) printf("           (%s)\n", sentence);
+    step("an exec of a program that is not there names it");
+}
+
+struct watch {
+    unsigned exits;
+    bool came, ended;
+};
+
+static void event_came(void *user, const ProtobufCMessage *message)
+{
+    const Agent__Event *event = (const Agent__Event *) message;
+    struct watch *watch = user;
+
+    watch->exits += event->exit != NULL;
+    watch->came = true;
+}
+
+static void watch_ended(void *user, const struct rpc_result *result)
+{
+    ((struct watch *) user)->ended = true;
+}
+
+static void the_end(struct bed *bed, struct pipe *pipe)
+{
+    static const struct rpc_call_events events = {.on_message = event_came, .on_end = watch_ended};
+    Agent__WatchRequest nothing = AGENT__WATCH_REQUEST__INIT;
+    struct rpc_request request = {.method = "/agent.Control/Watch",
+                                  .message = &nothing.base,
+                                  .reply = &agent__event__descriptor};
+    Agent__ShutdownRequest shutdown = AGENT__SHUTDOWN_REQUEST__INIT;
+    Agent__AckRequest ack = AGENT__ACK_REQUEST__INIT;
+    struct watch watch = {0};
+    struct rpc_call *call;
+    int status;
+
+    if (rpc_call_stream(bed->control, &request, &events, &watch, &call) < 0)
+        bed_die("Watch");
+    shutdown.key = bed_key(bed);
+    shutdown.grace_ms = 300;
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Shutdown", &shutdown, &agent__empty__descriptor), NULL);
+    bed_until(bed, &watch.came, "the exit of host");
+    EXPECT(exit_of(bed, "host", "") == 137, "exit of host"); /* sleep as pid 1 ignores SIGTERM */
+    ack.container_id = (char *) (uintptr_t) "host";
+    protobuf_c_message_free_unpacked(bed_must(bed, "Ack", &ack, &agent__empty__descriptor), NULL);
+    status = bed_wait_guest(bed);
+    EXPECT(status == 0, "the guest ended with %d", status);
+    rpc_call_free(call);
+    step("Shutdown: SIGTERM, SIGKILL after the grace, off");
+}
+
+int main(void)
+{
+    struct bed bed;
+    struct pipe pipe;
+
+    log_open("agent-life");
+    step("start");
+    bed_open(&bed);
+    step("guest booted, channel open");
+    before_configure_nothing_goes(&bed);
+    configure(&bed);
+    blobs_push(&bed);
+    step("PutBlob");
+    pipe_open(&pipe, &bed);
+    container_says_hello(&bed, &pipe);
+    refusals(&bed);
+    execs(&bed, &pipe);
+    bytes_in_and_out_while_flooded(&bed, &pipe);
+    kernel_knows(&bed);
+    memory_runs_out(&bed);
+    created_only(&bed);
+    what_cannot_run(&bed);
+    the_end(&bed, &pipe);
+    pipe_fini(&pipe);
+    bed_close(&bed);
+    step("closed");
+    return EXIT_SUCCESS;
+}

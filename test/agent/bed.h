@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* One stub guest in a network namespace of its own, and the tenant's end of its channel. Every step
+ * blocks, turning the loop; what fails ends the program with a sentence. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "agent.pb-c.h"
+#include "base/error.h"
+#include "grpc/client.h"
+
+enum { BED_WAIT_MS = 20 * 1000 };
+
+struct bed {
+    struct loop *loop;
+    struct rpc_queue *queue;
+    char directory[64];
+    pid_t guest;
+    struct key *key;
+    struct initdata *initdata;
+    struct channel *control_channel, *bulk_channel;
+    struct rpc_channel *control, *bulk;
+    bool control_ended;
+    unsigned serial; /* idempotency keys */
+    char digest[80]; /* of the busybox layer */
+};
+
+void bed_open(struct bed *bed);
+void bed_connect(struct bed *bed);
+void bed_disconnect(struct bed *bed);
+/* Waits until the guest has ended; its status. */
+int bed_wait_guest(struct bed *bed);
+void bed_close(struct bed *bed);
+
+/* Turns the loop until *flag, at most BED_WAIT_MS. */
+void bed_until(struct bed *bed, const bool *flag, const char *what);
+void bed_turn(struct bed *bed, uint64_t ms);
+char *bed_key(struct bed *bed); /* a fresh idempotency key, valid until the next */
+
+/* A unary call on control; the status, and the reply (freed by the caller) if OK. */
+enum status bed_call(struct bed *bed, const char *method, const void *message,
+                     const ProtobufCMessageDescriptor *reply_type, void *ret_reply,
+                     char *ret_sentence);
+/* The same, but must be OK. */
+void *bed_must(struct bed *bed, const char *method, const void *message,
+               const ProtobufCMessageDescriptor *reply_type);
+void bed_die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* blobs.c: a layer with busybox goes into the guest. */
+void blobs_push(struct bed *bed);
