@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Can this machine run guests, and what are they worth: KVM, memory encryption, libvirt. */
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "checks.h"
+#include "shim/state_file.h"
+
+/* ---- acceleration -----------------------------------------------------------------------------
+ */
+
+/* Where the helper's `probe` leaves its result. */
+#define ACCEL_RESULT "/var/lib/cleave/h/accel.json"
+
+/* What a probe has shown of KVM here. */
+enum proof { PROOF_NONE, PROOF_STALE, PROOF_AGAINST, PROOF_FOR };
+
+/* As the helper names what it has booted: another kernel, here or there, is another question. */
+static char *fingerprint(const struct node *node)
+{
+    scoped(freep) char *kernel = node_path(node, node->host.kernel);
+    struct utsname host;
+    struct stat info;
+
+    if (uname(&host) < 0 || stat(kernel, &info) < 0)
+        return xstrdup("");
+    return xformat("%s %s %lld %lld", host.release, node->host.kernel, (long long) info.st_size,
+                   (long long) info.st_mtime);
+}
+
+static enum proof read_proof(const struct node *node)
+{
+    static const struct state_format format = {.kind = "accel", .version = 1};
+    scoped(freep) char *path = node_path(node, ACCEL_RESULT);
+    scoped(freep) char *about = fingerprint(node);
+    scoped(js_freep) struct js *record = NULL;
+    struct error err;
+
+    if (state_file_read(path, &format, &record, &err) < 0)
+        return PROOF_NONE;
+    if (!about[0] || !text_equal(js_get_string(record, "about"), about))
+        return PROOF_STALE;
+    return js_get_boolean(record, "kvm", false) ? PROOF_FOR : PROOF_AGAINST;
+}
+
+static const char *say_proof(enum proof proof)
+{
+    static const char *const words[] = {
+        [PROOF_NONE] = "nothing has proven KVM here",
+        [PROOF_STALE] = "the last probe was of another kernel",
+        [PROOF_AGAINST] = "in the last probe no kernel booted under KVM",
+        [PROOF_FOR] = "a kernel has booted under KVM",
+    };
+
+    return words[proof];
+}
+
+static bool uses_kvm(const struct node *node)
+{
+    enum host_accel accel = host_conf_accel(&node->host);
+
+    return accel == HOST_ACCEL_KVM || (accel == HOST_ACCEL_AUTO && read_proof(node) == PROOF_FOR);
+}
+
+void check_kvm(struct node *node, struct check_result *result)
+{
+    bool wanted = uses_kvm(node);
+
+    if (host_conf_accel(&node->host) == HOST_ACCEL_TCG)
+        return;
+    if (node_has_device(node, "/dev/kvm")) {
+        check_ok(result, "/dev/kvm is present (which proves nothing yet)");
+        return;
+    }
+    (wanted ? check_fail : check_warn)(result, "there is no /dev/kvm");
+    check_advise(result, "turn on virtualization in the firmware, load kvm_intel or kvm_amd%s",
+                 wanted ? "; or set machine.accel = \"tcg\"" : "");
+}
+
+static void say_tcg(struct node *node, const char *why, struct check_result *result)
+{
+    check_warn(result, "TCG, slow and without any protection: %s", why);
+    check_advise(result,
+                 "`%s probe` finds out whether a kernel boots under KVM, once for each "
+                 "kernel",
+                 node->host.helper);
+}
+
+void check_accel(struct node *node, struct check_result *result)
+{
+    enum proof proof = read_proof(node);
+
+    switch (host_conf_accel(&node->host)) {
+    case HOST_ACCEL_TCG:
+        say_tcg(node, "machine.accel says so", result);
+        return;
+    case HOST_ACCEL_AUTO:
+        if (proof == PROOF_FOR)
+            check_ok(result, "auto takes KVM: %s", say_proof(proof));
+        else
+            say_tcg(node, say_proof(proof), result);
+        return;
+    case HOST_ACCEL_KVM:
+        break;
+    }
+    if (proof == PROOF_FOR) {
+        check_ok(result, "KVM: %s", say_proof(proof));
+        return;
+    }
+    (proof == PROOF_AGAINST ? check_fail : check_warn)(result, "KVM: %s", say_proof(proof));
+    check_advise(result, "`%s probe` finds out; accel = \"auto\" follows it", node->host.helper);
+}
+
+/* ---- memory encryption ------------------------------------------------------------------------
+ */
+
+struct technology {
+    const char *name;
+    const char *device;    /* NULL: it has none on the host */
+    const char *parameter; /* of the kernel module, reads Y or 1 where it works */
+    const char *advice;
+};
+
+static const struct technology technologies[] = {
+    [HOST_LAUNCH_SEV_SNP] = {"SEV-SNP", "/dev/sev", "/sys/module/kvm_amd/parameters/sev_snp",
+                             "turn on SME, SEV and SNP in the firmware; a host kernel of 6.11 or "
+                             "newer; kvm_amd.sev_snp=1"},
+    [HOST_LAUNCH_TDX] = {"TDX", NULL, "/sys/module/kvm_intel/parameters/tdx",
+                         "turn on TME-MT and TDX in the firmware; a host kernel of 6.16 or newer; "
+                         "kvm_intel.tdx=1"},
+};
+
+static bool is_on(const struct node *node, const char *parameter)
+{
+    scoped(freep) char *text = node_read(node, parameter);
+
+    return text && (text[0] == 'Y' || text[0] == '1');
+}
+
+void check_launch(struct node *node, struct check_result *result)
+{
+    enum host_launch launch = host_conf_launch(&node->host);
+    const struct technology *technology = &technologies[launch];
+
+    if (launch == HOST_LAUNCH_NONE) {
+        check_warn(result, "none: memory is not encrypted, evidence proves nothing here");
+        check_advise(result, "on a machine that has it: machine.launch_security = \"sev-snp\" or "
+                             "\"tdx\"");
+    } else if (technology->device && !node_has_device(node, technology->device)) {
+        check_fail(result, "%s: there is no %s", technology->name, technology->device);
+        check_advise(result, "%s", technology->advice);
+    } else if (!is_on(node, technology->parameter)) {
+        check_fail(result, "%s: %s does not say Y", technology->name, technology->parameter);
+        check_advise(result, "%s", technology->advice);
+    } else if (!uses_kvm(node)) {
+        check_fail(result, "%s needs KVM, and guests would run under TCG", technology->name);
+        check_advise(result, "see accel, above");
+    } else {
+        check_ok(result, "%s is on", technology->name);
+    }
+}
+
+void check_memory(struct node *node, struct check_result *result)
+{
+    scoped(freep) char *text = node_read(node, "/proc/meminfo");
+    const char *line = text ? strstr(text, "MemTotal:") : NULL;
+    unsigned long long kib;
+
+    if (!line || sscanf(line, "MemTotal: %llu kB", &kib) != 1) {
+        check_warn(result, "/proc/meminfo does not say how much there is");
+    } else if (node->host.default_memory >> 10 > kib) {
+        check_fail(result, "default_memory is %llu MiB, the machine has %llu MiB",
+                   (unsigned long long) node->host.default_memory >> 20, kib >> 10);
+        check_advise(result, "lower machine.default_memory");
+    } else if (node->host.max_memory >> 10 > kib) {
+        check_warn(result, "max_memory is %llu MiB, the machine has %llu MiB",
+                   (unsigned long long) node->host.max_memory >> 20, kib >> 10);
+        check_advise(result, "lower machine.max_memory, so that such a pod is refused, not killed");
+    } else {
+        check_ok(result, "%llu MiB, at most %llu MiB for one guest", kib >> 10,
+                 (unsigned long long) node->host.max_memory >> 20);
+    }
+}
+
+/* ---- libvirt ----------------------------------------------------------------------------------
+ */
+
+enum { SOCKETS_MAX = 2 };
+
+/* The unix sockets behind DRIVER[+unix]:///system[?socket=PATH]: those of the driver's own daemon
+ * and of the one for all. None for any other URI. */
+static size_t sockets_of(const char *uri, char *ret[SOCKETS_MAX])
+{
+    const char *rest = strstr(uri, ":///system");
+    size_t driver = strcspn(uri, "+:");
+    const char *socket;
+
+    if (!rest || (uri[driver] == '+' && !text_starts(uri + driver, "+unix:")))
+        return 0;
+    rest += strlen(":///system");
+    if (*rest != '\0' && *rest != '?')
+        return 0;
+    socket = strstr(rest, "socket=");
+    if (socket) {
+        socket += strlen("socket=");
+        ret[0] = xstrndup(socket, strcspn(socket, "&"));
+        return 1;
+    }
+    ret[0] = xformat("/run/libvirt/virt%.*sd-sock", (int) driver, uri);
+    ret[1] = xstrdup("/run/libvirt/libvirt-sock");
+    return 2;
+}
+
+/* The first that answers, or -1 with the most telling reason: one that is there says more. */
+static int find_answering(const struct node *node, char *const *sockets, size_t count,
+                          struct error *err)
+{
+    struct error reason;
+
+    *err = (struct error){.status = STATUS_NOT_FOUND};
+    for (size_t i = 0; i < count; i++) {
+        if (node_connect(node, sockets[i], &reason) == 0)
+            return (int) i;
+        if (err->status == STATUS_NOT_FOUND)
+            *err = reason;
+    }
+    return -1;
+}
+
+void check_libvirt(struct node *node, struct check_result *result)
+{
+    char *sockets[SOCKETS_MAX];
+    size_t count = sockets_of(node->host.uri, sockets);
+    struct error err;
+    int found = find_answering(node, sockets, count, &err);
+
+    if (count == 0) {
+        check_warn(result, "'%s' is no system daemon of this node: not checked", node->host.uri);
+        check_advise(result, "`virsh -c %s version` tries it", node->host.uri);
+    } else if (found >= 0) {
+        check_ok(result, "%s answers", sockets[found]);
+    } else {
+        check_fail(result, "nobody answers for %s: %s", node->host.uri, err.message);
+        check_advise(result, "start libvirtd or the driver's own daemon; or set libvirt.uri");
+    }
+    for (size_t i = 0; i < count; i++)
+        free(sockets[i]);
+}

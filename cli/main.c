@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cleave VERB; kubectl finds it as the plug-in kubectl-cleave. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/scoped.h"
+#include "base/text.h"
+#include "verbs.h"
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char *argv[]);
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"check", check_main, "what is wrong on this node, and what to do about it"},
+    {"version", version_main, "this build: its version, the evidence that it can verify"},
+};
+
+static int help(FILE *to)
+{
+    fputs("Usage: cleave VERB [ARGUMENTS]     (also: kubectl cleave VERB)\n\n", to);
+    for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
+        fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+    fputs("\n`cleave VERB --help` says more. Exit code 2: the command line was wrong.\n", to);
+    return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
+int main(int argc, char *argv[])
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    log_open("cleave");
+    log_set_level(LOG_LEVEL_WARN);
+    if (text_equal(name, "--version"))
+        name = "version";
+    for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
+        if (text_equal(verbs[i].name, name))
+            return verbs[i].run(argc - 1, argv + 1);
+    if (text_equal(name, "--help") || text_equal(name, "-h") || text_equal(name, "help"))
+        return help(stdout);
+    if (argc < 2)
+        return help(stderr);
+    fprintf(stderr, "cleave: there is no verb '%s'; `cleave --help` lists them\n", name);
+    return EXIT_USAGE;
+}

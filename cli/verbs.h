@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* One verb, one file. Each takes its own name as argv[0] and answers the exit code. */
+
+enum { EXIT_USAGE = 2 };
+
+int check_main(int argc, char *argv[]);
+int version_main(int argc, char *argv[]);

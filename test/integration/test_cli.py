@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cleave` as a user meets it, about nodes that are a few files below a directory. Needs no bed."""
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import tempfile
+
+import pytest
+
+from conftest import BUILD
+
+CLEAVE = BUILD + "/bin/cleave"
+PATH = "/usr/bin:/bin"
+CONTAINERD = {
+    "host": """version = 3
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.cleave-host]
+  runtime_type = "io.containerd.cleave-host.v2"
+  sandboxer = "shim"
+""",
+    "tenant": """version = 3
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.cleave-tenant]
+  runtime_type = "io.containerd.cleave-tenant.v2"
+  privileged_without_host_devices = true
+  pod_annotations = ["cleave.dev/*"]
+  container_annotations = ["io.kubernetes.container.terminationMessagePath"]
+""",
+}
+
+
+def cleave(*words):
+    done = subprocess.run([CLEAVE, *words], capture_output=True, text=True, timeout=60, env={"PATH": PATH}, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Node:
+    """A node below a directory; everything on it is as it should be until a test breaks something."""
+
+    def __init__(self, root, realm):
+        self.root, self.realm, self.sockets = str(root), realm, []
+        self.program("/usr/bin/containerd", "echo containerd github.com/containerd/containerd/v2 2.1.9 x")
+        self.program(f"/usr/bin/containerd-shim-cleave-{realm}-v2")
+        self.write("/etc/containerd/config.toml", CONTAINERD[realm])
+
+    def path(self, path):
+        os.makedirs(os.path.dirname(self.root + path), exist_ok=True)
+        return self.root + path
+
+    def write(self, path, text):
+        with open(self.path(path), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def program(self, path, line="true"):
+        self.write(path, f"#!/bin/sh\n{line}\n")
+        os.chmod(self.path(path), 0o755)
+
+    def device(self, path):
+        os.symlink("/dev/null", self.path(path))
+
+    def remove(self, path):
+        os.unlink(self.root + path)
+
+    def listen(self, path):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path(path))
+        listener.listen()
+        self.sockets.append(listener)
+
+    def close(self):
+        for listener in self.sockets:
+            listener.close()
+
+    def check(self, *options):
+        """(exit code, {name: (grade, fact, advice)}, last line)"""
+        code, out, err = cleave("check", self.realm, "--root", self.root, *options)
+        assert err == ""
+        *lines, last = out.splitlines()
+        found, name = {}, None
+        for line in lines:
+            if line.startswith("      -> "):
+                found[name] = (*found[name][:2], line[9:])
+                continue
+            grade, name, fact = re.fullmatch(r"(ok  |warn|FAIL)  ([a-z-]+): (.+)", line).groups()
+            found[name] = (grade.strip(), fact, "")
+        found.pop("user", None)                 # says something to anybody but root
+        return code, found, last
+
+    def fails(self, name, word):
+        """Just this check FAILs, says the word and what to do, and the exit code is 1."""
+        code, found, _ = self.check()
+        assert [check for check, (grade, _, _) in found.items() if grade == "FAIL"] == [name]
+        assert word in found[name][1]
+        assert found[name][2] and code == 1
+        return found
+
+
+@pytest.fixture
+def place():
+    """A directory with a name short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="cleave-") as folder:
+        yield folder
+
+
+@pytest.fixture
+def host(place):
+    node = Node(place + "/host", "host")
+    node.write("/etc/cleave/host.conf", """[machine]
+helper = "/usr/bin/cleave-host-helper"
+accel = "kvm"
+launch_security = "sev-snp"
+[image]
+kernel = "/image/vmlinuz"
+initrd = "/image/initrd.img"
+cmdline = "/image/cmdline"
+firmware = "/image/OVMF.fd"
+""")
+    node.program("/usr/bin/cleave-host-helper")
+    for name in ("vmlinuz", "initrd.img", "cmdline", "OVMF.fd"):
+        node.write("/image/" + name, "x")
+    kernel = os.stat(node.path("/image/vmlinuz"))
+    node.write("/var/lib/cleave/h/accel.json", json.dumps({
+        "version": 1, "kind": "accel", "kvm": True,
+        "about": f"{platform.release()} /image/vmlinuz {kernel.st_size} {int(kernel.st_mtime)}"}))
+    for path in ("/dev/kvm", "/dev/sev", "/dev/net/tun"):
+        node.device(path)
+    node.write("/sys/module/kvm_amd/parameters/sev_snp", "Y\n")
+    for module in ("act_mirred", "cls_u32", "sch_ingress"):
+        os.makedirs(node.path(f"/sys/module/{module}/x"))
+    node.write("/proc/meminfo", "MemTotal:       33554432 kB\n")
+    node.listen("/run/libvirt/libvirt-sock")
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def tenant(place):
+    node = Node(place + "/tenant", "tenant")
+    node.write("/etc/cleave/tenant.conf",
+               'evidence = "sample"\nallow_insecure_evidence = ["sample"]\n[cri]\nendpoint = "/run/host.sock"\n')
+    node.program("/usr/bin/cleave-provision-cri")
+    node.listen("/run/host.sock")
+    yield node
+    node.close()
+
+
+def test_a_host_where_all_is_right(host):
+    code, found, last = host.check()
+    assert {grade for grade, _, _ in found.values()} == {"ok"}, found
+    assert code == 0 and "0 FAIL" in last and "left out" not in last
+
+
+def test_a_tenant_where_all_is_right_but_evidence_proves_nothing(tenant):
+    code, found, _ = tenant.check()
+    assert {name: grade for name, (grade, _, _) in found.items() if grade != "ok"} == {"evidence": "warn"}
+    assert code == 0 and "INSECURE" in found["evidence"][1]
+
+
+def test_a_wrong_configuration_is_shown_with_its_line(host, tenant):
+    host.write("/etc/cleave/host.conf", "[machine]\n\nhelpr = 'x'\n")
+    found = host.fails("config", "line 3: machine.helpr: unknown key")
+    assert "helper" not in found                # what needs it is left out, not guessed
+    tenant.write("/etc/cleave/tenant.conf", "evidence = 1\n")
+    assert "kernel" not in tenant.fails("config", "line 1: evidence: expected a string")
+
+
+@pytest.mark.parametrize("path, name, word", [
+    ("/usr/bin/cleave-host-helper", "helper", "cleave-host-helper"),
+    ("/image/initrd.img", "initrd", "/image/initrd.img"),
+    ("/image/cmdline", "cmdline", "/image/cmdline"),
+    ("/image/OVMF.fd", "firmware", "/image/OVMF.fd"),
+    ("/dev/kvm", "kvm", "/dev/kvm"),
+    ("/dev/sev", "launch-security", "/dev/sev"),
+    ("/dev/net/tun", "tun", "/dev/net/tun"),
+    ("/run/libvirt/libvirt-sock", "libvirt", "qemu:///system"),
+    ("/etc/containerd/config.toml", "containerd-config", "config.toml"),
+    ("/usr/bin/containerd-shim-cleave-host-v2", "shim", "containerd-shim-cleave-host-v2"),
+])
+def test_what_a_host_lacks_is_named(host, path, name, word):
+    host.remove(path)
+    host.fails(name, word)
+
+
+@pytest.mark.parametrize("path, name, word", [
+    ("/usr/bin/cleave-provision-cri", "provisioner", "cleave-provision-cri"),
+    ("/run/host.sock", "host-api", "/run/host.sock"),
+    ("/etc/containerd/config.toml", "containerd-config", "config.toml"),
+    ("/usr/bin/containerd-shim-cleave-tenant-v2", "shim", "containerd-shim-cleave-tenant-v2"),
+])
+def test_what_a_tenant_lacks_is_named(tenant, path, name, word):
+    tenant.remove(path)
+    tenant.fails(name, word)
+
+
+@pytest.mark.parametrize("old, new, name, word", [
+    ("cleave-host.v2", "runc.v2", "runtime", "cleave-host"),
+    ("io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri", "runtime", "ignores"),
+    ('sandboxer = "shim"', "", "sandboxer", "podsandbox"),
+    ('"shim"', '"shim"\n options = {}', "options", "options table"),
+])
+def test_traps_in_the_hosts_containerd_are_named(host, old, new, name, word):
+    host.write("/etc/containerd/config.toml", CONTAINERD["host"].replace(old, new))
+    host.fails(name, word)
+
+
+@pytest.mark.parametrize("old, new, name, word", [
+    ("cleave-tenant.v2", "runc.v2", "runtime", "cleave-tenant"),
+    ("  privileged", '  sandboxer = "shim"\n  privileged', "sandboxer", "shim"),
+    ("version = 3", "version = 3\n[plugins.'io.containerd.cri.v1.images']\ndiscard_unpacked_layers = true",
+     "content", "discard_unpacked_layers"),
+])
+def test_traps_in_the_tenants_containerd_are_named(tenant, old, new, name, word):
+    tenant.write("/etc/containerd/config.toml", CONTAINERD["tenant"].replace(old, new))
+    tenant.fails(name, word)
+
+
+def test_evidence_that_this_build_cannot_verify_fails(tenant):
+    tenant.write("/etc/cleave/tenant.conf", '[cri]\nendpoint = "/run/host.sock"\n')
+    tenant.fails("evidence", "snp")
+    tenant.write("/etc/cleave/tenant.conf", 'evidence = "sample"\n[cri]\nendpoint = "/run/host.sock"\n')
+    tenant.fails("evidence", "not allowed")
+
+
+def test_an_old_containerd_fails_and_one_that_hangs_does_not(host):
+    host.program("/usr/bin/containerd", "echo containerd github.com/containerd/containerd 1.7.20 x")
+    host.fails("containerd", "1.7")
+    host.program("/usr/bin/containerd", "exec sleep 100")
+    code, found, _ = host.check()
+    assert code == 0 and found["containerd"][0] == "warn"
+
+
+def test_files_can_be_named_one_by_one(host, place):
+    for path in ("/etc/cleave/host.conf", "/etc/containerd/config.toml"):
+        os.rename(host.path(path), f"{place}/{os.path.basename(path)}")
+    assert host.check()[0] == 1
+    code, found, _ = host.check("--config", f"{place}/host.conf", "--containerd-config", f"{place}/config.toml")
+    assert code == 0
+    assert found["config"][1] == f"{place}/host.conf"
+
+
+def test_nothing_is_changed(host):
+    def state():
+        return sorted((folder, tuple(folders), tuple(files)) for folder, folders, files in os.walk(host.root))
+    before = state()
+    host.check()
+    assert state() == before
+
+
+def test_this_machine_can_be_looked_at():
+    for realm in ("host", "tenant"):
+        code, out, err = cleave("check", realm)
+        assert code == (1 if "\nFAIL" in "\n" + out else 0) and err == ""
+        assert re.search(rf"^{realm}: \d+ ok, \d+ warn, \d+ FAIL", out, re.M)
+
+
+@pytest.mark.parametrize("words", [
+    [], ["run"], ["check"], ["check", "guest"], ["check", "host", "tenant"], ["check", "host", "--config"],
+    ["check", "host", "--colour"], ["version", "--colour"], ["version", "host"],
+])
+def test_wrong_command_lines_exit_2(words):
+    code, out, err = cleave(*words)
+    assert (code, out) == (2, "") and "cleave" in err
+
+
+def test_an_unknown_verb_gets_a_hint():
+    assert "cleave --help" in cleave("run")[2]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"]])
+def test_help_is_no_error(words):
+    code, out, err = cleave(*words)
+    assert (code, err) == (0, "") and out.startswith("Usage: cleave")
+
+
+def test_the_version_says_what_evidence_is_worth():
+    code, out, _ = cleave("version")
+    assert code == 0 and out.startswith("cleave ")
+    assert re.search("^evidence: sample .*INSECURE", out, re.M)
+    assert cleave("--version")[1] == out
+    parsed = json.loads(cleave("version", "--json")[1])
+    assert parsed["version"] == out.split()[1]
+    assert {"name": "sample", "insecure": True} in parsed["evidence"]
