@@ -8,4 +8,6 @@ bed: runnable
 	/usr/bin/python3 test/bed/bed.py -n $(BED) up --build $(BUILD)
 bed-down:
 	/usr/bin/python3 test/bed/bed.py -n $(BED) down
-.PHONY: runnable bed bed-down
+demo: runnable
+	@/usr/bin/python3 test/bed/demo.py --build $(BUILD)
+.PHONY: runnable bed bed-down demo
