@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both halves together, as a tenant and a host have them: what the host can learn, what survives a
+restart, and what is left when any of the processes dies. Where the machine is the point it is a real
+VM; else the pair's guest is a stub."""
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import time
+
+import grpc
+import pytest
+
+import cri as cri_program
+import images
+import ns
+import setup as bed_setup
+import ttrpc
+from conftest import BUSYBOX, eventually, find_processes, kill9
+
+SLEEP = ["sleep", "1000"]
+QEMU = r"qemu-system"
+HOST_SHIM = r"containerd-shim-cleave-host-v2"
+TENANT_SHIM = r"containerd-shim-cleave-tenant-v2"
+PROVISION = r"cleave-provision-cri"
+NEVER_REFUSED = "the host cannot run anything in it"
+
+
+def change(bed, role, path, **keys):
+    """Sets keys of a table-less head of a node's configuration file."""
+    name = bed.path(role, path)
+    with open(name, encoding="utf-8") as file:
+        text = file.read()
+    for key, value in keys.items():
+        text, found = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
+        if not found:
+            text = f"{key} = {value}\n" + text
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def not_ready(cri, pod):
+    try:
+        return cri.pod_status(pod).status.state == cri_program.NOTREADY
+    except grpc.RpcError as error:
+        assert "ttrpc: closed" in error.details()       # containerd is about to clean up
+        return False
+
+
+# ---- what the host can learn -----------------------------------------------------------------
+
+class Wire:
+    """Everything that passes between the nodes, as bytes."""
+
+    def __init__(self, bed, path):
+        self.path = path
+        # -U: each packet is in the file at once; the end of the capture loses none.
+        self.dump = subprocess.Popen(bed.argv("host", ["tcpdump", "-i", "any", "-s", "0", "-U", "-w", path]),
+                                     stderr=subprocess.PIPE, text=True)
+        for line in self.dump.stderr:
+            if "listening on" in line:
+                break
+
+    def stop(self, bed):
+        for pid in find_processes(bed, "host", "^tcpdump"):
+            ns.kill_and_wait(pid, signal.SIGTERM)
+        self.dump.wait(10)
+        with open(bed.path("host", self.path), "rb") as capture:
+            return capture.read()
+
+
+def everything_of_the_host(bed):
+    """(name, bytes) of every file that the host node has, its processes' arguments and environments."""
+    for tree in ("/run", "/var/lib", "/var/log", "/etc", "/tmp"):
+        top = bed.path("host", tree)
+        for folder, directories, names in os.walk(top):
+            if folder.endswith("/run/host-node") or "/overlayfs/snapshots" in folder:
+                directories[:] = []
+                continue
+            for name in names:
+                path = f"{folder}/{name}"
+                if os.path.isfile(path) and not os.path.islink(path) and "/run/netns" not in folder:
+                    with open(path, "rb") as file:
+                        yield tree + path[len(top):], file.read()
+    for daemon in ("containerd", "libvirtd"):
+        with open(bed.log("host", daemon), "rb") as log:
+            yield f"log of {daemon}", log.read()
+    for pid in find_processes(bed, "host", "."):
+        for part in ("cmdline", "environ"):
+            try:
+                with open(f"/proc/{pid}/{part}", "rb") as file:
+                    yield f"{part} of {pid}", file.read()
+            except OSError:
+                continue
+    for domain in bed.run("host", "virsh", "list", "--all", "--name").stdout.split():
+        yield f"XML of {domain}", bed.run("host", "virsh", "dumpxml", domain).stdout.encode()
+
+
+@pytest.fixture
+def wire(bed):
+    made = Wire(bed, "/run/wire.pcap")
+    yield made
+    made.stop(bed)
+    os.unlink(bed.path("host", made.path))
+
+
+def test_no_word_of_the_workload_reaches_the_host(bed, nodes, vm, wire):
+    tenant, host = nodes["tenant"], nodes["host"]
+    words = {name: f"canary{name}{secrets.token_hex(6)}" for name in (
+        "image", "podname", "namespace", "hostname", "label", "annotation", "command", "environment", "file",
+        "stdout", "stderr", "stdin", "execution", "execout")}
+    image = f"{images.REGISTRY}/{words['image']}:1"
+    made = images.busybox([("etc/word", words["file"].encode() + b"\n")])
+    assert ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(bed_setup.REGISTRY_PORT, words["image"], "1"))
+    tenant.pull(image)
+    pod = tenant.run_pod(words["podname"], config=cri_program.Cri.pod_config(
+        words["podname"], words["namespace"], hostname=words["hostname"],
+        labels={"app": words["label"]}, annotations={"note": words["annotation"]}))
+    ctr = tenant.run(pod, "one", image, ["sh", "-c", f"echo {words['stdout']}; echo {words['stderr']} >&2; "
+                                         f": {words['command']}; exec sleep 1000"],
+                     env={"WORD": words["environment"]})
+    assert words["file"].encode() in tenant.exec(ctr, "cat", "/etc/word")[1]
+    assert words["environment"].encode() in tenant.exec(ctr, "sh", "-c", "echo $WORD")[1]
+    assert tenant.exec(ctr, "hostname")[1].decode().strip() == words["hostname"]
+    assert tenant.exec(ctr, "sh", "-c", f"echo {words['execout']}; : {words['execution']}")[0] == 0
+    done = bed.run("tenant", "ctr", "-n", "k8s.io", "tasks", "exec", "--exec-id", "in", ctr, "cat",
+                   input=words["stdin"] + "\n", check=False)
+    assert done.stdout == words["stdin"] + "\n"
+    eventually(lambda: len(tenant.log(ctr)) == 2, what="both log lines")
+    assert words["stdout"] in str(tenant.log(ctr))
+
+    # A search that finds nothing proves nothing: the host's own words must be found by it.
+    own = f"cleave-{host.pods()[0].id}"
+    found, hits = set(), []
+    for name, content in everything_of_the_host(bed):
+        found.add(name) if own.encode() in content else None
+        hits += [f"{what} in {name}" for what, word in words.items() if word.encode() in content]
+    assert any(name.startswith("XML") for name in found) and any(name.startswith("cmdline") for name in found)
+    captured = wire.stop(bed)
+    assert len(captured) > 1 << 20                          # the layers went over it
+    hits += [f"{what} on the wire" for what, word in words.items() if word.encode() in captured]
+    assert b"busybox" not in captured and hits == []
+    tenant.stop_pod(pod)
+    tenant.remove_pod(pod)
+    tenant.remove_image(image)
+    hits = [f"{what} in {name}, after the pod" for name, content in everything_of_the_host(bed)
+            for what, word in words.items() if word.encode() in content]
+    assert hits == []
+
+
+def test_the_host_is_refused_with_our_sentence(bed, nodes, pair):
+    tenant, host = nodes["tenant"], nodes["host"]
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
+    half = host.pods()[0].id
+    anchor = host.run(half, "intruder", bed_setup.ANCHOR, ["sh"])
+    config = host.configs[half]
+    with pytest.raises(grpc.RpcError) as refusal:
+        host.exec(anchor, "id")
+    assert refusal.value.code() == grpc.StatusCode.PERMISSION_DENIED
+    assert NEVER_REFUSED in refusal.value.details()
+    shim = ttrpc.of_sandbox(bed, "host", half)
+    for service in ("containerd.task.v2.Task", "containerd.task.v3.Task"):
+        for method in ("Exec", "ResizePty", "Pause", "Resume", "Checkpoint"):
+            code, sentence, _ = shim.call(service, method, ttrpc.field(1, anchor) + ttrpc.field(2, "x"))
+            assert code == ttrpc.PERMISSION_DENIED and sentence.startswith("this is the host half of a cleave pod"), method
+    for method, id in (("Exec", "nobody"), ("Exec", half), ("Pause", half)):
+        assert shim.call("containerd.task.v3.Task", method, ttrpc.field(1, id))[0] == ttrpc.PERMISSION_DENIED
+    assert shim.call("containerd.task.v3.Task", "Migrate")[0] == 12         # UNIMPLEMENTED
+    assert shim.call("agent.Control", "Exec", ttrpc.field(1, anchor))[0] == 12
+    shim.close()
+    assert tenant.exec(ctr, "echo", "unharmed")[1] == b"unharmed\n"
+    host.forget(config)
+
+
+# ---- restarts --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("role", ["host", "tenant"])
+def test_containerd_restarts_and_the_pod_does_not_notice(bed, nodes, vm, role):
+    tenant, host = nodes["tenant"], nodes["host"]
+    pod = tenant.run_pod("web")
+    counter = tenant.run(pod, "counter", BUSYBOX, [
+        "sh", "-c", "i=0; while [ $i -lt 50 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 9"])
+    qemu = find_processes(bed, "host", QEMU)
+    time.sleep(0.5)
+    bed.stop(role, "containerd", signal.SIGKILL)
+    time.sleep(1)
+    bed.start(role, "containerd")
+    nodes[role].reconnect()
+    assert tenant.pod_status(pod).status.state == host.pods()[0].state == cri_program.READY
+    assert tenant.exec(counter, "echo", "again") == (0, b"again\n", b"")
+    assert tenant.wait_exit(counter).exit_code == 9
+    assert [text for _, text in tenant.log(counter)] == [str(i) for i in range(50)]
+    assert find_processes(bed, "host", QEMU) == qemu
+    two = tenant.run(pod, "two", BUSYBOX, ["sh", "-c", "exit 3"])
+    assert tenant.wait_exit(two).exit_code == 3
+
+
+# ---- death -----------------------------------------------------------------------------------
+
+def dies(bed, nodes, end):
+    """A pod whose machine ends by `end`: unknown first, dead after the time that is configured."""
+    tenant, host = nodes["tenant"], nodes["host"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", lost_timeout=4)
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
+    half = host.pods()[0].id
+    end(half)
+    eventually(lambda: not_ready(host, half), what="NOTREADY on the host")
+    assert tenant.container_status(ctr).state == cri_program.RUNNING        # no word from the guest
+    status = tenant.wait_exit(ctr)
+    assert (status.state, status.exit_code) == (cri_program.EXITED, 255)
+    eventually(lambda: not_ready(tenant, pod), what="NOTREADY on the tenant's node")
+    tenant.stop_pod(pod)
+    tenant.remove_pod(pod)
+    eventually(lambda: host.pods() == [], what="the end of the host's pod")
+
+
+def test_qemu_is_killed(bed, nodes, vm):
+    dies(bed, nodes, lambda half: kill9(find_processes(bed, "host", QEMU)))
+
+
+def test_the_guest_panics(bed, nodes, vm):
+    line = bed.path("host", "/etc/cleave/cmdline")
+    with open(bed.state["build"] + "/image/cmdline", encoding="utf-8") as usual, open(line, "w", encoding="utf-8") as own:
+        own.write(usual.read().strip() + " unknown_nmi_panic=1\n")
+    change(bed, "host", "/etc/cleave/host.conf", cmdline='"/etc/cleave/cmdline"')
+    try:
+        dies(bed, nodes, lambda half: bed.run("host", "virsh", "inject-nmi", f"cleave-{half}"))
+    finally:
+        os.unlink(line)
+
+
+def test_the_host_shim_is_killed(bed, nodes, vm):
+    dies(bed, nodes, lambda half: kill9(find_processes(bed, "host", HOST_SHIM)))
+
+
+def test_the_tenant_shim_is_killed(bed, nodes, vm):
+    """It is never adopted: its `delete` fences the guest and removes the host half."""
+    tenant, host = nodes["tenant"], nodes["host"]
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
+    kill9(find_processes(bed, "tenant", TENANT_SHIM))
+    eventually(lambda: not find_processes(bed, "host", QEMU), 10, "the end of the machine")
+    eventually(lambda: host.pods() == [], what="the end of the host's pod")
+    assert tenant.wait_exit(ctr).state == cri_program.EXITED
+    eventually(lambda: not_ready(tenant, pod), what="NOTREADY")
+
+
+@pytest.mark.parametrize("after", ["the host's pod", "the machine", "1 s of booting", "2 s of booting"])
+def test_run_pod_sandbox_is_given_up_while_the_machine_boots(bed, nodes, vm, after):
+    tenant, host = nodes["tenant"], nodes["host"]
+    config = cri_program.Cri.pod_config("given-up")
+    call = tenant.run_pod_start(config, "cleave-tenant")
+    eventually(host.pods if after == "the host's pod" else lambda: find_processes(bed, "host", QEMU), what=after)
+    if after[0].isdigit():
+        time.sleep(int(after[0]))
+    call.cancel()
+    eventually(lambda: not find_processes(bed, "tenant", TENANT_SHIM), what="the end of the tenant's shim")
+    eventually(lambda: not find_processes(bed, "host", QEMU), what="the end of the machine")
+    eventually(lambda: host.pods() == [], what="the end of the host's pod")
+    tenant.forget(config)
+
+
+@pytest.mark.parametrize("delay", [0, 0.02, 0.05, 0.1, 0.2, 0.4])
+def test_the_provisioner_is_killed_while_it_creates(bed, nodes, pair, delay):
+    tenant, host = nodes["tenant"], nodes["host"]
+    config = cri_program.Cri.pod_config("orphan")
+    call = tenant.run_pod_start(config, "cleave-tenant")
+    found = eventually(lambda: find_processes(bed, "tenant", f"{PROVISION} create") or call.done(), what="the provisioner")
+    time.sleep(delay)
+    if found is not True:
+        kill9(found)
+    if call.exception():                                    # it was quicker than the kill otherwise
+        assert "killed by signal 9" in call.exception().details()
+        tenant.forget(config)
+    else:
+        tenant.configs[call.result().pod_sandbox_id] = config
+        tenant.remove_everything()
+    eventually(lambda: host.pods() == [], what="the end of the host's pod")
+    eventually(lambda: not find_processes(bed, "host", HOST_SHIM), what="the end of the host's shim")
+
+
+def test_the_provisioner_is_killed_while_it_removes(bed, nodes, pair):
+    tenant, host = nodes["tenant"], nodes["host"]
+    hits = 0
+    for delay in (0, 0.02, 0.05, 0.1):
+        pod = tenant.run_pod("web")
+        stop = tenant.start("StopPodSandbox", cri_program.pb.PodSandboxId(pod_sandbox_id=pod), timeout=90)
+        found = eventually(lambda: find_processes(bed, "tenant", f"{PROVISION} delete") or stop.done(), what="the removal")
+        time.sleep(delay)
+        for pid in found if found is not True else ():
+            hits += ns.alive(pid)
+            kill9([pid])
+        stop.result()
+        tenant.remove_pod(pod)
+        eventually(lambda: host.pods() == [], what="the end of the host's pod")
+    assert hits                                             # at least one was caught at work
+
+
+def test_the_host_cannot_be_reached_at_all(bed, nodes, pair):
+    tenant = nodes["tenant"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", endpoint='"/run/nowhere.sock"')
+    config = cri_program.Cri.pod_config("alone")
+    with pytest.raises(grpc.RpcError) as failure:
+        tenant.run_pod(config=config)
+    assert "/run/nowhere.sock" in failure.value.details()
+
+
+def test_a_stranger_at_the_guests_port_gets_nothing(bed, nodes, vm):
+    """Whoever reaches port 7433 without the tenant's key is refused by TLS; nothing else listens."""
+    tenant, host = nodes["tenant"], nodes["host"]
+    pod = tenant.run_pod("web")
+    address = host.pod_status(host.pods()[0].id).status.network.ip
+    talk = subprocess.run(bed.argv("host", ["openssl", "s_client", "-connect", f"{address}:7433", "-tls1_2", "-brief"]),
+                          input="GET / HTTP/1.0\r\n\r\n", capture_output=True, text=True, timeout=20)
+    assert "alert" in talk.stderr or "error" in talk.stderr, talk.stderr
+
+    def open_ports():
+        for port in (22, 80, 1024, 2375, 7000, 7432, 7434, 8080, 10250):
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex((address, port)) == 0:
+                    os._exit(1)
+
+    assert ns.call(bed.pid("host"), ns.NEWNET, open_ports)
+    assert tenant.pod_status(pod).status.state == cri_program.READY
