@@ -4,11 +4,17 @@ say = @printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@)
 quiet = @
 endif
 
-$(BUILD)/obj/%.o: %.c | $(GENERATED)
+# Other flags, or another PREFIX, make other objects. Written while make reads this, because .SECONDARY
+# below lets files that are made by rules be missing.
+quoted = '$(subst ','\'',$(1))'
+$(shell mkdir -p $(BUILD); printf '%s\n' $(call quoted,$(CC) $(CPPFLAGS) $(CFLAGS)) >$(BUILD)/flags.new; \
+	cmp -s $(BUILD)/flags.new $(BUILD)/flags || cp $(BUILD)/flags.new $(BUILD)/flags)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
-$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c | $(GENERATED)
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c $(BUILD)/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
 $(BUILD)/lib/%.a:
