@@ -364,12 +364,12 @@ static void shutdown_rpc(struct call *call, const void *message)
 {
     const Task__ShutdownRequest *req = message;
     struct host *host = call_user(call);
+    bool now = is_sandbox(host, req->id) && req->now;
     struct sandbox_view view;
 
     sandbox_view(host->sandbox, &view);
-    call_reply(call, NULL);
-    if (view.state == SANDBOX_NEW || view.state == SANDBOX_STOPPED ||
-        (is_sandbox(host, req->id) && req->now))
+    call_reply(call, NULL); /* the request goes with it */
+    if (view.state == SANDBOX_NEW || view.state == SANDBOX_STOPPED || now)
         host_quit(host);
 }
 

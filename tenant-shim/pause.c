@@ -22,11 +22,13 @@ static void on_created(void *user, const struct error *err)
     struct call *call = take_ptr(tenant->creating);
 
     if (err) {
-        log_error("the pod was not created: %s", err->message);
+        struct error why = *err; /* it is the pod's */
+
+        log_error("the pod was not created: %s", why.message);
         entry_remove(tenant);
         tenant->tasks.pod = NULL;
         pod_free(take_ptr(tenant->pod));
-        call_fail_with(call, err);
+        call_fail_with(call, &why);
         return;
     }
     call_on_gone(call, NULL, NULL);

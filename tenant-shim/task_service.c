@@ -353,9 +353,10 @@ static void shutdown_rpc(struct call *call, const void *request)
 {
     const Task__ShutdownRequest *in = request;
     struct tenant *tenant = call_user(call);
+    bool now = in->now || tenant->tasks.table.count == 0;
 
-    call_reply(call, NULL);
-    if (tenant->tasks.table.count == 0 || in->now)
+    call_reply(call, NULL); /* the request goes with it */
+    if (now)
         shim_quit(tenant->self);
 }
 

@@ -115,9 +115,12 @@ void channel_end_later(struct channel *channel, const struct error *err)
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
+/* The error is the pump's, and ending the channel frees the pump. */
 static void on_pump_ended(void *user, const struct error *err)
 {
-    channel_end(user, err);
+    struct error copy = err ? *err : (struct error){0};
+
+    channel_end(user, err ? &copy : NULL);
 }
 
 static void on_due(void *user)

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -268,7 +269,9 @@ int main(int argc, char *argv[])
 
     if (options_parse(&guest, argc, argv, &err) < 0 || run(&guest, &code, &err) < 0) {
         (void) fprintf(stderr, "stub-guest: %s\n", err.message);
-        return 125;
+        code = 125;
     }
+    free(guest.initdata_bytes);
+    free(guest.net_bytes);
     return code;
 }

@@ -45,10 +45,22 @@ def bed(whole_bed):
                 whole_bed.start(role, daemon)
     log_sizes.update({path: os.path.getsize(path) for path in log_paths(whole_bed)})
     yield whole_bed
+    faults = [line for path in log_paths(whole_bed) for line in new_lines(path) if SANITIZER.search(line)]
+    assert not faults, "\n".join(faults)
 
 
 log_sizes = {}
 DULL = re.compile("loading plugin|starting cri plugin|level=debug|Start |ImageCreate|ImageUpdate|NRI|No images store|[Pp]ull|HTTP/1")
+
+
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|: runtime error: ")
+
+
+def new_lines(path):
+    """What a daemon has logged since the test began."""
+    with open(path, encoding="utf-8", errors="replace") as log:
+        log.seek(log_sizes.get(path, 0))
+        return log.read().splitlines()
 
 
 def log_paths(bed):
@@ -142,8 +154,6 @@ def pytest_runtest_makereport(item, call):
     bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
     if report.failed and bed:
         for path in filter(os.path.exists, log_paths(bed)):
-            with open(path, encoding="utf-8", errors="replace") as log:
-                log.seek(log_sizes.get(path, 0))
-                lines = [line[:600] for line in log.read().splitlines() if not DULL.search(line)]
+            lines = [line[:600] for line in new_lines(path) if not DULL.search(line)]
             if lines:
                 report.sections.append((path, "\n".join(lines[-60:])))
