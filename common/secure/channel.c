@@ -399,7 +399,9 @@ int channel_expect_silence(struct channel *channel, struct error *err)
     switch (tls_read(channel->tls, &byte, sizeof(byte), &length, err)) {
     case TLS_WANT_READ:
     case TLS_WANT_WRITE:
-        return 0;
+        if (!tls_record_begun(channel->tls))
+            return 0;
+        /* fall through */
     case TLS_OK:
         return error_set(err, STATUS_INVALID_ARGUMENT, "bytes behind %s before their turn",
                          frame_name(channel->input.type));
