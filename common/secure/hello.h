@@ -50,7 +50,7 @@ struct evidence_body { /* blobs are borrowed from the body */
 };
 
 struct reject {
-    uint32_t code; /* enum appraisal_check */
+    uint32_t code;                  /* enum appraisal_check */
     char text[REJECT_TEXT_MAX + 1]; /* cut, valid UTF-8 */
 };
 
