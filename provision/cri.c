@@ -97,7 +97,8 @@ static int create(const struct provision_request *request, const struct tenant_c
     char host_id[HOST_CRI_ID_MAX], address[ADDRESS_MAX];
 
     if (record_open(request->cri_sandbox_id, RECORD_CREATE, &record, err) < 0 ||
-        host_cri_open(conf->cri_endpoint, &cri, err) < 0 || record_mint(record, request, err) < 0)
+        host_cri_open(conf->cri_endpoint, &cri, err) < 0 ||
+        record_mint(record, request, conf, err) < 0)
         return -1;
     if (ensure_host_pod(cri, record, request, conf, host_id, err) < 0 ||
         host_cri_address(cri, host_id, address, sizeof(address), err) < 0) {
