@@ -24,6 +24,7 @@ test_spec_rules_SRCS := test/unit/test_spec_rules.c \
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
+test_guest_disk_LIBS := base
 secure_LIBS := secure evidence io base
 secure_PKGS := json-c libevent_core libmd
 define secure_test
@@ -31,4 +32,4 @@ $(1)_LIBS   := $$(secure_LIBS)
 $(1)_PKGS   := $$(secure_PKGS)
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_initdata test_mint,$(eval $(call secure_test,$(t))))
+$(foreach t,test_initdata test_mint test_statement,$(eval $(call secure_test,$(t))))

@@ -15,7 +15,6 @@
 #include "base/text.h"
 #include "secure/key.h"
 #include "secure/mint.h"
-#include "suite.h"
 
 static char root[64], directory[80], epochs[80];
 static struct error err;
