@@ -145,6 +145,8 @@ struct channel_dial_options pair_dial_options(const struct pair *pair)
         .policy = {.allow_insecure = pair_allow_sample},
         .deadline_ms = 5000,
         .records_max = pair->records_max,
+        .age_ms = pair->age_ms,
+        .retire_ms = pair->retire_ms,
     };
     struct error err;
 

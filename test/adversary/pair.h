@@ -35,7 +35,7 @@ struct pair {
     channel_produce_fn *produce; /* set before pair_listen() */
     void *produce_user;
     uint64_t guest_deadline_ms;
-    uint64_t records_max;
+    uint64_t records_max, age_ms, retire_ms; /* of what is dialled */
 };
 
 void pair_init(struct pair *pair); /* keys and initdata */
