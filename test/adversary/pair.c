@@ -98,6 +98,8 @@ static void on_guest_opened(void *user, struct channel *channel)
     outcome->channel = channel;
     outcome->opened = true;
     outcome_watch(outcome);
+    if (pair->serve)
+        pair->serve(outcome);
 }
 
 static void on_refused(void *user, const struct error *err)
