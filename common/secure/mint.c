@@ -147,7 +147,7 @@ int epoch_next(const char *path, const char *pod_namespace, const char *pod_name
     scoped(freep) char *lock_path = xformat("%s/lock", path);
     scoped(closep) int lock = -1;
     char text[EPOCH_TEXT_MAX];
-    uint64_t epoch;
+    uint64_t epoch = 0;
 
     if (check_names(pod_namespace, pod_name, err) < 0 ||
         file_make_directories(path, 0700, err) < 0 || file_lock(lock_path, &lock, err) < 0)
