@@ -115,9 +115,14 @@ void channel_end_later(struct channel *channel, const struct error *err)
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
+/* The error lies in the runner, which is freed before the owner hears of it. */
 static void on_pump_ended(void *user, const struct error *err)
 {
-    channel_end(user, err);
+    struct error copy;
+
+    if (err)
+        copy = *err;
+    channel_end(user, err ? &copy : NULL);
 }
 
 static void on_due(void *user)
