@@ -53,7 +53,8 @@ static int run_host_pod(struct host_cri *cri, struct record *record,
 
     if (file_read(path, INITDATA_MAX, &initdata, &length, err) < 0)
         return -1;
-    pod.initdata = text = base64_encode(initdata, length);
+    text = base64_encode(initdata, length);
+    pod.initdata = text;
     js_set(record_notes(record), "asked", js_new_boolean(true));
     js_remove(record_notes(record), "host_id");
     if (record_save(record, err) < 0 ||
