@@ -11,7 +11,8 @@
 
 static const char usage[] = "usage: cleave-agent --stub --initdata FILE --net FILE\n"
                             "       cleave-agent --version\n"
-                            "Without options it is pid 1 of a cleave guest and of nothing else.\n";
+                            "Without options it is pid 1 of a cleave guest and of nothing else.\n"
+                            "Evidence of the type \"sample\" is insecure: it proves nothing.\n";
 
 int main(int argc, char *argv[])
 {

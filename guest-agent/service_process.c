@@ -170,14 +170,21 @@ void service_resize(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__ResizeRequest *request = (const Agent__ResizeRequest *) message;
     struct console_size size = console_size(request->width, request->height);
+    struct pod *pod = pod_of(rpc);
+    struct answer_call call = {rpc, message, request->key, request->container_id,
+                               &agent__empty__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    Agent__Empty reply = AGENT__EMPTY__INIT;
     struct process *process;
     struct error err;
 
-    process = find(pod_of(rpc), request->container_id, request->exec_id, &err);
+    if (!entry)
+        return;
+    process = find(pod, request->container_id, request->exec_id, &err);
     if (!process)
-        return rpc_fail_with(rpc, &err);
+        return answer_fail(entry, &err);
     streams_resize(process->streams, &size);
-    reply_empty(rpc);
+    answer_reply(entry, &reply.base);
 }
 
 void service_close_stdin(struct rpc *rpc, const struct ProtobufCMessage *message)

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <protobuf-c/protobuf-c.h>
-
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -11,9 +9,12 @@
 #include "io/loop.h"
 
 #define CALL(name) "/runtime.v1.RuntimeService/" name
+#define NAMESPACE  "cleave"
+#define ID_LABEL   "cleave.dev/id" /* also an annotation: labels are for finding only */
 
 enum {
-    CALL_MS = 20 * 1000, /* for everything but RunPodSandbox */
+    CALL_MS = 20 * 1000,
+    REMOVE_MS = 30 * 1000, /* longer than the host's own patience with its machine, 20 s */
     CPU_PERIOD = 100000,
 };
 
@@ -77,19 +78,21 @@ int host_cri_run(struct host_cri *cri, const struct host_pod *pod, uint64_t dead
     Cri__LinuxPodSandboxConfig os = CRI__LINUX_POD_SANDBOX_CONFIG__INIT;
     Cri__PodSandboxConfig config = CRI__POD_SANDBOX_CONFIG__INIT;
     Cri__RunPodSandboxRequest request = CRI__RUN_POD_SANDBOX_REQUEST__INIT;
-    Cri__MapEntry id = entry("cleave.dev/id", pod->sandbox_id);
+    Cri__MapEntry id = entry(ID_LABEL, pod->sandbox_id);
     Cri__MapEntry initdata = entry("cleave.dev/initdata", pod->initdata);
-    Cri__MapEntry *annotations[] = {&id, &initdata};
+    Cri__MapEntry *annotations[] = {&id, &initdata}, *labels[] = {&id};
     scoped(message_freep) ProtobufCMessage *reply = NULL;
 
     metadata.name = (char *) pod->name;
     metadata.uid = (char *) pod->uid;
-    metadata.namespace_ = (char *) "cleave";
+    metadata.namespace_ = (char *) NAMESPACE;
     resources.cpu_period = CPU_PERIOD;
     resources.cpu_quota = (int64_t) pod->vcpus * CPU_PERIOD;
     resources.memory_limit_in_bytes = (int64_t) pod->memory;
     os.resources = &resources;
     config.metadata = &metadata;
+    config.labels = labels;
+    config.n_labels = ARRAY_LENGTH(labels);
     config.annotations = annotations;
     config.n_annotations = ARRAY_LENGTH(annotations);
     config.linux_config = &os;
@@ -102,41 +105,74 @@ int host_cri_run(struct host_cri *cri, const struct host_pod *pod, uint64_t dead
                        ((Cri__RunPodSandboxResponse *) reply)->pod_sandbox_id);
 }
 
-int host_cri_find(struct host_cri *cri, const char *name, char *ret, bool *ret_ready,
+/* Asks for the one: a list of all would hold everybody's initdata. */
+int host_cri_find(struct host_cri *cri, const char *sandbox_id, struct host_pod_state *ret,
                   struct error *err)
 {
+    Cri__MapEntry id = entry(ID_LABEL, sandbox_id);
+    Cri__MapEntry *selector[] = {&id};
+    Cri__PodSandboxFilter filter = CRI__POD_SANDBOX_FILTER__INIT;
     Cri__ListPodSandboxRequest request = CRI__LIST_POD_SANDBOX_REQUEST__INIT;
     scoped(message_freep) ProtobufCMessage *reply = NULL;
     const Cri__ListPodSandboxResponse *list;
 
+    filter.label_selector = selector;
+    filter.n_label_selector = ARRAY_LENGTH(selector);
+    request.filter = &filter;
     if (call(cri, CALL("ListPodSandbox"), &request.base,
              &cri__list_pod_sandbox_response__descriptor, CALL_MS, &reply, err) < 0)
         return -1;
     list = (const Cri__ListPodSandboxResponse *) reply;
-    ret[0] = '\0';
-    *ret_ready = false;
+    *ret = (struct host_pod_state){0};
     for (size_t i = 0; i < list->n_items; i++) {
         const Cri__PodSandbox *pod = list->items[i];
 
-        if (!pod->metadata || !text_equal(pod->metadata->name, name) ||
-            !text_equal(pod->metadata->namespace_, "cleave"))
+        if (!pod->metadata || !text_equal(pod->metadata->namespace_, NAMESPACE))
             continue;
-        *ret_ready = pod->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY;
-        return text_format(ret, HOST_CRI_ID_MAX, err, "%s", pod->id);
+        ret->ready = pod->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY;
+        return text_format(ret->id, sizeof(ret->id), err, "%s", pod->id);
     }
+    return 0;
+}
+
+static int status_of(struct host_cri *cri, const char *id, ProtobufCMessage **ret,
+                     struct error *err)
+{
+    Cri__PodSandboxStatusRequest request = CRI__POD_SANDBOX_STATUS_REQUEST__INIT;
+
+    request.pod_sandbox_id = (char *) id;
+    return call(cri, CALL("PodSandboxStatus"), &request.base,
+                &cri__pod_sandbox_status_response__descriptor, CALL_MS, ret, err);
+}
+
+int host_cri_look(struct host_cri *cri, const char *id, struct host_pod_state *ret,
+                  struct error *err)
+{
+    scoped(message_freep) ProtobufCMessage *reply = NULL;
+    struct host_pod_state state = {0};
+    const Cri__PodSandboxStatus *status;
+
+    if (status_of(cri, id, &reply, err) < 0) {
+        if (err->status != STATUS_NOT_FOUND)
+            return -1;
+        *ret = state;
+        return 0;
+    }
+    status = ((const Cri__PodSandboxStatusResponse *) reply)->status;
+    state.ready = status && status->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY;
+    if (text_format(state.id, sizeof(state.id), err, "%s", id) < 0)
+        return -1;
+    *ret = state;
     return 0;
 }
 
 int host_cri_address(struct host_cri *cri, const char *id, char *ret, size_t size,
                      struct error *err)
 {
-    Cri__PodSandboxStatusRequest request = CRI__POD_SANDBOX_STATUS_REQUEST__INIT;
     scoped(message_freep) ProtobufCMessage *reply = NULL;
     const Cri__PodSandboxStatus *status;
 
-    request.pod_sandbox_id = (char *) id;
-    if (call(cri, CALL("PodSandboxStatus"), &request.base,
-             &cri__pod_sandbox_status_response__descriptor, CALL_MS, &reply, err) < 0)
+    if (status_of(cri, id, &reply, err) < 0)
         return -1;
     status = ((const Cri__PodSandboxStatusResponse *) reply)->status;
     if (!status || !status->network || !status->network->ip || !status->network->ip[0])
@@ -151,7 +187,7 @@ static int stop(struct host_cri *cri, const char *id, struct error *err)
 
     request.pod_sandbox_id = (char *) id;
     return call(cri, CALL("StopPodSandbox"), &request.base,
-                &cri__stop_pod_sandbox_response__descriptor, CALL_MS, &reply, err);
+                &cri__stop_pod_sandbox_response__descriptor, REMOVE_MS, &reply, err);
 }
 
 int host_cri_remove(struct host_cri *cri, const char *id, struct error *err)
@@ -162,7 +198,7 @@ int host_cri_remove(struct host_cri *cri, const char *id, struct error *err)
     request.pod_sandbox_id = (char *) id;
     if ((stop(cri, id, err) < 0 ||
          call(cri, CALL("RemovePodSandbox"), &request.base,
-              &cri__remove_pod_sandbox_response__descriptor, CALL_MS, &reply, err) < 0) &&
+              &cri__remove_pod_sandbox_response__descriptor, REMOVE_MS, &reply, err) < 0) &&
         err->status != STATUS_NOT_FOUND)
         return -1;
     return 0;

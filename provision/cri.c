@@ -34,7 +34,8 @@ static char *new_uid(void)
     return xformat("%.8s-%.4s-%.4s-%.4s-%s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-/* The record says "asked" before the host is asked: from then on there may be a pod. */
+/* The record says "asked" before the host is asked: from then on there may be a pod, whose id is
+ * not known before the answer. */
 static int run_host_pod(struct host_cri *cri, struct record *record,
                         const struct provision_request *request, const struct tenant_conf *conf,
                         char *host_id, struct error *err)
@@ -52,40 +53,71 @@ static int run_host_pod(struct host_cri *cri, struct record *record,
 
     if (file_read(path, INITDATA_MAX, &initdata, &length, err) < 0)
         return -1;
-    pod.initdata = text = base64_encode(initdata, length);
+    text = base64_encode(initdata, length);
+    pod.initdata = text;
     js_set(record_notes(record), "asked", js_new_boolean(true));
+    js_remove(record_notes(record), "host_id");
     if (record_save(record, err) < 0 ||
         host_cri_run(cri, &pod, (uint64_t) conf->create_timeout * 1000, host_id, err) < 0)
         return -1;
     return 0;
 }
 
-/* Removes the host's pod of this record, if there is one. */
-static int remove_host_pod(struct host_cri *cri, const struct record *record, struct error *err)
+static int find_host_pod(struct host_cri *cri, struct record *record, struct host_pod_state *ret,
+                         struct error *err)
 {
-    scoped(freep) char *name = pod_name(record);
-    char id[HOST_CRI_ID_MAX];
-    bool ready;
+    const char *host_id = js_get_string(record_notes(record), "host_id");
 
-    if (host_cri_find(cri, name, id, &ready, err) < 0)
+    return host_id ? host_cri_look(cri, host_id, ret, err)
+                   : host_cri_find(cri, record_sandbox_id(record), ret, err);
+}
+
+/* Removes the host's pod of this record, if there is one. */
+static int remove_host_pod(struct host_cri *cri, struct record *record, struct error *err)
+{
+    struct host_pod_state found;
+
+    if (find_host_pod(cri, record, &found, err) < 0)
         return -1;
-    return id[0] ? host_cri_remove(cri, id, err) : 0;
+    return found.id[0] ? host_cri_remove(cri, found.id, err) : 0;
 }
 
 static int ensure_host_pod(struct host_cri *cri, struct record *record,
                            const struct provision_request *request, const struct tenant_conf *conf,
-                           char *host_id, struct error *err)
+                           struct error *err)
 {
-    scoped(freep) char *name = pod_name(record);
-    bool ready;
+    struct host_pod_state found;
 
-    if (host_cri_find(cri, name, host_id, &ready, err) < 0)
+    if (find_host_pod(cri, record, &found, err) < 0)
         return -1;
-    if (host_id[0] && ready)
-        return 0; /* a predecessor made it and could not say so */
-    if (host_id[0] && host_cri_remove(cri, host_id, err) < 0)
-        return -1;
-    return run_host_pod(cri, record, request, conf, host_id, err);
+    if (!found.ready) {
+        if (found.id[0] && host_cri_remove(cri, found.id, err) < 0)
+            return -1;
+        if (run_host_pod(cri, record, request, conf, found.id, err) < 0)
+            return -1;
+    } /* else a predecessor made it, and perhaps could not say so */
+    js_set_string(record_notes(record), "host_id", found.id);
+    return record_save(record, err);
+}
+
+/* After these the host may still be about to make what it was asked for. */
+static bool outcome_is_open(const struct error *err)
+{
+    return err->status == STATUS_DEADLINE_EXCEEDED || err->status == STATUS_UNAVAILABLE ||
+           err->status == STATUS_CANCELLED;
+}
+
+/* A create that made nothing before is undone. One whose outcome is open is left as it is: a
+ * repeated create goes on from there, and delete waits for what comes late. */
+static void undo(struct host_cri *cri, struct record *record, const struct error *why)
+{
+    bool asked = js_get_boolean(record_notes(record), "asked", false);
+    struct error err;
+
+    if (asked && outcome_is_open(why))
+        log_warn("whether the host half exists is not known: it is left to delete");
+    else if ((asked && remove_host_pod(cri, record, &err) < 0) || record_remove(record, &err) < 0)
+        log_warn("the failed create is left to delete: %s", err.message);
 }
 
 static int create(const struct provision_request *request, const struct tenant_conf *conf,
@@ -94,25 +126,27 @@ static int create(const struct provision_request *request, const struct tenant_c
     scoped(record_closep) struct record *record = NULL;
     scoped(host_cri_closep) struct host_cri *cri = NULL;
     scoped(freep) char *initdata_path = NULL, *key_path = NULL;
-    char host_id[HOST_CRI_ID_MAX], address[ADDRESS_MAX];
+    const char *host_id;
+    char address[ADDRESS_MAX];
 
     if (record_open(request->cri_sandbox_id, RECORD_CREATE, &record, err) < 0 ||
-        host_cri_open(conf->cri_endpoint, &cri, err) < 0 || record_mint(record, request, err) < 0)
+        host_cri_open(conf->cri_endpoint, &cri, err) < 0 ||
+        record_mint(record, request, conf, err) < 0)
         return -1;
-    if (ensure_host_pod(cri, record, request, conf, host_id, err) < 0 ||
-        host_cri_address(cri, host_id, address, sizeof(address), err) < 0) {
-        struct error second;
-
-        if (remove_host_pod(cri, record, &second) < 0 || record_remove(record, &second) < 0)
-            log_warn("the failed create is left to delete: %s", second.message);
+    bool repeated = js_get_string(record_notes(record), "host_id") != NULL; /* a running half */
+    if (ensure_host_pod(cri, record, request, conf, err) < 0 ||
+        host_cri_address(cri, js_get_string(record_notes(record), "host_id"), address,
+                         sizeof(address), err) < 0) {
+        if (!repeated)
+            undo(cri, record, err);
         return -1;
     }
-    js_set_string(record_notes(record), "host_id", host_id);
+    host_id = js_get_string(record_notes(record), "host_id");
     initdata_path = record_initdata_path(record);
     key_path = record_key_path(record);
     provision_answer(answer, record_sandbox_id(record), initdata_path, key_path, host_id);
     provision_add_endpoint(answer, "direct", address, 0);
-    return record_save(record, err);
+    return 0;
 }
 
 static int status(const struct provision_request *request, const struct tenant_conf *conf,
@@ -120,40 +154,39 @@ static int status(const struct provision_request *request, const struct tenant_c
 {
     scoped(record_closep) struct record *record = NULL;
     scoped(host_cri_closep) struct host_cri *cri = NULL;
-    scoped(freep) char *name = NULL;
-    char host_id[HOST_CRI_ID_MAX];
-    bool ready;
+    struct host_pod_state found;
 
     if (record_open(request->cri_sandbox_id, RECORD_MUST_EXIST, &record, err) < 0)
         return -1;
     if (!record_sandbox_id(record))
         return error_set(err, STATUS_NOT_FOUND, "the host half of '%s' was never asked for",
                          request->cri_sandbox_id);
-    name = pod_name(record);
     if (host_cri_open(conf->cri_endpoint, &cri, err) < 0 ||
-        host_cri_find(cri, name, host_id, &ready, err) < 0)
+        find_host_pod(cri, record, &found, err) < 0)
         return -1;
     js_set_string(answer, "sandbox_id", record_sandbox_id(record));
-    js_set_string(answer, "host_id", host_id);
-    js_set_string(answer, "state", host_id[0] == '\0' ? "absent" : ready ? "running" : "stopped");
+    js_set_string(answer, "host_id", found.id);
+    js_set_string(answer, "state",
+                  found.id[0] == '\0' ? "absent"
+                  : found.ready       ? "running"
+                                      : "stopped");
     return 0;
 }
 
-/* A create that was killed while it waited for the host: the host's runtime notices that its caller
- * is gone, but a pod that it had just finished shows up in its list a moment later. */
+/* A create that was killed, or gave up, while it waited for the host: the host's runtime notices
+ * that its caller is gone, but a pod that it had just finished shows up in its list a moment later.
+ */
 static int settle(struct host_cri *cri, const struct record *record, struct error *err)
 {
     const struct timespec step = {.tv_nsec = SETTLE_STEP_MS * 1000000L};
-    scoped(freep) char *name = pod_name(record);
-    char id[HOST_CRI_ID_MAX] = "";
-    bool ready;
+    struct host_pod_state found = {0};
 
-    for (int waited = 0; waited < SETTLE_MS && !id[0]; waited += SETTLE_STEP_MS) {
+    for (int waited = 0; waited < SETTLE_MS && !found.id[0]; waited += SETTLE_STEP_MS) {
         (void) nanosleep(&step, NULL);
-        if (host_cri_find(cri, name, id, &ready, err) < 0)
+        if (host_cri_find(cri, record_sandbox_id(record), &found, err) < 0)
             return -1;
     }
-    return id[0] ? host_cri_remove(cri, id, err) : 0;
+    return found.id[0] ? host_cri_remove(cri, found.id, err) : 0;
 }
 
 static int destroy(const struct provision_request *request, const struct tenant_conf *conf,

@@ -14,7 +14,7 @@ enum { HOST_CRI_ID_MAX = 128 };
 struct host_pod {
     const char *name;
     const char *uid;
-    const char *sandbox_id; /* for cleave.dev/id */
+    const char *sandbox_id; /* for cleave.dev/id: an annotation, and the label to find it by */
     const char *initdata;   /* base64, for cleave.dev/initdata */
     uint32_t vcpus;
     uint64_t memory;
@@ -32,8 +32,16 @@ static inline void host_cri_closep(struct host_cri **p)
 /* The namespace is always "cleave". The host's id goes to ret (HOST_CRI_ID_MAX bytes). */
 int host_cri_run(struct host_cri *cri, const struct host_pod *pod, uint64_t deadline_ms, char *ret,
                  struct error *err) __attribute__((warn_unused_result));
-/* By name; ret is "" if there is none, else its id. ret_ready: the host says that it runs. */
-int host_cri_find(struct host_cri *cri, const char *name, char *ret, bool *ret_ready,
+struct host_pod_state {
+    char id[HOST_CRI_ID_MAX]; /* "" if there is none */
+    bool ready;               /* the host says that it runs */
+};
+
+/* By its label. */
+int host_cri_find(struct host_cri *cri, const char *sandbox_id, struct host_pod_state *ret,
+                  struct error *err) __attribute__((warn_unused_result));
+/* By the host's id. */
+int host_cri_look(struct host_cri *cri, const char *id, struct host_pod_state *ret,
                   struct error *err) __attribute__((warn_unused_result));
 /* Its first address; an error if it has none. */
 int host_cri_address(struct host_cri *cri, const char *id, char *ret, size_t size,

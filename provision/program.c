@@ -50,6 +50,7 @@ static int read_create(const struct js *root, struct provision_request *request,
 int provision_read_request(const char *verb, const struct js *root, struct provision_request *ret,
                            struct error *err)
 {
+    static const char *const id_keys[] = {"version", "cri_sandbox_id", NULL};
     struct provision_request request = {0};
     int64_t version;
 
@@ -58,7 +59,8 @@ int provision_read_request(const char *verb, const struct js *root, struct provi
         return -1;
     if (!text_is_identifier(request.cri_sandbox_id)) /* it becomes a file name */
         return error_set(err, STATUS_INVALID_ARGUMENT, "cri_sandbox_id is not an identifier");
-    if (text_equal(verb, "create") && read_create(root, &request, err) < 0)
+    if (text_equal(verb, "create") ? read_create(root, &request, err) < 0
+                                   : js_only(root, id_keys, err) < 0)
         return -1;
     *ret = request;
     return 0;
@@ -128,10 +130,12 @@ static int print(struct js *answer)
 
 static int usage(const struct provisioner *provisioner, FILE *to)
 {
-    fprintf(to,
-            "%s: %s\n\nUsage: %s create|status|delete  (one JSON object on stdin, one on stdout)\n"
-            "Configuration: " TENANT_CONF_PATH "\n",
-            provisioner->program, provisioner->summary, provisioner->program);
+    fprintf(
+        to,
+        "%s: %s\n\nUsage: %s create|status|delete  (one JSON object on stdin, one on stdout)\n"
+        "Configuration: " TENANT_CONF_PATH "\n"
+        "Evidence of the type \"sample\" is insecure: it proves nothing and is for development.\n",
+        provisioner->program, provisioner->summary, provisioner->program);
     return to == stdout ? 0 : 1;
 }
 

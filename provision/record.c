@@ -12,6 +12,7 @@
 #include "program.h"
 #include "secure/initdata.h"
 #include "secure/mint.h"
+#include "shim/tenant_conf.h"
 
 enum { RECORD_MAX = 64 * 1024 };
 
@@ -97,19 +98,42 @@ static int network_of(const char *name, enum initdata_network *ret, struct error
     return error_set(err, STATUS_INVALID_ARGUMENT, "network '%s' is not known", name);
 }
 
-static int mint_here(struct record *record, const struct provision_request *request,
-                     struct error *err)
+static int read_peers(const struct tenant_conf *conf, struct peer *ret, size_t *ret_count,
+                      struct error *err)
 {
+    const enum peer_role roles[] = {PEER_CONTROL, PEER_OBSERVE, PEER_AUDIT};
+    size_t count = 0;
+
+    for (; conf->peers && conf->peers[count]; count++) {
+        struct tenant_conf_peer peer;
+
+        if (tenant_conf_peer(conf->peers[count], &peer, err) < 0)
+            return -1;
+        memcpy(ret[count].spki, peer.spki, sizeof(peer.spki));
+        for (size_t i = 0; i < ARRAY_LENGTH(roles); i++)
+            if (text_equal(peer.role, peer_role_name(roles[i])))
+                ret[count].role = roles[i];
+    }
+    *ret_count = count;
+    return 0;
+}
+
+static int mint_here(struct record *record, const struct provision_request *request,
+                     const struct tenant_conf *conf, struct error *err)
+{
+    struct peer peers[TENANT_CONF_PEERS_MAX] = {0};
     struct mint_options options = {
         .directory = record->directory,
         .pod_namespace = request->pod_namespace,
         .pod_name = request->pod_name,
         .mode = INITDATA_OPEN,
         .limits = {.vcpus = request->vcpus, .memory = request->memory},
+        .extra_peers = peers,
     };
     struct mint mint;
 
-    if (network_of(request->network, &options.network, err) < 0 ||
+    if (read_peers(conf, peers, &options.extra_peer_count, err) < 0 ||
+        network_of(request->network, &options.network, err) < 0 ||
         text_format(options.limits.evidence, sizeof(options.limits.evidence), err, "%s",
                     request->evidence) < 0 ||
         mint_make(&options, &mint, err) < 0)
@@ -119,7 +143,8 @@ static int mint_here(struct record *record, const struct provision_request *requ
     return record_save(record, err);
 }
 
-int record_mint(struct record *record, const struct provision_request *request, struct error *err)
+int record_mint(struct record *record, const struct provision_request *request,
+                const struct tenant_conf *conf, struct error *err)
 {
     scoped(freep) char *from = NULL, *to = NULL;
 
@@ -127,7 +152,7 @@ int record_mint(struct record *record, const struct provision_request *request, 
         /* What a killed predecessor minted without telling anybody. */
         if (file_remove_tree(record->directory, err) < 0 ||
             file_make_directories(record->directory, 0700, err) < 0 ||
-            mint_here(record, request, err) < 0)
+            mint_here(record, request, conf, err) < 0)
             return -1;
     }
     from = xformat("%s/%s", record->directory, record_sandbox_id(record));

@@ -12,6 +12,7 @@ struct error;
 struct js;
 struct provision_request;
 struct record;
+struct tenant_conf;
 
 /* Waits for the lock. With RECORD_MUST_EXIST an absent record is STATUS_NOT_FOUND. */
 enum record_open { RECORD_CREATE, RECORD_MUST_EXIST };
@@ -26,7 +27,8 @@ static inline void record_closep(struct record **p)
 }
 
 /* Mints unless the record has an identity already. */
-int record_mint(struct record *record, const struct provision_request *request, struct error *err)
+int record_mint(struct record *record, const struct provision_request *request,
+                const struct tenant_conf *conf, struct error *err)
     __attribute__((warn_unused_result));
 /* Hex; NULL before record_mint. */
 const char *record_sandbox_id(const struct record *record);

@@ -47,7 +47,7 @@ static int create(const struct provision_request *request, const struct tenant_c
     scoped(initdata_freep) struct initdata *initdata = NULL;
     scoped(freep) char *initdata_path = NULL, *key_path = NULL;
     char address[INET6_ADDRSTRLEN], sandbox_id[2 * INITDATA_SANDBOX_ID_SIZE + 1];
-    uint64_t port;
+    uint64_t port = 0;
 
     if (!request->endpoint)
         return error_set(err, STATUS_INVALID_ARGUMENT,

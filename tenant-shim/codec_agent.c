@@ -231,7 +231,9 @@ struct link_call *agent_delete(const struct agent_ask *ask, const struct agent_p
 struct link_call *agent_resize(const struct agent_ask *ask, const struct agent_process *process)
 {
     Agent__ResizeRequest request = AGENT__RESIZE_REQUEST__INIT;
+    struct call_key key = key_new();
 
+    request.key = key.text;
     request.container_id = (char *) process->container_id;
     request.exec_id = (char *) process->exec_id;
     request.width = process->width;

@@ -161,7 +161,7 @@ static int open_plain(struct channel *channel, struct error *err)
         return -1;
     channel->plain_inner = pair[0];
     channel->plain_outer = pair[1];
-    if (loop_after(channel->loop, CHANNEL_AGE_MS, on_due, channel, &channel->age, err) < 0)
+    if (loop_after(channel->loop, channel->age_ms, on_due, channel, &channel->age, err) < 0)
         return -1;
     tls_forget_secret(channel->tls);
     drop_input(channel);
@@ -358,6 +358,8 @@ struct channel *channel_new(struct loop *loop, const struct channel_script *scri
     channel->class = CHANNEL_CONTROL;
     channel->plain_inner = channel->plain_outer = -1;
     channel->records_max = CHANNEL_RECORDS_MAX;
+    channel->age_ms = CHANNEL_AGE_MS;
+    channel->retire_ms = CHANNEL_RETIRE_MS;
     writer_init(&channel->output, FRAME_HEADER_SIZE + FRAME_BODY_MAX);
     return channel;
 }
@@ -402,7 +404,9 @@ int channel_expect_silence(struct channel *channel, struct error *err)
     switch (tls_read(channel->tls, &byte, sizeof(byte), &length, err)) {
     case TLS_WANT_READ:
     case TLS_WANT_WRITE:
-        return 0;
+        if (!tls_record_begun(channel->tls))
+            return 0;
+        /* fall through */
     case TLS_OK:
         return error_set(err, STATUS_INVALID_ARGUMENT, "bytes behind %s before their turn",
                          frame_name(channel->input.type));
@@ -477,7 +481,7 @@ void channel_retire(struct channel *channel)
 
     if (channel->stage != STAGE_OPEN || channel->retirement)
         return;
-    if (loop_after(channel->loop, CHANNEL_RETIRE_MS, on_retired, channel, &channel->retirement,
+    if (loop_after(channel->loop, channel->retire_ms, on_retired, channel, &channel->retirement,
                    &err) < 0)
         channel_end_later(channel, &err);
 }

@@ -87,6 +87,8 @@ struct channel_dial_options {
     const uint8_t *instance;         /* 32 bytes: the boot that it must be; NULL: any. Copied */
     uint64_t deadline_ms;            /* 0: CHANNEL_DEADLINE_MS */
     uint64_t records_max;            /* 0: CHANNEL_RECORDS_MAX */
+    uint64_t age_ms;                 /* 0: CHANNEL_AGE_MS */
+    uint64_t retire_ms;              /* 0: CHANNEL_RETIRE_MS */
 };
 
 /* Once: open (err NULL) or failed; err names the check. After a failure only channel_free() is left

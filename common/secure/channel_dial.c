@@ -176,6 +176,10 @@ static struct channel *new_dial(struct loop *loop, const struct channel_dial_opt
     channel->appraisal.initdata = options->initdata;
     if (options->records_max)
         channel->records_max = options->records_max;
+    if (options->age_ms)
+        channel->age_ms = options->age_ms;
+    if (options->retire_ms)
+        channel->retire_ms = options->retire_ms;
     return channel;
 }
 

@@ -2,6 +2,7 @@
 /* The guest's side: a listener that takes few handshakes at a time, answers HELLO with evidence and
  * JOIN with a proof, and knows which controls live. */
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -18,11 +19,14 @@ enum {
     ACCEPT_PAUSE_MS = 1000,
     RESERVE_CHUNKS = 4,
     RESERVE_CHUNK = 64 * 1024, /* below the allocator's threshold for mappings of their own */
+    RESERVES = CHANNEL_HANDSHAKES_MAX * RESERVE_CHUNKS * RESERVE_CHUNK,
 };
 
 /* mbedTLS before 2.28.10 computes Finished wrongly when an allocation fails (CVE-2025-27810), and
  * the host chooses how much memory a guest has. So what a handshake needs is held back from boot on
- * and given to the allocator only while a handshake runs. */
+ * and freed into the allocator only while a handshake runs. The allocator would return what lies at
+ * the end of its heap to the kernel, where a container could take it: keep_freed_memory() forbids
+ * that. Within the agent it is anybody's for so long; only its own calls could spend it. */
 struct reserve {
     void *chunks[RESERVE_CHUNKS];
 };
@@ -43,6 +47,15 @@ struct channel_listener {
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
+
+/* For the whole process, which is the agent: nobody else listens. Trimming leaves at least the pad;
+ * setting either also ends the drift of the threshold for mappings. glibc never refuses these two;
+ * the allocator of a sanitizer does. */
+static void keep_freed_memory(void)
+{
+    (void) mallopt(M_TOP_PAD, RESERVES);
+    (void) mallopt(M_TRIM_THRESHOLD, 2 * RESERVES);
+}
 
 static void reserve_release(struct reserve *reserve)
 {
@@ -174,7 +187,7 @@ static int check_join(const struct channel *channel, const struct join *join,
 
 static int answer_join(struct channel *channel, const struct blob *body, struct error *err)
 {
-    struct channel *control;
+    struct channel *control = NULL;
     struct join join;
     uint8_t mac[HELLO_MAC_SIZE];
 
@@ -352,7 +365,7 @@ static int find_slot(const struct channel_listener *listener, size_t *ret, struc
 static int take_connection(struct channel_listener *listener, int accepted, struct error *err)
 {
     scoped(closep) int fd = accepted;
-    size_t slot;
+    size_t slot = 0;
 
     if (find_slot(listener, &slot, err) < 0 || reserve_fill(&listener->reserves[slot], err) < 0)
         return -1;
@@ -422,6 +435,7 @@ static int prepare(struct channel_listener *listener, struct error *err)
     if (!listener->type)
         return error_set(err, STATUS_UNIMPLEMENTED, "evidence type %s is not in this build",
                          evidence);
+    keep_freed_memory();
     for (size_t i = 0; i < CHANNEL_HANDSHAKES_MAX; i++)
         if (reserve_fill(&listener->reserves[i], err) < 0)
             return -1;

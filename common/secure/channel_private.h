@@ -72,7 +72,7 @@ struct channel {
 
     int plain_inner, plain_outer;
     struct pump_runner *runner;
-    uint64_t records_max;
+    uint64_t records_max, age_ms, retire_ms;
     struct source *age, *retirement;
     bool due_told;
     channel_end_fn *end_fn;

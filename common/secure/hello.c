@@ -12,7 +12,7 @@ enum {
     HELLO_SIZE = 1 + 2 + HELLO_NONCE_SIZE + 1,
     EVIDENCE_BODY_MAX = 1 + HELLO_INSTANCE_SIZE + 4 * 4 + EVIDENCE_MAX + ENDORSEMENTS_MAX +
                         EVENT_LOG_MAX + INITDATA_SIZE_MAX,
-    REJECT_MAX = 4 + 2 + REJECT_TEXT_MAX,
+    REJECT_MAX = 4 + 2 + UINT16_MAX, /* a longer text than we say is read, and cut */
     JOIN_SIZE = 1 + 1 + 2 + HELLO_CONTROL_ID_SIZE + HELLO_NONCE_SIZE + HELLO_MAC_SIZE,
 };
 _Static_assert((int) EVIDENCE_BODY_MAX <= (int) FRAME_BODY_MAX,
@@ -139,12 +139,11 @@ int reject_parse(const void *body, size_t length, struct reject *ret, struct err
     reader_init(&reader, body, length);
     reject.code = reader_u32(&reader);
     uint16_t size = reader_u16(&reader);
-    if (size > REJECT_TEXT_MAX)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "REJECT has a text of %u bytes, at most %d",
-                         size, REJECT_TEXT_MAX);
-    reader_copy(&reader, reject.text, size);
+    const uint8_t *text = reader_bytes(&reader, size);
     if (complete(&reader, FRAME_REJECT, err) < 0)
         return -1;
+    if (size > 0)
+        memcpy(reject.text, text, size < REJECT_TEXT_MAX ? size : REJECT_TEXT_MAX);
     text_make_utf8(reject.text);
     *ret = reject;
     return 0;

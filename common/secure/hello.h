@@ -50,8 +50,8 @@ struct evidence_body { /* blobs are borrowed from the body */
 };
 
 struct reject {
-    uint32_t code; /* enum appraisal_check */
-    char text[REJECT_TEXT_MAX + 1];
+    uint32_t code;                  /* enum appraisal_check */
+    char text[REJECT_TEXT_MAX + 1]; /* cut, valid UTF-8 */
 };
 
 struct join {

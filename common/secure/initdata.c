@@ -194,6 +194,19 @@ static int check_entry(const struct toml_entry *entry, struct error *err)
                      entry->line, entry->key);
 }
 
+/* Another digest would not stand in the hardware field as it is; sample has room for either. */
+static int check_algorithm(const struct initdata_content *content, struct error *err)
+{
+    const char *evidence = content->limits.evidence;
+
+    if (text_equal(evidence, "sample") || content->algorithm == initdata_algorithm_of(evidence))
+        return 0;
+    return error_set(err, STATUS_INVALID_ARGUMENT,
+                     "initdata: algorithm is '%s', evidence %s takes %s",
+                     algorithm_names[content->algorithm], evidence,
+                     algorithm_names[initdata_algorithm_of(evidence)]);
+}
+
 static const char *value_of(const struct toml *toml, const char *table, const char *key)
 {
     const struct toml_entry *entry = toml_find(toml, table, key);
@@ -235,6 +248,8 @@ static int read_content(struct initdata_content *content, const struct toml *tom
             return error_set(err, STATUS_INVALID_ARGUMENT, "initdata: %s is missing",
                              data_keys[i].key);
     }
+    if (check_algorithm(content, err) < 0)
+        return -1;
     bool has_manifest = value_of(toml, "data", "cleave.manifest-digest") != NULL;
     if (has_manifest != (content->mode == INITDATA_SEALED))
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -356,4 +371,10 @@ const char *peer_role_name(enum peer_role role)
 const char *initdata_network_name(enum initdata_network network)
 {
     return network_names[network];
+}
+
+enum initdata_algorithm initdata_algorithm_of(const char *evidence)
+{
+    return text_equal(evidence, "tdx") || text_equal(evidence, "sample") ? INITDATA_SHA384
+                                                                         : INITDATA_SHA256;
 }

@@ -72,3 +72,5 @@ static inline void initdata_freep(struct initdata **p)
 const struct peer *initdata_peer(const struct initdata *initdata, const uint8_t spki[32]);
 const char *peer_role_name(enum peer_role role); /* "control" */
 const char *initdata_network_name(enum initdata_network network);
+/* The one that fills the hardware field of this evidence type without being cut. */
+enum initdata_algorithm initdata_algorithm_of(const char *evidence);

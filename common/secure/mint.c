@@ -18,13 +18,6 @@
 
 enum { EPOCH_TEXT_MAX = 32, NAME_MAX_LENGTH = 253 };
 
-/* The hardware field holds the digest whole: SHA-384 where it has 48 bytes. */
-static enum initdata_algorithm algorithm_of(const char *evidence)
-{
-    return text_equal(evidence, "tdx") || text_equal(evidence, "sample") ? INITDATA_SHA384
-                                                                         : INITDATA_SHA256;
-}
-
 /* Names are Kubernetes' own text: hashed, they cannot be paths. */
 static char *epoch_path(const char *directory, const char *pod_namespace, const char *pod_name)
 {
@@ -42,16 +35,16 @@ static int epoch_read(const char *path, uint64_t *ret, struct error *err)
     scoped(freep) char *text = NULL;
     size_t length;
 
-    if (!file_exists(path)) {
+    /* Never start over: a smaller epoch would bless an old manifest. */
+    if (file_read(path, EPOCH_TEXT_MAX, &text, &length, err) < 0) {
+        if (err->status != STATUS_NOT_FOUND)
+            return error_wrap(err, "epoch store");
         *ret = 0;
         return 0;
     }
-    if (file_read(path, EPOCH_TEXT_MAX, &text, &length, err) < 0)
-        return -1;
     if (length && text[length - 1] == '\n')
-        text[length - 1] = '\0';
-    /* Never start over: a smaller epoch would bless an old manifest. */
-    if (!text_to_u64(text, ret))
+        text[--length] = '\0';
+    if (strlen(text) != length || !text_to_u64(text, ret))
         return error_set(err, STATUS_DATA_LOSS, "epoch store '%s' is damaged", path);
     return 0;
 }
@@ -73,7 +66,7 @@ static int make_content(const struct mint_options *options, const struct key *ke
     if (options->extra_peer_count > INITDATA_PEERS_MAX - 1)
         return error_set(err, STATUS_INVALID_ARGUMENT, "mint: more than %d extra peers",
                          INITDATA_PEERS_MAX - 1);
-    content->algorithm = algorithm_of(options->limits.evidence);
+    content->algorithm = initdata_algorithm_of(options->limits.evidence);
     content->mode = options->mode;
     content->limits = options->limits;
     content->network = options->network;
@@ -101,7 +94,7 @@ static int write_files(const struct mint *mint, const char *directory, const str
                           err) < 0) {
         struct error ignored;
 
-        (void) mint_remove(directory, mint->sandbox_id, &ignored);
+        (void) !mint_remove(directory, mint->sandbox_id, &ignored);
         return -1;
     }
     return 0;
@@ -154,7 +147,7 @@ int epoch_next(const char *path, const char *pod_namespace, const char *pod_name
     scoped(freep) char *lock_path = xformat("%s/lock", path);
     scoped(closep) int lock = -1;
     char text[EPOCH_TEXT_MAX];
-    uint64_t epoch;
+    uint64_t epoch = 0;
 
     if (check_names(pod_namespace, pod_name, err) < 0 ||
         file_make_directories(path, 0700, err) < 0 || file_lock(lock_path, &lock, err) < 0)

@@ -238,6 +238,11 @@ size_t tls_left(const struct tls *tls)
     return mbedtls_ssl_get_bytes_avail(&tls->ssl);
 }
 
+bool tls_record_begun(const struct tls *tls)
+{
+    return tls->ssl.in_left != 0;
+}
+
 enum tls_result tls_close(struct tls *tls, struct error *err)
 {
     int rc = mbedtls_ssl_close_notify(&tls->ssl);

@@ -56,6 +56,8 @@ enum tls_result tls_write(struct tls *tls, const void *data, size_t length, size
                           struct error *err);
 /* Bytes of a record that were decrypted and not read yet. */
 size_t tls_left(const struct tls *tls);
+/* Part of a record is here and waits for the rest. */
+bool tls_record_begun(const struct tls *tls);
 enum tls_result tls_close(struct tls *tls, struct error *err); /* sends close_notify */
 
 int tls_export(const struct tls *tls, const char *label, uint8_t ret[EXPORTER_SIZE],

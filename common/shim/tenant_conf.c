@@ -3,6 +3,7 @@
 
 #include "base/config.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/scoped.h"
 #include "base/text.h"
 
@@ -19,11 +20,12 @@ static const struct config_key keys[] = {
     KEY("", "provisioner", CONFIG_STRING, provisioner, 0, 0, "\"cri\""),
     KEY("", "evidence", CONFIG_STRING, evidence, 0, 0, "\"snp\""),
     KEY("", "allow_insecure_evidence", CONFIG_STRINGS, allow_insecure, 0, 0, "[]"),
+    KEY("", "peers", CONFIG_STRINGS, peers, 0, 0, "[]"),
     KEY("", "default_vcpus", CONFIG_INTEGER, default_vcpus, 1, 512, "1"),
     KEY("", "default_memory", CONFIG_SIZE, default_memory, 128 * MIB, TIB, "\"512MiB\""),
     KEY("", "network", CONFIG_STRING, network, 0, 0, "\"none\""),
     KEY("", "create_timeout", CONFIG_INTEGER, create_timeout, 1, 210, "210"),
-    KEY("", "dial_timeout", CONFIG_INTEGER, dial_timeout, 1, 60, "10"),
+    KEY("", "dial_timeout", CONFIG_INTEGER, dial_timeout, 1, 10, "10"),
     KEY("", "lost_timeout", CONFIG_INTEGER, lost_timeout, 1, 86400, "720"),
     KEY("", "request_timeout", CONFIG_INTEGER, request_timeout, 1, 600, "60"),
     KEY("", "pad_blobs", CONFIG_BOOLEAN, pad_blobs, 0, 0, "true"),
@@ -39,6 +41,25 @@ static const struct config_key keys[] = {
     KEY("stub", "root", CONFIG_STRING, stub_root, 0, 0, "\"\""),
 };
 
+static int check_peers(char *const *peers, struct error *err)
+{
+    struct tenant_conf_peer seen[TENANT_CONF_PEERS_MAX];
+    size_t count = 0;
+
+    for (; peers && peers[count]; count++) {
+        if (count == TENANT_CONF_PEERS_MAX)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "peers has more than %d entries",
+                             TENANT_CONF_PEERS_MAX);
+        if (tenant_conf_peer(peers[count], &seen[count], err) < 0)
+            return -1;
+        for (size_t i = 0; i < count; i++)
+            if (memcmp(seen[i].spki, seen[count].spki, sizeof(seen[i].spki)) == 0)
+                return error_set(err, STATUS_INVALID_ARGUMENT, "peers names the key of '%s' twice",
+                                 peers[count]);
+    }
+    return 0;
+}
+
 /* What the key table cannot say. */
 static int check(const char *name, const struct tenant_conf *conf, struct error *err)
 {
@@ -53,6 +74,8 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: transport.name is '%s': it can be direct or relay", name,
                          conf->transport);
+    if (check_peers(conf->peers, err) < 0)
+        return error_wrap(err, "%s", name);
     return 0;
 }
 
@@ -99,4 +122,22 @@ int tenant_conf_parse(const char *text, struct tenant_conf *ret, struct error *e
 void tenant_conf_fini(struct tenant_conf *conf)
 {
     config_clear(keys, ARRAY_LENGTH(keys), conf);
+}
+
+int tenant_conf_peer(const char *entry, struct tenant_conf_peer *ret, struct error *err)
+{
+    static const char *const roles[] = {"control", "observe", "audit"};
+    const char *colon = strchr(entry, ':');
+    struct tenant_conf_peer peer = {0};
+
+    for (size_t i = 0; colon && i < ARRAY_LENGTH(roles); i++)
+        if (strlen(roles[i]) == (size_t) (colon - entry) && text_starts(entry, roles[i]))
+            memcpy(peer.role, roles[i], strlen(roles[i]));
+    if (!peer.role[0])
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "peers: '%s' begins with none of control:, observe:, audit:", entry);
+    if (hex_decode(colon + 1, peer.spki, sizeof(peer.spki), err) < 0)
+        return error_wrap(err, "peers: '%s'", entry);
+    *ret = peer;
+    return 0;
 }

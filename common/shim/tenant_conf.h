@@ -12,10 +12,13 @@ struct config_key;
 
 #define TENANT_CONF_PATH "/etc/cleave/tenant.conf"
 
+enum { TENANT_CONF_PEERS_MAX = 8 };
+
 struct tenant_conf {
     char *provisioner;     /* "cri", "static", ...: cleave-provision-NAME; or an absolute path */
     char *evidence;        /* the one type that the initdata of new sandboxes asks for */
     char **allow_insecure; /* names of insecure evidence types that are taken nevertheless */
+    char **peers;          /* keys besides the tenant's own, "role:<SHA-256 of the SPKI in hex>" */
     int64_t default_vcpus;
     uint64_t default_memory;
     char *network;           /* "none" in this version */
@@ -49,3 +52,11 @@ int tenant_conf_load(const char *path, struct tenant_conf *ret, struct error *er
 int tenant_conf_parse(const char *text, struct tenant_conf *ret, struct error *err)
     __attribute__((warn_unused_result));
 void tenant_conf_fini(struct tenant_conf *conf);
+
+struct tenant_conf_peer {
+    char role[8]; /* control, observe, audit */
+    uint8_t spki[32];
+};
+/* One entry of `peers`; an error names it. Those of a configuration that was loaded are good. */
+int tenant_conf_peer(const char *entry, struct tenant_conf_peer *ret, struct error *err)
+    __attribute__((warn_unused_result));

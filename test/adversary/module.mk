@@ -8,4 +8,10 @@ $(1)_PKGS   := json-c libevent_core libmd libssl libcrypto
 $(1)_LDLIBS := $(MBEDTLS) -lpthread
 $$(eval $$(call test,$(1)))
 endef
-$(foreach t,$(adversary_NAMES),$(eval $(call adversary,$(t))))
+$(foreach t,$(filter-out test_grpc_gate,$(adversary_NAMES)),$(eval $(call adversary,$(t))))
+
+test_grpc_gate_SRCS   := test/adversary/test_grpc_gate.c test/adversary/pair.c test/adversary/raw.c
+test_grpc_gate_LIBS   := secure evidence grpc io base proto
+test_grpc_gate_PKGS   := json-c libevent_core libmd libprotobuf-c grpc_unsecure gpr
+test_grpc_gate_LDLIBS := $(MBEDTLS) -lpthread
+$(eval $(call test,test_grpc_gate))

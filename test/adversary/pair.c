@@ -98,6 +98,8 @@ static void on_guest_opened(void *user, struct channel *channel)
     outcome->channel = channel;
     outcome->opened = true;
     outcome_watch(outcome);
+    if (pair->serve)
+        pair->serve(outcome);
 }
 
 static void on_refused(void *user, const struct error *err)
@@ -145,6 +147,8 @@ struct channel_dial_options pair_dial_options(const struct pair *pair)
         .policy = {.allow_insecure = pair_allow_sample},
         .deadline_ms = 5000,
         .records_max = pair->records_max,
+        .age_ms = pair->age_ms,
+        .retire_ms = pair->retire_ms,
     };
     struct error err;
 

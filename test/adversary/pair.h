@@ -31,11 +31,13 @@ struct pair {
     struct outcome guest[PAIR_CHANNELS_MAX]; /* opened, in order */
     size_t guest_count;
     size_t refused_count;
-    struct error refused;        /* the last one */
+    struct error refused; /* the last one */
+    void (*serve)(
+        struct outcome *guest);  /* in the listener's callback, as an agent does; or NULL */
     channel_produce_fn *produce; /* set before pair_listen() */
     void *produce_user;
     uint64_t guest_deadline_ms;
-    uint64_t records_max;
+    uint64_t records_max, age_ms, retire_ms; /* of what is dialled */
 };
 
 void pair_init(struct pair *pair); /* keys and initdata */

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -163,6 +164,29 @@ START_TEST(reject_is_heard_and_ends_it)
 }
 END_TEST
 
+START_TEST(a_long_reject_is_heard_and_cut)
+{
+    static uint8_t body[4 + 2 + 3000] = {0, 0, 0, APPRAISAL_MEASUREMENT, 3000 >> 8, 3000 & 0xff};
+
+    memset(body + 6, 'n', 3000);
+    shake();
+    raw_hello(raw, 1);
+    raw_send_frame(raw, FRAME_REJECT, body, sizeof(body));
+    refused_for("9 (measurement): nnnnnnnn");
+}
+END_TEST
+
+START_TEST(a_reject_whose_text_is_not_all_there_is_refused)
+{
+    static const uint8_t body[] = {0, 0, 0, APPRAISAL_MEASUREMENT, 0, 9, 'n', 'o'};
+
+    shake();
+    raw_hello(raw, 1);
+    raw_send_frame(raw, FRAME_REJECT, body, sizeof(body));
+    refused_for("REJECT is cut short");
+}
+END_TEST
+
 START_TEST(hello_of_another_version_is_refused)
 {
     uint8_t body[HELLO_BODY + 1];
@@ -234,6 +258,20 @@ START_TEST(hello_twice_in_two_records_is_refused)
 }
 END_TEST
 
+/* Not a byte of it can be decrypted yet; it was said before its turn all the same. */
+START_TEST(a_record_that_has_begun_behind_hello_is_refused)
+{
+    static const uint8_t begun[] = {0x17, 3, 3, 0, 64, 1, 2, 3};
+    uint8_t body[HELLO_BODY + 1];
+
+    hello_body(body);
+    shake();
+    raw_send_frame(raw, FRAME_HELLO, body, HELLO_BODY);
+    ck_assert_int_eq(send(raw->fd, begun, sizeof(begun), MSG_NOSIGNAL), sizeof(begun));
+    refused_for("bytes behind HELLO before their turn");
+}
+END_TEST
+
 START_TEST(hello_after_evidence_is_refused)
 {
     uint8_t body[HELLO_BODY + 1];
@@ -264,7 +302,7 @@ START_TEST(oversized_frames_are_refused_by_their_header)
         {FRAME_JOIN, JOIN_BODY + 1, "JOIN says"},
         {FRAME_JOINED, 33, "JOINED says"},
         {FRAME_EVIDENCE, FRAME_BODY_MAX, "EVIDENCE says"},
-        {FRAME_REJECT, 1000, "REJECT says"},
+        {FRAME_REJECT, 4 + 2 + 0x10000, "REJECT says"},
         {0, 1, "unknown type 0"},
         {7, 1, "unknown type 7"},
         {255, 0, "unknown type 255"},
@@ -389,12 +427,15 @@ int main(void)
     tcase_add_test(tests, accept_with_a_body_is_refused);
     tcase_add_test(tests, accept_without_hello_is_refused);
     tcase_add_test(tests, reject_is_heard_and_ends_it);
+    tcase_add_test(tests, a_long_reject_is_heard_and_cut);
+    tcase_add_test(tests, a_reject_whose_text_is_not_all_there_is_refused);
     tcase_add_test(tests, hello_of_another_version_is_refused);
     tcase_add_test(tests, hello_with_two_evidence_types_is_refused);
     tcase_add_test(tests, hello_that_is_cut_short_is_refused);
     tcase_add_test(tests, hello_for_evidence_that_is_not_offered_is_refused);
     tcase_add_test(tests, hello_twice_in_one_record_is_refused);
     tcase_add_test(tests, hello_twice_in_two_records_is_refused);
+    tcase_add_test(tests, a_record_that_has_begun_behind_hello_is_refused);
     tcase_add_test(tests, hello_after_evidence_is_refused);
     tcase_add_test(tests, frames_of_the_guest_are_refused_from_a_tenant);
     tcase_add_test(tests, oversized_frames_are_refused_by_their_header);

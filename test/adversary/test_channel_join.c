@@ -525,7 +525,8 @@ START_TEST(a_joined_that_comes_with_the_end_of_its_control_is_not_heard)
 
     mac_of_guest(&join);
     raw_send_frame(bulk, FRAME_JOINED, join.mac, 32);
-    outcome_fini(&tenant); /* one turn of the loop then has both: JOINED, and the end that follows */
+    outcome_fini(
+        &tenant); /* one turn of the loop then has both: JOINED, and the end that follows */
     pair_until(&pair, &joining.failed);
     ck_assert_msg(strstr(joining.err.message, "has ended"), "%s", joining.err.message);
 }

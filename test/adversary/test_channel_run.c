@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/scoped.h"
 #include "io/loop.h"
 #include "pair.h"
+#include "secure/channel_private.h"
 #include "secure/key.h"
 
 static struct pair pair;
@@ -250,6 +252,55 @@ START_TEST(replacement_is_due_after_so_many_records)
 }
 END_TEST
 
+START_TEST(replacement_is_due_after_so_long)
+{
+    struct outcome tenant, bulk;
+    uint64_t start = clock_monotonic_ms();
+
+    pair.age_ms = 150;
+    struct outcome *guest = pair_open(&pair, &tenant);
+    pair_join_open(&pair, &tenant, &bulk);
+    ck_assert(!tenant.due && !bulk.due);
+    pair_until(&pair, &tenant.due);
+    pair_until(&pair, &bulk.due);
+    ck_assert_uint_ge(clock_monotonic_ms() - start, 140);
+    int a = fd_of(&tenant), b = fd_of(guest);
+    transfer(a, b, 1000); /* due is a word, not an end */
+    ck_assert(!tenant.ended && !bulk.ended && !guest->due);
+    close(a);
+    close(b);
+    outcome_fini(&bulk);
+    outcome_fini(&tenant);
+}
+END_TEST
+
+START_TEST(a_retired_control_ends_in_time_with_what_joined_it)
+{
+    struct outcome tenant, bulk, newer;
+    struct outcome *guest, *guest_bulk;
+
+    pair.retire_ms = 150;
+    guest = pair_open(&pair, &tenant);
+    guest_bulk = pair_join_open(&pair, &tenant, &bulk);
+    pair.retire_ms = 0;
+    pair_open(&pair, &newer);
+    uint64_t start = clock_monotonic_ms();
+    channel_retire(tenant.channel);
+    channel_retire(tenant.channel); /* again: the same time holds */
+    pair_until(&pair, &tenant.ended);
+    ck_assert_uint_ge(clock_monotonic_ms() - start, 140);
+    ck_assert(!tenant.in_order);
+    ck_assert_ptr_nonnull(strstr(tenant.err.message, "newer connection has taken over"));
+    pair_until(&pair, &bulk.ended);
+    pair_until(&pair, &guest->ended);
+    pair_until(&pair, &guest_bulk->ended);
+    ck_assert(!newer.ended);
+    outcome_fini(&bulk);
+    outcome_fini(&tenant);
+    outcome_fini(&newer);
+}
+END_TEST
+
 START_TEST(a_replacement_takes_over_without_a_lost_byte)
 {
     struct outcome old, new, bulk;
@@ -324,6 +375,39 @@ START_TEST(later_appraisals_count_upwards)
 }
 END_TEST
 
+/* Evidence that is good in all of it, of this very connection, but of another boot: only an agent
+ * that lies can make it, so it is made from the insides of the guest's channel. */
+START_TEST(a_later_appraisal_of_another_boot_is_refused)
+{
+    struct outcome tenant;
+    struct outcome *guest = pair_open(&pair, &tenant);
+    const struct hello hello = {.number = 2, .nonce = {9}, .evidence = EVIDENCE_SAMPLE};
+    struct appraise_answer answer = {.nonce = hello.nonce, .number = hello.number};
+    struct error err;
+
+    for (int same = 0; same < 2; same++) {
+        uint8_t instance[32];
+        const struct appraisal_producer producer = {.instance = instance};
+        struct writer body;
+
+        memcpy(instance, pair.instance, sizeof(instance));
+        instance[31] ^= same ? 0 : 1;
+        writer_init(&body, FRAME_BODY_MAX);
+        ck_assert_int_eq(
+            appraisal_produce(&guest->channel->appraisal, &producer, &hello, &body, &err), 0);
+        answer.body = body.data;
+        answer.length = body.size;
+        int rc = channel_appraise_verify(tenant.channel, &answer, &err);
+        writer_fini(&body);
+        ck_assert_int_eq(rc, same ? 0 : -1);
+        ck_assert_int_eq(channel_facts(tenant.channel).appraisals, same ? 2 : 1);
+        if (!same)
+            ck_assert_ptr_nonnull(strstr(err.message, "instance_id is that of another boot"));
+    }
+    outcome_fini(&tenant);
+}
+END_TEST
+
 START_TEST(everything_can_be_freed_in_any_order)
 {
     struct outcome tenant, bulk;
@@ -355,6 +439,109 @@ START_TEST(the_relay_transport_passes_over_tcp)
     ck_assert_int_lt(endpoint_make("direct", "localhost", 1, &options.endpoint, &err), 0);
     ck_assert_int_lt(endpoint_make("pigeon", "127.0.0.1", 1, &options.endpoint, &err), 0);
     ck_assert_int_lt(endpoint_make("direct", "/tmp/x", 1, &options.endpoint, &err), 0);
+}
+END_TEST
+
+/* A relay as a host would run one: bytes from a unix socket to the guest's port and back. */
+struct relay {
+    struct source *listening, *ends[2];
+    int unix_fd, fds[2];
+    size_t moved;
+};
+
+static void relay_move(struct relay *relay, int from)
+{
+    uint8_t bytes[4096];
+    ssize_t n = recv(relay->fds[from], bytes, sizeof(bytes), 0);
+
+    if (n == 0)
+        (void) shutdown(relay->fds[!from], SHUT_WR);
+    if (n <= 0) {
+        source_set_events(relay->ends[from], n == 0 ? 0 : LOOP_READ);
+        return;
+    }
+    ck_assert_int_eq(send(relay->fds[!from], bytes, (size_t) n, MSG_NOSIGNAL), n);
+    relay->moved += (size_t) n;
+}
+
+static void relay_from_tenant(void *user, uint32_t events)
+{
+    relay_move(user, 0);
+}
+
+static void relay_from_guest(void *user, uint32_t events)
+{
+    relay_move(user, 1);
+}
+
+static void relay_accept(void *user, uint32_t events)
+{
+    struct relay *relay = user;
+    struct error err;
+
+    relay->fds[0] = accept4(relay->unix_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    ck_assert_int_ge(relay->fds[0], 0);
+    relay->fds[1] = pair_connect(&pair);
+    ck_assert_int_eq(loop_watch_fd(pair.loop, relay->fds[0], LOOP_READ, relay_from_tenant, relay,
+                                   &relay->ends[0], &err),
+                     0);
+    ck_assert_int_eq(loop_watch_fd(pair.loop, relay->fds[1], LOOP_READ, relay_from_guest, relay,
+                                   &relay->ends[1], &err),
+                     0);
+}
+
+static void relay_listen(struct relay *relay, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct error err;
+
+    strcpy(address.sun_path, path);
+    relay->fds[0] = relay->fds[1] = -1;
+    relay->unix_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(relay->unix_fd, (struct sockaddr *) &address, sizeof(address)), 0);
+    ck_assert_int_eq(listen(relay->unix_fd, 1), 0);
+    ck_assert_int_eq(loop_watch_fd(pair.loop, relay->unix_fd, LOOP_READ, relay_accept, relay,
+                                   &relay->listening, &err),
+                     0);
+}
+
+static void relay_fini(struct relay *relay)
+{
+    source_freep(&relay->listening);
+    for (int i = 0; i < 2; i++) {
+        source_freep(&relay->ends[i]);
+        closep(&relay->fds[i]);
+    }
+    closep(&relay->unix_fd);
+}
+
+START_TEST(the_relay_transport_passes_over_a_unix_path)
+{
+    struct channel_dial_options options = pair_dial_options(&pair);
+    char directory[] = "/tmp/test_relay.XXXXXX";
+    struct relay relay = {0};
+    struct outcome tenant;
+    struct error err;
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    scoped(freep) char *path = xformat("%s/relay.sock", directory);
+    relay_listen(&relay, path);
+    ck_assert_int_eq(endpoint_make("relay", path, 0, &options.endpoint, &err), 0);
+    pair_dial(&pair, &options, &tenant);
+    ck_assert_msg(tenant.opened, "%s", tenant.err.message);
+    pair_until(&pair, &pair.guest[0].opened);
+    int a = fd_of(&tenant), b = fd_of(&pair.guest[0]);
+    transfer(a, b, 50000);
+    transfer(b, a, 50000);
+    ck_assert_uint_gt(relay.moved, 100000);
+    close(a);
+    pair_until(&pair, &pair.guest[0].ended);
+    ck_assert(pair.guest[0].in_order);
+    close(b);
+    outcome_fini(&tenant);
+    relay_fini(&relay);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(directory), 0);
 }
 END_TEST
 
@@ -390,11 +577,15 @@ int main(void)
     tcase_add_test(tests, joined_connections_end_with_their_control);
     tcase_add_test(tests, a_cut_without_close_notify_is_no_orderly_end);
     tcase_add_test(tests, replacement_is_due_after_so_many_records);
+    tcase_add_test(tests, replacement_is_due_after_so_long);
+    tcase_add_test(tests, a_retired_control_ends_in_time_with_what_joined_it);
     tcase_add_test(tests, a_replacement_takes_over_without_a_lost_byte);
     tcase_add_test(tests, a_third_control_of_one_key_ends_the_first);
     tcase_add_test(tests, later_appraisals_count_upwards);
+    tcase_add_test(tests, a_later_appraisal_of_another_boot_is_refused);
     tcase_add_test(tests, everything_can_be_freed_in_any_order);
     tcase_add_test(tests, the_relay_transport_passes_over_tcp);
+    tcase_add_test(tests, the_relay_transport_passes_over_a_unix_path);
     tcase_add_test(tests, nobody_there_is_an_error_with_the_address);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -234,7 +234,7 @@ static int create(const struct provision_request *request, const struct tenant_c
     scoped(place_fini) struct place place = {0};
 
     if (record_open(request->cri_sandbox_id, RECORD_CREATE, &record, err) < 0 ||
-        record_mint(record, request, err) < 0 ||
+        record_mint(record, request, conf, err) < 0 ||
         place_make(request->cri_sandbox_id, record_sandbox_id(record), &place, err) < 0)
         return -1;
     if (!guest_runs(record)) {

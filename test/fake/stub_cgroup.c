@@ -64,7 +64,9 @@ static int hierarchies_list(struct hierarchies *ret, struct error *err)
 
 static const char *directory_of(const char *hierarchy)
 {
-    return text_starts(hierarchy, "name=") ? hierarchy + strlen("name=") : hierarchy;
+    const char *equals = strchr(hierarchy, '=');
+
+    return equals ? equals + 1 : hierarchy; /* "name=systemd" */
 }
 
 static int path_of(char ret[PATH_SIZE], const char *hierarchy, const char *name, struct error *err)

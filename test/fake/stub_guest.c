@@ -108,7 +108,7 @@ static int sweeper_start(const char *cgroup, int *ret_pipe, pid_t *ret, struct e
         return error_errno(err, errno, "fork");
     if (pid == 0) {
         (void) setsid();
-        (void) chdir("/");
+        (void) !chdir("/");
         (void) prctl(PR_SET_NAME, "stub-sweeper");
         fd_close_from(0, &ends[0], 1);
         while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
@@ -162,9 +162,9 @@ static int guest_enter(struct guest *guest, struct error *err)
 
 static _Noreturn void guest_main(struct guest *guest)
 {
-    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", NULL};
-    static char *const arguments[] = {"cleave-agent", "--stub", "--initdata", STUB_INITDATA,
-                                      "--net",        STUB_NET, NULL};
+    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", NULL};
+    static const char *const arguments[] = {"cleave-agent", "--stub", "--initdata", STUB_INITDATA,
+                                            "--net",        STUB_NET, NULL};
     struct error err;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -175,7 +175,7 @@ static _Noreturn void guest_main(struct guest *guest)
     }
     if (guest_enter(guest, &err) == 0) {
         fd_close_from(3, NULL, 0);
-        execve(STUB_AGENT, arguments, environment);
+        execve(STUB_AGENT, (char *const *) arguments, (char *const *) environment);
         error_errno(&err, errno, "run '%s'", STUB_AGENT);
     }
     dprintf(2, "stub-guest: %s\n", err.message);
@@ -237,8 +237,8 @@ static int guest_wait(pid_t pid, const sigset_t *signals)
 static int run(struct guest *guest, int *ret_exit, struct error *err)
 {
     sigset_t signals;
-    pid_t sweeper, pid = -1;
-    int pipe_end;
+    pid_t sweeper = -1, pid = -1;
+    int pipe_end = -1;
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

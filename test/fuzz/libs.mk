@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 fuzz_ttrpc_LIBS := ttrpc io base proto
+fuzz_initdata_LIBS := secure evidence io base
+fuzz_hello_LIBS := secure evidence io base
 fuzz_toml_LIBS   := base
 fuzz_json_LIBS   := base
 fuzz_base64_LIBS := base

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The provisioner programs by their JSON; the host's runtime is runc here, so that no guest boots."""
 import base64
+import contextlib
 import json
 import os
 import subprocess
 import time
+from concurrent import futures
 
+import grpc
 import pytest
 
+from cri import pb
 from conftest import BUILD, eventually, find_processes, kill9
 
 CRI = BUILD + "/bin/cleave-provision-cri"
@@ -15,7 +19,7 @@ STATIC = BUILD + "/bin/cleave-provision-static"
 CREATE = {"version": 1, "cri_sandbox_id": "pod1", "name": "web", "namespace": "prod", "vcpus": 2,
           "memory": 512 << 20, "network": "none", "evidence": "sample"}
 ID = {"version": 1, "cri_sandbox_id": "pod1"}
-INVALID, NOT_FOUND, OUT_OF_RANGE = 3, 5, 11
+INVALID, DEADLINE, NOT_FOUND, OUT_OF_RANGE, UNAVAILABLE = 3, 4, 5, 11, 14
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ def test_the_host_half_carries_initdata_and_nothing_of_the_workload(provision, h
         initdata = file.read()
     assert dict(pod.annotations) == {"cleave.dev/id": answer["sandbox_id"],
                                      "cleave.dev/initdata": base64.b64encode(initdata).decode()}
-    assert dict(pod.labels) == {}
+    assert dict(pod.labels) == {"cleave.dev/id": answer["sandbox_id"]}
     assert b"web" not in initdata and b"prod" not in initdata
     mode = os.stat(bed.path("tenant", answer["key_path"])).st_mode & 0o777
     assert mode == 0o600
@@ -114,6 +118,187 @@ def test_a_bad_request_is_refused_by_name(provision, host, request_text, part):
     assert code == 1 and error["code"] in (INVALID, OUT_OF_RANGE), error
     assert part in error["message"]
     assert host.pods() == []
+
+
+@pytest.mark.parametrize("verb", ["status", "delete"])
+@pytest.mark.parametrize("extra", ["endpoint", "force"])
+def test_the_other_verbs_take_the_id_and_nothing_else(provision, verb, extra):
+    code, error = provision(CRI, verb, {**ID, extra: "x"})
+    assert (code, error["code"]) == (1, INVALID) and extra in error["message"], error
+
+
+@pytest.mark.parametrize("program", [CRI, STATIC])
+def test_help_says_that_sample_is_insecure(program):
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+    assert '"sample" is insecure' in done.stdout
+
+
+def configure(bed, old, new):
+    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = file.read()
+    assert old in text
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+
+
+def test_peers_of_the_configuration_stand_in_initdata(provision, bed):
+    peer = "observe:" + "ab" * 32
+    configure(bed, "provisioner =", f'peers = ["{peer}"]\nprovisioner =')
+    code, answer = provision(CRI, "create", CREATE)
+    assert code == 0, answer
+    with open(bed.path("tenant", answer["initdata_path"]), encoding="utf-8") as file:
+        assert '{"role":"observe","spki_sha256":"' + "ab" * 32 + '"}' in file.read()
+
+
+def test_a_wrong_peer_of_the_configuration_is_named(provision, bed):
+    configure(bed, "provisioner =", 'peers = ["root:abab"]\nprovisioner =')
+    code, error = provision(CRI, "create", CREATE)
+    assert (code, error["code"]) == (1, INVALID) and "root:abab" in error["message"], error
+
+
+class FakeHost:
+    """A host's CRI that fails as it is told: {method: status}. A Run that fails makes its pod all the
+    same if `late` says so, at that moment or (seconds) after it."""
+
+    def __init__(self, address):
+        self.pods, self.fail, self.late, self.calls, self.lists = {}, {}, None, [], []
+        self.pool = futures.ThreadPoolExecutor(max_workers=4)
+        self.server = grpc.server(self.pool)
+        methods = {"RunPodSandbox": (pb.RunPodSandboxRequest, self.run), "ListPodSandbox": (pb.ListPodSandboxRequest, self.list),
+                   "PodSandboxStatus": (pb.PodSandboxId, self.status), "StopPodSandbox": (pb.PodSandboxId, self.stop),
+                   "RemovePodSandbox": (pb.PodSandboxId, self.remove)}
+        handlers = {name: grpc.unary_unary_rpc_method_handler(self.guarded(name, handler), request_deserializer=request.FromString,
+                                                              response_serializer=lambda m: m.SerializeToString())
+                    for name, (request, handler) in methods.items()}
+        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("runtime.v1.RuntimeService", handlers),))
+        assert self.server.add_insecure_port(address)
+        self.server.start()
+
+    def guarded(self, name, handler):
+        def call(request, context):
+            self.calls.append(name)
+            if name in self.fail and name != "RunPodSandbox":
+                context.abort(self.fail[name], "as told")
+            return handler(request, context)
+        return call
+
+    def run(self, request, context):
+        def make():
+            self.pods["host1"] = pb.PodSandbox(id="host1", metadata=request.config.metadata, labels=request.config.labels)
+        if "RunPodSandbox" in self.fail:
+            if self.late is not None:
+                self.pool.submit(lambda: (time.sleep(self.late), make()))
+            context.abort(self.fail["RunPodSandbox"], "as told")
+        make()
+        return pb.RunPodSandboxResponse(pod_sandbox_id="host1")
+
+    def list(self, request, context):
+        wanted = dict(request.filter.label_selector)
+        self.lists.append(wanted)
+        return pb.ListPodSandboxResponse(items=[p for p in list(self.pods.values()) if wanted.items() <= dict(p.labels).items()])
+
+    def status(self, request, context):
+        if request.pod_sandbox_id not in self.pods:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such pod")
+        return pb.PodSandboxStatusResponse(status={"id": request.pod_sandbox_id, "network": {"ip": "192.0.2.9"}})
+
+    def stop(self, request, context):
+        return pb.Empty()
+
+    def remove(self, request, context):
+        self.pods.pop(request.pod_sandbox_id, None)
+        return pb.Empty()
+
+
+@pytest.fixture
+def fake(provision, bed):
+    fake = FakeHost("unix:" + bed.path("tenant", "/run/fake-cri.sock"))
+    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = file.read()
+    lines = [line for line in text.splitlines() if not line.startswith("endpoint")]
+    lines.insert(lines.index("[cri]") + 1, 'endpoint = "/run/fake-cri.sock"')
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    yield fake
+    fake.fail.clear()
+    provision(CRI, "delete", ID)
+    fake.server.stop(None).wait()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(bed.path("tenant", "/run/fake-cri.sock"))
+
+
+def records(bed):
+    return os.listdir(bed.path("tenant", "/run/cleave/t/provision"))
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+@pytest.mark.parametrize("late", [0, 0.5])
+def test_a_create_whose_outcome_is_open_is_kept_for_delete(provision, fake, bed, code, late):
+    fake.fail, fake.late = {"RunPodSandbox": code}, late
+    result, error = provision(CRI, "create", CREATE)
+    assert result == 1 and error["code"] == code.value[0], error
+    assert "pod1" in records(bed)
+    assert provision(CRI, "delete", ID) == (0, {})
+    assert fake.pods == {} and records(bed) == []
+
+
+def test_a_create_whose_outcome_is_open_goes_on_when_repeated(provision, fake, bed):
+    fake.fail, fake.late = {"RunPodSandbox": grpc.StatusCode.UNAVAILABLE}, 0
+    assert provision(CRI, "create", CREATE)[0] == 1
+    eventually(lambda: fake.pods)
+    code, answer = provision(CRI, "create", CREATE)
+    assert code == 0 and answer["host_id"] == "host1"
+    assert fake.calls.count("RunPodSandbox") == 1
+
+
+def test_a_create_that_was_refused_is_undone(provision, fake, bed):
+    fake.fail = {"RunPodSandbox": grpc.StatusCode.UNKNOWN}
+    assert provision(CRI, "create", CREATE)[0] == 1
+    assert records(bed) == []
+
+
+@pytest.mark.parametrize("method, code", [("PodSandboxStatus", grpc.StatusCode.UNAVAILABLE), ("PodSandboxStatus", grpc.StatusCode.UNKNOWN)])
+def test_a_repeated_create_that_fails_leaves_a_running_half_alone(provision, fake, bed, method, code):
+    _, answer = provision(CRI, "create", CREATE)
+    fake.fail = {method: code}
+    assert provision(CRI, "create", CREATE)[0] == 1
+    assert "host1" in fake.pods and os.path.exists(bed.path("tenant", answer["key_path"]))
+    fake.fail = {}
+    assert provision(CRI, "create", CREATE) == (0, answer)
+
+
+def test_an_address_that_cannot_be_asked_for_now_undoes_nothing(provision, fake, bed):
+    fake.fail = {"PodSandboxStatus": grpc.StatusCode.UNAVAILABLE}
+    assert provision(CRI, "create", CREATE)[0] == 1
+    assert "host1" in fake.pods and "pod1" in records(bed)
+    fake.fail = {}
+    assert provision(CRI, "create", CREATE)[0] == 0
+    assert fake.calls.count("RunPodSandbox") == 1
+
+
+def test_the_host_is_never_asked_for_all_of_its_pods(provision, fake):
+    _, answer = provision(CRI, "create", CREATE)
+    provision(CRI, "status", ID)
+    provision(CRI, "create", CREATE)
+    provision(CRI, "delete", ID)
+    assert fake.lists == [{"cleave.dev/id": answer["sandbox_id"]}]
+
+
+def test_a_half_that_died_is_made_again(provision, fake):
+    _, answer = provision(CRI, "create", CREATE)
+    fake.pods.clear()
+    assert provision(CRI, "status", ID)[1]["state"] == "absent"
+    code, again = provision(CRI, "create", CREATE)
+    assert code == 0 and again["sandbox_id"] == answer["sandbox_id"]
+    assert fake.calls.count("RunPodSandbox") == 2
+
+
+def test_a_host_that_is_not_there_leaves_nothing_behind(provision, fake, bed):
+    fake.server.stop(None).wait()
+    assert provision(CRI, "create", CREATE)[0] == 1
+    assert records(bed) == []
 
 
 def test_static_finds_a_host_half_by_its_endpoint(provision, bed):

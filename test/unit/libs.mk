@@ -30,3 +30,12 @@ test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/ve
 test_cli_check_LIBS   := $(cleave_LIBS)
 test_cli_check_PKGS   := $(cleave_PKGS)
 test_cli_check_LDLIBS := $(MBEDTLS)
+test_guest_disk_LIBS := base
+secure_LIBS := secure evidence io base
+secure_PKGS := json-c libevent_core libmd
+define secure_test
+$(1)_LIBS   := $$(secure_LIBS)
+$(1)_PKGS   := $$(secure_PKGS)
+$(1)_LDLIBS := $$(MBEDTLS)
+endef
+$(foreach t,test_initdata test_mint test_statement,$(eval $(call secure_test,$(t))))

@@ -59,6 +59,7 @@ START_TEST(wrong_configurations_are_refused)
                                         "network = \"host\"",
                                         "provisioner = \"\"",
                                         "pad_blobs = \"yes\"",
+                                        "dial_timeout = 11",
                                         "[transport]\nname = \"pigeon\"",
                                         "default_memory = \"1MiB\""};
     struct tenant_conf conf;
@@ -66,6 +67,73 @@ START_TEST(wrong_configurations_are_refused)
 
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
         ck_assert_msg(tenant_conf_parse(wrong[i], &conf, &err) < 0, "%s", wrong[i]);
+}
+END_TEST
+
+#define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+START_TEST(peers_are_a_role_and_a_digest)
+{
+    struct tenant_conf_peer peer;
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse("peers = [\"observe:" HEX_A "\"]", &conf, &err) == 0);
+    ck_assert_str_eq(conf.peers[0], "observe:" HEX_A);
+    ck_assert_ptr_null(conf.peers[1]);
+    ck_assert(tenant_conf_peer(conf.peers[0], &peer, &err) == 0);
+    ck_assert_str_eq(peer.role, "observe");
+    ck_assert_uint_eq(peer.spki[0], 0xaa);
+    ck_assert_uint_eq(peer.spki[31], 0xaa);
+    tenant_conf_fini(&conf);
+}
+END_TEST
+
+START_TEST(a_wrong_peer_is_named)
+{
+    static const struct {
+        const char *list, *why;
+    } wrong[] = {
+        {"\"admin:" HEX_A "\"", "'admin:" HEX_A "' begins with none of"},
+        {"\"" HEX_A "\"", "'" HEX_A "' begins with none of"},
+        {"\":" HEX_A "\"", "begins with none of"},
+        {"\"controller:" HEX_A "\"", "begins with none of"},
+        {"\"audit:aabb\"", "'audit:aabb'"},
+        {"\"audit:" HEX_A "00\"", "'audit:" HEX_A "00'"},
+        {"\"audit:\"", "'audit:'"},
+        {"\"audit:" HEX_A "\", \"control:" HEX_A "\"", "'control:" HEX_A "' twice"},
+    };
+    struct tenant_conf conf;
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        scoped(freep) char *text = xformat("peers = [%s]", wrong[i].list);
+
+        ck_assert_msg(tenant_conf_parse(text, &conf, &err) < 0, "%s", text);
+        ck_assert_msg(strstr(err.message, "tenant.conf: peers"), "%s", err.message);
+        ck_assert_msg(strstr(err.message, wrong[i].why), "%s", err.message);
+    }
+}
+END_TEST
+
+START_TEST(a_ninth_peer_is_refused)
+{
+    scoped(freep) char *text = xformat("peers = [\"audit:%064d\"", 1);
+    struct tenant_conf conf;
+    struct error err;
+
+    for (int i = 2; i <= TENANT_CONF_PEERS_MAX + 1; i++) {
+        scoped(freep) char *shorter = text;
+        text = xformat("%s, \"audit:%064d\"", shorter, i);
+        scoped(freep) char *whole = xformat("%s]", text);
+        if (i > TENANT_CONF_PEERS_MAX) {
+            ck_assert(tenant_conf_parse(whole, &conf, &err) < 0);
+            ck_assert_ptr_nonnull(strstr(err.message, "more than 8"));
+            return;
+        }
+        ck_assert_msg(tenant_conf_parse(whole, &conf, &err) == 0, "%s", err.message);
+        tenant_conf_fini(&conf);
+    }
 }
 END_TEST
 
@@ -184,10 +252,12 @@ END_TEST
 
 int main(void)
 {
-    return suite_run("tenant_parts",
-                     (const TTest *[]){
-                         the_example_configuration_is_the_default, wrong_configurations_are_refused,
-                         a_pod_is_read_from_pause, host_network_and_manifests_are_refused_by_name,
-                         a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
-                         figures_reach_containerd_in_both_forms, NULL});
+    return suite_run(
+        "tenant_parts",
+        (const TTest *[]){the_example_configuration_is_the_default,
+                          wrong_configurations_are_refused, peers_are_a_role_and_a_digest,
+                          a_wrong_peer_is_named, a_ninth_peer_is_refused, a_pod_is_read_from_pause,
+                          host_network_and_manifests_are_refused_by_name,
+                          a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
+                          figures_reach_containerd_in_both_forms, NULL});
 }
