@@ -3,14 +3,12 @@
 both halves with a stub guest, both halves with a real VM."""
 import os
 import platform
-import subprocess
 
 import grpc
 import pytest
 
 import cri as cri_program
-import images
-from conftest import BUSYBOX, LAYERS, eventually, kill9
+from conftest import BUSYBOX, LAYERS, eventually
 
 GUESTS = ["stub", "pair", "vm"]
 SLEEP = ["sleep", "1000"]
@@ -57,8 +55,8 @@ def test_a_container_runs_in_the_guest(bed, nodes, guest):
 def test_no_process_of_the_container_is_on_the_tenant_node(bed, tenant, quick_guest):
     pod = tenant.run_pod("web")
     ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "31415"])
-    inside = tenant.exec(ctr, "ps")[1]
-    assert b"sleep 31415" in inside and b"containerd" not in inside and b"cleave" not in inside
+    inside = eventually(lambda: b"sleep 31415" in (out := tenant.exec(ctr, "ps")[1]) and out, what="the program")
+    assert b"containerd" not in inside and b"cleave" not in inside
 
 
 @pytest.mark.parametrize("command, code", [
