@@ -13,7 +13,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bed as bed_program       # noqa: E402
 import cri as cri_program       # noqa: E402
 import ns                       # noqa: E402
-import setup as bed_setup       # noqa: E402
 import snapshot                 # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("BUILD", bed_program.ROOT + "/build"))
