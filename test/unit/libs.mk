@@ -24,3 +24,5 @@ test_spec_rules_SRCS := test/unit/test_spec_rules.c \
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
+test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
+test_confine_LIBS := base
