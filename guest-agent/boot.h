@@ -2,6 +2,7 @@
 #pragma once
 /* What pid 1 does before the agent serves and after it has ended. A virtual machine and a stub
  * guest differ in one table only. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,10 @@ struct platform {
     /* Reads every disk once. */
     enum boot_code (*read_disks)(const struct boot_options *options, struct disks *ret,
                                  struct error *err);
+    /* A descriptor for power_button.h, or -1. */
+    int (*open_button)(void);
+    /* Its end is a machine's: nothing need be taken apart before it. */
+    bool abrupt;
     /* The end. */
     void (*finish)(enum boot_code code, const struct error *err) __attribute__((noreturn));
 };
