@@ -205,8 +205,8 @@ static void created(void *user, pid_t pid, const struct error *err)
     container->state = CONTAINER_CREATED;
     container_watch_oom(container);
     finish_op(container, container->init, NULL);
-    if (container->pod->killed)
-        container_power_off(container, SIGKILL);
+    if (container->pod->phase == PHASE_DRAINING)
+        container_power_off(container, container->pod->killed ? SIGKILL : SIGTERM);
 }
 
 int container_create(struct pod *pod, const struct container_options *options,
@@ -423,5 +423,5 @@ void container_power_off(struct container *container, int signum)
 
 bool container_has_ended(const struct container *container)
 {
-    return container->state == CONTAINER_STOPPED;
+    return container->state == CONTAINER_STOPPED && container_is_empty(container);
 }

@@ -243,6 +243,7 @@ int container_delete_exec(struct container *container, struct process *process, 
     container->exec_count--;
     events_forget(container->pod->events, container->id, process->exec_id);
     process_free(process);
+    pod_changed(container->pod);
     return 0;
 }
 

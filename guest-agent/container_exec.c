@@ -46,12 +46,14 @@ static void executed(void *user, pid_t pid, const struct error *err)
 {
     struct process *process = user;
     struct container *container = process->container;
+    struct pod *pod = container->pod;
     void (*done)(void *, struct process *, const struct error *) = process->done;
 
     if (err) {
         done(process->user, NULL, err);
         remove_exec(process);
         container_delete_continue(container);
+        pod_changed(pod);
         return;
     }
     process_adopt(process, pid);

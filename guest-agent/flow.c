@@ -104,6 +104,11 @@ bool outflow_ready(const struct outflow *flow)
     return flow->attached && (flow->sent < flow->end || (flow->finished && !flow->final_sent));
 }
 
+bool outflow_is_over(const struct outflow *flow)
+{
+    return flow->finished && flow->final_sent && flow->consumed == flow->end;
+}
+
 struct flow_piece outflow_next(struct outflow *flow)
 {
     struct flow_piece piece = {.offset = flow->sent};

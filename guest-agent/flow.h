@@ -45,6 +45,8 @@ int outflow_consume(struct outflow *flow, uint64_t consumed, struct error *err)
     __attribute__((warn_unused_result));
 void outflow_detach(struct outflow *flow);
 bool outflow_ready(const struct outflow *flow); /* there is something to send */
+/* The receiver has every byte for good and was told that there are no more. */
+bool outflow_is_over(const struct outflow *flow);
 /* Takes the next piece; its data lives until the next call on this flow. */
 struct flow_piece outflow_next(struct outflow *flow);
 
