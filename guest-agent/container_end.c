@@ -2,6 +2,7 @@
 /* How a container ends and goes away. */
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -15,7 +16,7 @@
 #include "rootfs.h"
 #include "runtime.h"
 
-enum { OOM_SETTLE_MS = 50 };
+enum { OOM_SETTLE_MS = 50, OOM_RECENT_MS = 1000 };
 
 /* ---- memory ---- */
 
@@ -23,10 +24,11 @@ void container_check_oom(struct container *container)
 {
     uint64_t kills = container->pod->cgroups->oom_kills(container->cgroup);
 
-    if (kills > container->ooms)
-        events_add_oom(container->pod->events, container->id);
-    if (kills > container->ooms)
-        container->ooms = kills;
+    if (kills <= container->ooms)
+        return;
+    events_add_oom(container->pod->events, container->id);
+    container->ooms = kills;
+    container->oom_ms = clock_monotonic_ms();
 }
 
 static void oom_settled(void *user)
@@ -75,6 +77,12 @@ void container_unwatch_oom(struct container *container)
 
 /* ---- the end of its processes ---- */
 
+/* A kill that was counted long before another's SIGKILL has not ended it. */
+static bool is_recent(uint64_t ms)
+{
+    return clock_monotonic_ms() - ms <= OOM_RECENT_MS;
+}
+
 /* The OOM event goes out before the exit that it explains. */
 static void process_ending(struct process *process, struct exit_record *record)
 {
@@ -86,7 +94,8 @@ static void process_ending(struct process *process, struct exit_record *record)
 
     container_check_oom(container);
     record->oom_killed = record->status == 128 + SIGKILL && container->ooms > 0 &&
-                         (process == container->init || container->ooms > before);
+                         (container->ooms > before ||
+                          (process == container->init && is_recent(container->oom_ms)));
     if (process != container->init)
         return;
     container->state = CONTAINER_STOPPED;

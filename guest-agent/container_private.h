@@ -34,7 +34,8 @@ struct container {
 
     int oom_fd;
     struct source *oom_source, *oom_timer;
-    uint64_t ooms;
+    uint64_t ooms;   /* kills that were published */
+    uint64_t oom_ms; /* the last of them, on the monotonic clock */
 };
 
 void container_watch_oom(struct container *container);

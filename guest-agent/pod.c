@@ -177,6 +177,8 @@ static void keeper_exited(void *user, const struct reaper_exit *exit)
     log_warn("the keeper of the pod's PID namespace has ended");
     reaper_unwatch(take_ptr(pod->keeper_watch));
     pod->keeper = 0;
+    namespaces_forget(pod->pid_path);
+    free(take_ptr(pod->pid_path)); /* the next one that asks gets another */
 }
 
 int pod_share_pid(struct pod *pod, struct error *err)

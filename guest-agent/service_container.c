@@ -17,6 +17,8 @@
 #include "session.h"
 #include "streams.h"
 
+enum { NEVER_RAN = 255 };
+
 static struct pod *pod_of(const struct rpc *rpc)
 {
     return ((struct session *) rpc_context(rpc))->pod;
@@ -171,8 +173,12 @@ static void deleted(void *user, struct process *process, const struct error *err
 
     if (err)
         return answer_fail(user, err);
-    if (process)
+    if (process && process->state == PROCESS_ENDED) {
         reply = codec_exit(&process->record);
+    } else { /* it never ran: nothing that looks like a good end */
+        reply.container_id = (char *) (uintptr_t) (process ? process->container_id : "");
+        reply.exit_status = NEVER_RAN;
+    }
     answer_reply(user, &reply.base);
 }
 
