@@ -61,11 +61,19 @@ static void thaw(const char *path)
     (void) !file_put(state, "0", &ignored);
 }
 
+static int kill_all(const char *path, struct error *err)
+{
+    scoped(freep) char *file = xformat(ROOT "%s/cgroup.kill", path);
+
+    return file_put(file, "1", err);
+}
+
 const struct cgroup_version cgroup_v2 = {
     .number = 2,
     .stats = stats,
     .oom_kills = oom_kills,
     .open_oom = open_oom,
     .thaw = thaw,
+    .kill = kill_all,
     .processes = ROOT "%s/cgroup.procs",
 };

@@ -341,9 +341,13 @@ int container_kill(struct container *container, struct process *process, int sig
 
 int container_kill_all(struct container *container, int signum, struct error *err)
 {
+    struct cgroup_signal all = {.signum = signum};
+
     if (container_kill(container, container->init, signum, err) < 0)
         return -1;
-    cgroup_signal(container->pod->cgroups, container->cgroup, signum);
+    if (signum != SIGKILL)
+        all.except = container->init->pid; /* it has it */
+    cgroup_signal(container->pod->cgroups, container->cgroup, &all);
     return 0;
 }
 
@@ -413,12 +417,13 @@ int container_pids(struct container *container, pid_t **ret, size_t *ret_count, 
 
 void container_power_off(struct container *container, int signum)
 {
+    const struct cgroup_signal all = {.signum = SIGKILL};
     struct error ignored;
 
     if (container->state == CONTAINER_CREATING || container->state == CONTAINER_STOPPED)
         return;
     if (container_kill(container, container->init, signum, &ignored) == 0 && signum == SIGKILL)
-        cgroup_signal(container->pod->cgroups, container->cgroup, signum);
+        cgroup_signal(container->pod->cgroups, container->cgroup, &all);
 }
 
 bool container_has_ended(const struct container *container)

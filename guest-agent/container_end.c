@@ -115,7 +115,8 @@ static void process_ended(struct process *process)
     if (process == container->init) {
         container_unwatch_oom(container);
         if (container->pid_path) /* else the kernel has ended them with their init */
-            cgroup_signal(pod->cgroups, container->cgroup, SIGKILL);
+            cgroup_signal(pod->cgroups, container->cgroup,
+                          &(struct cgroup_signal){.signum = SIGKILL});
     }
     container_delete_continue(container);
     pod_changed(pod);
@@ -242,6 +243,7 @@ int container_delete(struct container *container, container_done_fn *done, void 
 int container_delete_exec(struct container *container, struct process *process, struct error *err)
 {
     struct process **link = &container->execs;
+    scoped(freep) char *scope = NULL;
 
     if (process->state != PROCESS_ENDED)
         return error_set(err, STATUS_FAILED_PRECONDITION, "process '%s' has not ended",
@@ -250,7 +252,9 @@ int container_delete_exec(struct container *container, struct process *process, 
         link = &(*link)->next;
     *link = process->next;
     container->exec_count--;
+    scope = xformat("%s/%s", container->id, process->exec_id);
     events_forget(container->pod->events, container->id, process->exec_id);
+    idempotency_forget(container->pod->answers, scope);
     process_free(process);
     pod_changed(container->pod);
     return 0;

@@ -10,6 +10,7 @@
 #include "codec_exit.h"
 #include "container.h"
 #include "grpc/server.h"
+#include "idempotency.h"
 #include "mounts.h"
 #include "pod.h"
 #include "rootfs.h"
@@ -206,7 +207,7 @@ void service_delete(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__DeleteRequest *request = (const Agent__DeleteRequest *) message;
     struct pod *pod = pod_of(rpc);
-    struct answer_call call = {rpc, message, request->key, request->container_id,
+    struct answer_call call = {rpc, message, request->key, IDEMPOTENCY_DELETIONS,
                                &agent__exit_record__descriptor};
     struct idempotency_entry *entry = answer_begin(&call);
     struct container *container;

@@ -143,13 +143,30 @@ static enum status send_signal(struct bed *bed, const char *id, const char *exec
     return bed_call(bed, "Kill", &request, &agent__empty__descriptor, NULL, NULL);
 }
 
-static enum status delete (struct bed *bed, const char *id, const char *exec_id) {
+static enum status delete_it(struct bed *bed, const char *id, const char *exec_id)
+{
     Agent__DeleteRequest request = AGENT__DELETE_REQUEST__INIT;
 
     request.key = bed_key(bed);
     request.container_id = (char *) (uintptr_t) id;
     request.exec_id = (char *) (uintptr_t) exec_id;
     return bed_call(bed, "Delete", &request, &agent__exit_record__descriptor, NULL, NULL);
+}
+
+/* The answer was lost: the same call again, under the same key, tells the same end. */
+static void delete_twice(struct bed *bed, const char *id, unsigned exit_status)
+{
+    Agent__DeleteRequest request = AGENT__DELETE_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    for (int i = 0; i < 2; i++) {
+        Agent__ExitRecord *record = bed_must(bed, "Delete", &request,
+                                             &agent__exit_record__descriptor);
+
+        EXPECT(record->exit_status == exit_status, "Delete %d says %u", i, record->exit_status);
+        protobuf_c_message_free_unpacked(&record->base, NULL);
+    }
 }
 
 static void step(const char *name)
@@ -235,8 +252,8 @@ static void container_says_hello(struct bed *bed, struct pipe *pipe)
            (unsigned long long) record->stdout_total);
     protobuf_c_message_free_unpacked(&record->base, NULL);
     EXPECT(send_signal(bed, "hello", "", 0) == STATUS_NOT_FOUND, "Kill of an ended process");
-    EXPECT(delete (bed, "hello", "") == STATUS_OK, "Delete");
-    EXPECT(delete (bed, "hello", "") == STATUS_NOT_FOUND, "second Delete");
+    delete_twice(bed, "hello", 7);
+    EXPECT(delete_it(bed, "hello", "") == STATUS_NOT_FOUND, "another Delete");
     step("exit code, both streams, termination message, Delete");
 }
 
@@ -248,6 +265,11 @@ static void refusals(struct bed *bed)
     status = create(bed, "strong", "true", "{\"bounding\":[\"CAP_SYS_ADMIN\"]}", false, sentence);
     EXPECT(status == STATUS_PERMISSION_DENIED && strstr(sentence, "guest_root"), "%s: %s",
            status_name(status), sentence);
+    status = create(bed, "strong", "true", "{\"bounding\":[\"CAP_SYS_PTRACE\"]}", false, sentence);
+    EXPECT(status == STATUS_PERMISSION_DENIED && strstr(sentence, "guest_root"), "%s: %s",
+           status_name(status), sentence);
+    status = create(bed, "strong", "true", "{\"bounding\":[\"cap_sys_admin\"]}", false, sentence);
+    EXPECT(status == STATUS_INVALID_ARGUMENT, "%s: %s", status_name(status), sentence);
     status = create(bed, "a/b", "true", capabilities, false, sentence);
     EXPECT(status == STATUS_INVALID_ARGUMENT, "%s: %s", status_name(status), sentence);
     step("power and bad names are refused");
@@ -267,7 +289,7 @@ static void execs(struct bed *bed, struct pipe *pipe)
     EXPECT(exit_of(bed, "box", "e1") == 3, "exit of e1");
     bed_until(bed, &out->final, "e1's end");
     EXPECT(strcmp(out->text, "one\n") == 0, "'%s'", out->text);
-    EXPECT(delete (bed, "box", "e1") == STATUS_OK, "Delete e1");
+    EXPECT(delete_it(bed, "box", "e1") == STATUS_OK, "Delete e1");
     status = exec(bed, "box", "e2", "stty size; exit 4", true, sentence);
     EXPECT(status == STATUS_OK, "%s", sentence);
     tty = pipe_output(pipe, "box", "e2", 1);
@@ -284,7 +306,7 @@ static void execs(struct bed *bed, struct pipe *pipe)
     }
     EXPECT(send_signal(bed, "box", "", SIGTERM) == STATUS_OK, "Kill");
     EXPECT(exit_of(bed, "box", "") == 9, "exit of box");
-    EXPECT(delete (bed, "box", "") == STATUS_OK, "Delete box");
+    EXPECT(delete_it(bed, "box", "") == STATUS_OK, "Delete box");
     step("exec, exec with a terminal, 20 short execs, SIGTERM");
 }
 
@@ -329,8 +351,8 @@ static void bytes_in_and_out_while_flooded(struct bed *bed, struct pipe *pipe)
     EXPECT(exit_of(bed, "flood", "") == 137, "exit of flood");
     took += clock_monotonic_ms() - before;
     EXPECT(took < 2000, "Kill took %llu ms while flooded", (unsigned long long) took);
-    EXPECT(delete (bed, "flood", "") == STATUS_OK, "Delete flood");
-    EXPECT(delete (bed, "echo", "") == STATUS_OK, "Delete echo");
+    EXPECT(delete_it(bed, "flood", "") == STATUS_OK, "Delete flood");
+    EXPECT(delete_it(bed, "echo", "") == STATUS_OK, "Delete echo");
     step("8 MiB in and out with two cuts beside a flood; Kill meanwhile");
 }
 
@@ -372,7 +394,7 @@ static void kernel_knows(struct bed *bed)
                                      NULL);
     EXPECT(send_signal(bed, "idle", "", SIGKILL) == STATUS_OK, "Kill of a paused container");
     EXPECT(exit_of(bed, "idle", "") == 137, "exit of idle");
-    EXPECT(delete (bed, "idle", "") == STATUS_OK, "Delete idle");
+    EXPECT(delete_it(bed, "idle", "") == STATUS_OK, "Delete idle");
     step("Update, Stats, Pids, Pause, Resume, Kill while paused");
 }
 
@@ -386,7 +408,7 @@ static void memory_runs_out(struct bed *bed)
     EXPECT(record->exit_status == 137 && record->oom_killed, "exit %u, oom %d", record->exit_status,
            record->oom_killed);
     protobuf_c_message_free_unpacked(&record->base, NULL);
-    EXPECT(delete (bed, "hog", "") == STATUS_OK, "Delete hog");
+    EXPECT(delete_it(bed, "hog", "") == STATUS_OK, "Delete hog");
     step("a container that is killed for memory says so");
 }
 
@@ -395,9 +417,9 @@ static void created_only(struct bed *bed)
     must_create(bed, "never", "true");
     EXPECT(send_signal(bed, "never", "", SIGTERM) == STATUS_OK, "Kill of a created container");
     EXPECT(exit_of(bed, "never", "") == 137, "exit of never");
-    EXPECT(delete (bed, "never", "") == STATUS_OK, "Delete never");
+    EXPECT(delete_it(bed, "never", "") == STATUS_OK, "Delete never");
     must_create(bed, "never", "true");
-    EXPECT(delete (bed, "never", "") == STATUS_OK, "Delete of a created container");
+    EXPECT(delete_it(bed, "never", "") == STATUS_OK, "Delete of a created container");
     step("containers that were never started");
 }
 

@@ -26,3 +26,5 @@ test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base
+test_idempotency_SRCS := test/unit/test_idempotency.c guest-agent/idempotency.c
+test_idempotency_LIBS := base
