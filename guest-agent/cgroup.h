@@ -27,6 +27,9 @@ struct cgroup_version {
     void (*thaw)(const char *path);
     /* Ends all at once, those too that are being forked; NULL: it has no such file. */
     int (*kill)(const char *path, struct error *err);
+    /* Makes the group, and lets it have so much memory more than what it cannot give back now.
+     * NULL: a stub guest's memory is not ours to divide. */
+    int (*limit)(const char *path, uint64_t more, struct error *err);
     const char *processes; /* directory with cgroup.procs, a format with the path */
 };
 

@@ -15,6 +15,7 @@
 #include "confine.h"
 #include "container_private.h"
 #include "events.h"
+#include "layer_store.h"
 #include "mounts.h"
 #include "oci/spec.h"
 #include "process.h"
@@ -158,14 +159,30 @@ static int write_config(struct container *container, const struct container_opti
     return file_write_atomic(path, text, strlen(text), 0600, err);
 }
 
-static int prepare(struct container *container, const struct container_options *options,
-                   struct error *err)
+static int mount_root(struct container *container, const struct container_options *options,
+                      struct error *err)
 {
+    struct layer_store *store = container->pod->layers;
     struct rootfs_options rootfs = {
         .directory = container->directory,
         .layers = options->layers,
         .count = options->layer_count,
+        .room = layer_store_room(store),
     };
+
+    if (rootfs_mount(store, &rootfs, err) < 0)
+        return -1;
+    container->layers = xnew_array(char *, options->layer_count + 1);
+    for (size_t i = 0; i < options->layer_count; i++) {
+        container->layers[i] = xstrdup(options->layers[i].digest);
+        layer_store_hold(store, container->layers[i]);
+    }
+    return 0;
+}
+
+static int prepare(struct container *container, const struct container_options *options,
+                   struct error *err)
+{
     struct process_options process = {
         .container_id = container->id,
         .exec_id = "",
@@ -175,11 +192,11 @@ static int prepare(struct container *container, const struct container_options *
     if (mkdir(container->directory, 0711) < 0)
         return error_errno(err, errno, "make a directory for container '%s'", container->id);
     if (mounts_make_container(container->directory, options->files, options->file_count, err) < 0 ||
-        write_config(container, options, err) < 0 ||
-        rootfs_mount(container->pod->layers, &rootfs, err) < 0 ||
+        write_config(container, options, err) < 0 || mount_root(container, options, err) < 0 ||
         process_new(container->pod, &process, &container_process_events, &container->init, err) < 0)
         return -1;
     container->init->container = container;
+    pod_limit_memory(container->pod);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "events.h"
 #include "idempotency.h"
 #include "io/loop.h"
+#include "layer_store.h"
 #include "mounts.h"
 #include "rootfs.h"
 #include "runtime.h"
@@ -260,6 +261,15 @@ int container_delete_exec(struct container *container, struct process *process, 
     return 0;
 }
 
+static void release_layers(struct container *container)
+{
+    for (char **layer = container->layers; layer && *layer; layer++) {
+        layer_store_release(container->pod->layers, *layer);
+        free(*layer);
+    }
+    free(container->layers);
+}
+
 void container_free(struct container *container)
 {
     struct container **link = &container->pod->first;
@@ -277,6 +287,7 @@ void container_free(struct container *container)
         process_free(process);
     }
     process_free(container->init);
+    release_layers(container);
     free(container->failure);
     free(container->file);
     free(container->id);

@@ -14,6 +14,7 @@ struct container {
     char *id;
     char *directory; /* the bundle */
     char *cgroup;
+    char **layers;  /* digests of those that it holds, NULL-terminated; NULL: none */
     char *pid_path; /* of a PID namespace that it shares; NULL: one of its own */
     enum container_state state;
     struct process *init;

@@ -30,17 +30,10 @@ static void place_fini(struct place *place)
     closep(&place->parent);
 }
 
-/* Says what the layer needs as far as is known, not what the last piece of it does. */
 static int take(struct layer_tree *tree, uint64_t bytes, struct error *err)
 {
-    if (layer_room_take(tree->room, bytes, err) < 0) {
-        uint64_t left = layer_room_left(tree->room);
-
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED,
-                         "the layer needs more than %llu MiB, has %llu",
-                         (unsigned long long) ((tree->taken + bytes) >> 20),
-                         (unsigned long long) ((tree->taken + left) >> 20));
-    }
+    if (layer_room_grow(tree->room, tree->taken, bytes, err) < 0)
+        return -1;
     tree->taken += bytes;
     return 0;
 }

@@ -129,6 +129,18 @@ void pod_free(struct pod *pod)
     free(pod);
 }
 
+/* Layers are the agent's own, so what they took is no container's any more. At this limit
+ * containers are killed; without it the machine would run out, and with tmpfs full there may be
+ * nothing to kill. */
+void pod_limit_memory(struct pod *pod)
+{
+    struct error err;
+
+    if (pod->options->place == AGENT_IN_VM && pod->cgroups->limit &&
+        pod->cgroups->limit("/cleave", layer_store_room(pod->layers), &err) < 0)
+        log_warn("the limit of all containers: %s", err.message);
+}
+
 /* ---- configuration ---- */
 
 static int check(const struct pod *pod, const struct pod_configuration *configuration,

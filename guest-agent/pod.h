@@ -80,6 +80,9 @@ static inline void pod_freep(struct pod **p)
     if (*p)
         pod_free(*p);
 }
+/* All containers together may have the memory that is free now and the reserve leaves; after each
+ * change of what is. */
+void pod_limit_memory(struct pod *pod);
 /* Makes the PID namespace that containers of the pod may share, once. */
 int pod_share_pid(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
 /* ATTESTED -> OPEN, or an error and nothing changed that matters. */
