@@ -24,38 +24,6 @@
 #include "secure/initdata.h"
 #include "streams.h"
 
-static const char *const state_names[CONTAINER_STATES] = {
-    [CONTAINER_CREATING] = "being created", [CONTAINER_CREATED] = "created",
-    [CONTAINER_RUNNING] = "running",        [CONTAINER_PAUSED] = "paused",
-    [CONTAINER_STOPPED] = "stopped",
-};
-
-static const char *const op_names[CONTAINER_OPS] = {
-    [CONTAINER_START] = "start",   [CONTAINER_EXEC] = "exec in",  [CONTAINER_KILL] = "kill",
-    [CONTAINER_PAUSE] = "pause",   [CONTAINER_RESUME] = "resume", [CONTAINER_UPDATE] = "update",
-    [CONTAINER_DELETE] = "delete",
-};
-
-static const unsigned legal_in[CONTAINER_OPS] = {
-    [CONTAINER_START] = BIT(CONTAINER_CREATED),
-    [CONTAINER_EXEC] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING),
-    [CONTAINER_KILL] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING) | BIT(CONTAINER_PAUSED) |
-                       BIT(CONTAINER_STOPPED), /* NOT_FOUND from the process */
-    [CONTAINER_PAUSE] = BIT(CONTAINER_RUNNING),
-    [CONTAINER_RESUME] = BIT(CONTAINER_PAUSED),
-    [CONTAINER_UPDATE] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING) | BIT(CONTAINER_PAUSED),
-    [CONTAINER_DELETE] = BIT(CONTAINER_CREATING) | BIT(CONTAINER_CREATED) | BIT(CONTAINER_STOPPED),
-};
-
-int container_allow(enum container_state state, enum container_op op, const char *id,
-                    struct error *err)
-{
-    if (legal_in[op] & BIT(state))
-        return 0;
-    return error_set(err, STATUS_FAILED_PRECONDITION, "cannot %s container '%s': it is %s",
-                     op_names[op], id, state_names[state]);
-}
-
 /* ---- create ---- */
 
 static int add(struct pod *pod, const char *id, struct container **ret, struct error *err)
@@ -294,7 +262,7 @@ static int begin_op(struct container *container, enum container_op op, container
     if (container->job || container->deleted)
         return error_set(err, STATUS_ABORTED, "container '%s' is busy: %s is in progress",
                          container->id,
-                         container->deleted ? op_names[CONTAINER_DELETE] : op_names[container->op]);
+                         container_op_name(container->deleted ? CONTAINER_DELETE : container->op));
     container->op = op;
     container->done = done;
     container->user = user;

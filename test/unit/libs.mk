@@ -35,3 +35,7 @@ test_gate_LIBS := secure evidence io base proto
 test_gate_LDLIBS := $(MBEDTLS)
 test_events_SRCS := test/unit/test_events.c guest-agent/events.c
 test_events_LIBS := base
+test_container_state_SRCS := test/unit/test_container_state.c guest-agent/container_state.c
+test_container_state_LIBS := base
+test_cgroup_SRCS := test/unit/test_cgroup.c $(addprefix guest-agent/,cgroup.c cgroup_v1.c cgroup_v2.c)
+test_cgroup_LIBS := base
