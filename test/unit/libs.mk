@@ -39,3 +39,7 @@ test_container_state_SRCS := test/unit/test_container_state.c guest-agent/contai
 test_container_state_LIBS := base
 test_cgroup_SRCS := test/unit/test_cgroup.c $(addprefix guest-agent/,cgroup.c cgroup_v1.c cgroup_v2.c)
 test_cgroup_LIBS := base
+test_flow_SRCS := test/unit/test_flow.c guest-agent/flow.c
+test_flow_LIBS := base
+test_mux_SRCS := test/unit/test_mux.c guest-agent/mux.c guest-agent/flow.c
+test_mux_LIBS := base
