@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about a container. */
 #include "agent.pb-c.h"
-#include "answer.h"
+#include "codec_answer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/scoped.h"

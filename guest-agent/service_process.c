@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about a process: a container's init or an exec. */
 #include "agent.pb-c.h"
-#include "answer.h"
+#include "codec_answer.h"
 #include "base/error.h"
 #include "base/scoped.h"
 #include "codec_exit.h"
