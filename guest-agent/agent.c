@@ -70,17 +70,14 @@ static void button_readable(void *user, uint32_t events)
 }
 
 /* A guest that cannot be asked to end is no reason not to serve. */
-static struct source *watch_button(struct loop *loop, struct pod *pod)
+static void watch_button(struct loop *loop, struct pod *pod, struct source **ret)
 {
-    struct source *source = NULL;
     struct error err;
 
-    if (pod->options->power_button < 0)
-        return NULL;
-    if (loop_watch_fd(loop, pod->options->power_button, LOOP_READ, button_readable, pod, &source,
+    if (pod->options->power_button >= 0 &&
+        loop_watch_fd(loop, pod->options->power_button, LOOP_READ, button_readable, pod, ret,
                       &err) < 0)
         log_warn("the power button: %s", err.message);
-    return source;
 }
 
 static int serve(struct loop *loop, struct pod *pod, const struct key *key, struct error *err)
@@ -129,6 +126,6 @@ int agent_run(struct loop *loop, const struct agent_options *options, struct err
         loop_watch_signal(loop, SIGTERM, terminated, pod, &sigterm, err) < 0 ||
         key_generate(&key, err) < 0)
         return -1;
-    button = watch_button(loop, pod);
+    watch_button(loop, pod, &button);
     return serve(loop, pod, key, err);
 }

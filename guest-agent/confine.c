@@ -162,6 +162,21 @@ int confine_process(struct js *process, const struct confine_options *options, s
     return 0;
 }
 
+/* By cgroup.procs a container could take the agent into its group, and to its end. */
+static int check_unified(void *user, const char *key, struct js *value, struct error *err)
+{
+    if (text_starts(key, "cgroup."))
+        return error_set(err, STATUS_PERMISSION_DENIED, "'%.64s' is not a container's to set", key);
+    return 0;
+}
+
+int confine_resources(const struct js *resources, struct error *err)
+{
+    if (check_type(resources, "unified", JS_OBJECT, err) < 0)
+        return -1;
+    return js_each(js_get(resources, "unified"), check_unified, NULL, err);
+}
+
 int confine_sysctl(const char *name, struct error *err)
 {
     static const char *const prefixes[] = {"net.", "kernel.shm", "kernel.msg", "fs.mqueue."};
@@ -280,6 +295,7 @@ static int confine_linux(struct js *linux_object, const struct confine_options *
     struct js *sysctls = js_get(linux_object, "sysctl");
 
     if (check_linux_types(linux_object, err) < 0 ||
+        confine_resources(js_get(linux_object, "resources"), err) < 0 ||
         (sysctls && js_each(sysctls, check_sysctl, NULL, err) < 0))
         return -1;
     if (!options->guest_root) {

@@ -26,17 +26,24 @@
 
 /* ---- create ---- */
 
-static int add(struct pod *pod, const char *id, struct container **ret, struct error *err)
+/* NULL: err says why not. */
+static struct container *add(struct pod *pod, const char *id, struct error *err)
 {
     struct container *container;
     struct error ignored;
 
-    if (!text_is_identifier(id))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is not an identifier", id);
-    if (container_find(pod, id, &ignored))
-        return error_set(err, STATUS_ALREADY_EXISTS, "container '%s' exists", id);
-    if (pod->count >= POD_CONTAINERS_MAX)
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "%d containers", POD_CONTAINERS_MAX);
+    if (!text_is_identifier(id)) {
+        error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is not an identifier", id);
+        return NULL;
+    }
+    if (container_find(pod, id, &ignored)) {
+        error_set(err, STATUS_ALREADY_EXISTS, "container '%s' exists", id);
+        return NULL;
+    }
+    if (pod->count >= POD_CONTAINERS_MAX) {
+        error_set(err, STATUS_RESOURCE_EXHAUSTED, "%d containers", POD_CONTAINERS_MAX);
+        return NULL;
+    }
     container = xnew(struct container);
     container->pod = pod;
     container->id = xstrdup(id);
@@ -46,8 +53,7 @@ static int add(struct pod *pod, const char *id, struct container **ret, struct e
     container->next = pod->first;
     pod->first = container;
     pod->count++;
-    *ret = container;
-    return 0;
+    return container;
 }
 
 void container_confinement(const struct container *container, unsigned wanted, char **ret_root,
@@ -197,11 +203,11 @@ static void created(void *user, pid_t pid, const struct error *err)
 int container_create(struct pod *pod, const struct container_options *options,
                      container_done_fn *done, void *user, struct error *err)
 {
-    struct container *container = NULL;
+    struct container *container = add(pod, options->id, err);
     struct runtime_process process;
     scoped(freep) char *pid_file = NULL;
 
-    if (add(pod, options->id, &container, err) < 0)
+    if (!container)
         return -1;
     if (prepare(container, options, err) < 0)
         goto fail;
@@ -360,6 +366,8 @@ static int write_resources(struct container *container, const struct container_r
     if (resources->length > CONTAINER_SPEC_MAX ||
         js_parse(resources->json, resources->length, &json, err) < 0 || js_type(json) != JS_OBJECT)
         return error_set(err, STATUS_INVALID_ARGUMENT, "the resources are not a JSON object");
+    if (confine_resources(json, err) < 0)
+        return -1;
     js_remove(json, "devices");
     text = js_print(json);
     if (file_write_atomic(path, text, strlen(text), 0600, err) < 0)

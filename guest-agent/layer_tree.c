@@ -186,6 +186,7 @@ static int place_find(struct layer_tree *tree, const char *path, enum parents pa
     const char *slash = strrchr(path, '/');
     char directory[LAYER_PATH_MAX];
 
+    ret->name = slash ? slash + 1 : path;
     memcpy(directory, path, slash ? (size_t) (slash - path) : 0);
     directory[slash ? slash - path : 0] = '\0';
     int fd = open_in(tree, directory, O_PATH | O_DIRECTORY);
@@ -197,7 +198,6 @@ static int place_find(struct layer_tree *tree, const char *path, enum parents pa
     if (fd < 0)
         return error_errno(err, errno, "find '%s' in the layer", path);
     ret->parent = fd;
-    ret->name = slash ? slash + 1 : path;
     return 0;
 }
 
@@ -402,7 +402,7 @@ static int add_entry(struct layer_tree *tree, struct layer_archive *archive,
                      const struct layer_entry *entry, struct error *err)
 {
     scoped(place_fini) struct place place = {.parent = -1};
-    char path[LAYER_PATH_MAX];
+    char path[LAYER_PATH_MAX] = "";
 
     if (path_clean(entry->path, path, err) < 0)
         return -1;

@@ -291,6 +291,19 @@ START_TEST(masks_are_added_to_those_of_the_spec)
 }
 END_TEST
 
+START_TEST(files_of_the_group_itself_are_the_agents)
+{
+    const struct confine_options root = powerful();
+    scoped(js_freep) struct js *spec = confined(
+        "{" PROCESS ",\"linux\":{\"resources\":{\"unified\":{\"memory.high\":\"1\"}}}}", &plain);
+
+    refused("{" PROCESS ",\"linux\":{\"resources\":{\"unified\":{\"cgroup.procs\":\"1\"}}}}", &root,
+            STATUS_PERMISSION_DENIED, "cgroup.procs");
+    refused("{" PROCESS ",\"linux\":{\"resources\":{\"unified\":[\"cgroup.procs\"]}}}", &root,
+            STATUS_INVALID_ARGUMENT, "unified");
+}
+END_TEST
+
 START_TEST(sysctls_of_the_machine_are_refused)
 {
     static const char *const good[] = {"net.ipv4.ip_forward", "kernel.shmmax", "kernel.msgmax",
@@ -341,6 +354,7 @@ int main(void)
                                     hooks_and_devices_are_refused,
                                     namespaces_are_the_agents_choice,
                                     masks_are_added_to_those_of_the_spec,
+                                    files_of_the_group_itself_are_the_agents,
                                     sysctls_of_the_machine_are_refused,
                                     the_terminal_and_the_oom_score_are_ours,
                                     NULL,
