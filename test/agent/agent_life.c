@@ -208,7 +208,6 @@ static void configure(struct bed *bed)
     Agent__ConfigureResponse *reply;
     enum status status;
 
-    request.key = (char *) (uintptr_t) "configure";
     request.hostname = (char *) (uintptr_t) "pod-one";
     request.resolv_conf.data = (uint8_t *) (uintptr_t) resolv;
     request.resolv_conf.len = strlen(resolv);
@@ -216,6 +215,14 @@ static void configure(struct bed *bed)
     sysctl.value = (char *) (uintptr_t) "1024 50000";
     request.sysctls = sysctls;
     request.n_sysctls = 1;
+    /* One that gets only half way is no obstacle to the next. */
+    request.key = (char *) (uintptr_t) "half";
+    sysctl.name = (char *) (uintptr_t) "net.no.such.thing";
+    status = bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL,
+                      NULL);
+    EXPECT(status == STATUS_NOT_FOUND, "%s", status_name(status));
+    request.key = (char *) (uintptr_t) "configure";
+    sysctl.name = (char *) (uintptr_t) "net.ipv4.ip_local_port_range";
     reply = bed_must(bed, "Configure", &request, &agent__configure_response__descriptor);
     EXPECT(reply->memory_total > 0 && *reply->kernel_release, "Configure answers nothing");
     protobuf_c_message_free_unpacked(&reply->base, NULL);
