@@ -14,6 +14,7 @@
 #include "grpc/queue.h"
 #include "io/loop.h"
 #include "pod.h"
+#include "power_button.h"
 #include "secure/channel.h"
 #include "secure/initdata.h"
 #include "secure/key.h"
@@ -55,9 +56,28 @@ static void refused(void *user, const struct error *err)
     log_warn("a peer was refused: %s", err->message);
 }
 
-static void power_button(void *user)
+static void terminated(void *user)
 {
     pod_drain(user, POWER_BUTTON_GRACE_MS);
+}
+
+static void button_readable(void *user, uint32_t events)
+{
+    struct pod *pod = user;
+
+    if (power_button_pressed(pod->options->power_button))
+        pod_drain(pod, POWER_BUTTON_GRACE_MS);
+}
+
+/* A guest that cannot be asked to end is no reason not to serve. */
+static void watch_button(struct loop *loop, struct pod *pod, struct source **ret)
+{
+    struct error err;
+
+    if (pod->options->power_button >= 0 &&
+        loop_watch_fd(loop, pod->options->power_button, LOOP_READ, button_readable, pod, ret,
+                      &err) < 0)
+        log_warn("the power button: %s", err.message);
 }
 
 static int serve(struct loop *loop, struct pod *pod, const struct key *key, struct error *err)
@@ -82,6 +102,8 @@ static int serve(struct loop *loop, struct pod *pod, const struct key *key, stru
     if (channel_listen(loop, &options, &events, &sessions, &listener, err) < 0)
         return -1;
     result = loop_run(loop, err);
+    if (pod->options->off)
+        pod->options->off(pod->options->user, result, err);
     sessions_close(&sessions);
     return result;
 }
@@ -90,8 +112,9 @@ int agent_run(struct loop *loop, const struct agent_options *options, struct err
 {
     scoped(initdata_freep) struct initdata *initdata = NULL;
     scoped(key_freep) struct key *key = NULL;
-    scoped(source_freep) struct source *button = NULL;
     scoped(pod_freep) struct pod *pod = NULL;
+    scoped(source_freep) struct source *sigterm = NULL;
+    scoped(source_freep) struct source *button = NULL;
     char sandbox[2 * INITDATA_SANDBOX_ID_SIZE + 1];
 
     (void) signal(SIGPIPE, SIG_IGN);
@@ -100,8 +123,9 @@ int agent_run(struct loop *loop, const struct agent_options *options, struct err
     hex_encode(initdata->content.sandbox_id, INITDATA_SANDBOX_ID_SIZE, sandbox);
     log_set_sandbox(sandbox);
     if (pod_new(loop, options, initdata, &pod, err) < 0 ||
-        loop_watch_signal(loop, SIGTERM, power_button, pod, &button, err) < 0 ||
+        loop_watch_signal(loop, SIGTERM, terminated, pod, &sigterm, err) < 0 ||
         key_generate(&key, err) < 0)
         return -1;
+    watch_button(loop, pod, &button);
     return serve(loop, pod, key, err);
 }

@@ -11,6 +11,10 @@ enum agent_place {
     AGENT_IN_STUB, /* in namespaces instead of a machine: the clock is not ours to set */
 };
 
+/* The end of the machine, as soon as nothing is served any more: what is taken apart otherwise may
+ * wait for a worker in the middle of a layer, or for a connection's last word. */
+typedef void agent_off_fn(void *user, int result, const struct error *err);
+
 struct agent_options {
     enum agent_place place;
     const void
@@ -20,10 +24,13 @@ struct agent_options {
     int pod_netns;              /* only lo, up */
     const char *pod_netns_path; /* a file that crun can open */
     const char *state_directory; /* on a tmpfs, empty, ours alone: "/run/cleave" */
+    int power_button;            /* -1: SIGTERM alone is it */
+    agent_off_fn *off;           /* does not return; NULL: everything is freed instead */
+    void *user;
 };
 
 /* Parses the initdata, makes the key, listens on TCP 7433 and serves until an orderly power-off
- * (Shutdown, or SIGTERM as the power button), for which it returns 0. Any error means: power off,
+ * (Shutdown, SIGTERM or the power button), for which it returns 0. Any error means: power off,
  * fail closed. Called once, on the main thread, as pid 1. */
 int agent_run(struct loop *loop, const struct agent_options *options, struct error *err)
     __attribute__((warn_unused_result));

@@ -16,6 +16,13 @@
 #define STATE_DIRECTORY "/run/cleave"
 #define POD_NETNS       "/run/cleave-pod-netns"
 
+static void off(void *user, int result, const struct error *err)
+{
+    const struct platform *platform = user;
+
+    platform->finish(result < 0 ? BOOT_AGENT : BOOT_OK, err);
+}
+
 /* A loop that the service side left things in is left as it is: the machine ends with it. */
 static enum boot_code serve(const struct platform *platform, const struct disks *disks,
                             const struct network *network, struct error *err)
@@ -29,6 +36,9 @@ static enum boot_code serve(const struct platform *platform, const struct disks 
         .pod_netns = network->pod,
         .pod_netns_path = POD_NETNS,
         .state_directory = STATE_DIRECTORY,
+        .power_button = platform->open_button(),
+        .off = platform->abrupt ? off : NULL,
+        .user = (void *) (uintptr_t) platform,
     };
 
     if (mkdir(STATE_DIRECTORY, 0700) < 0) {

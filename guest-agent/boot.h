@@ -2,6 +2,7 @@
 #pragma once
 /* What pid 1 does before the agent serves and after it has ended. A virtual machine and a stub
  * guest differ in one table only. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ enum boot_code {
     BOOT_INITDATA_ABSENT = 20,
     BOOT_INITDATA_DOUBLED = 21,
     BOOT_INITDATA_MALFORMED = 22,
+    BOOT_DISKS = 23,
     BOOT_NETWORK_ABSENT = 30,
     BOOT_NETWORK_DOUBLED = 31,
     BOOT_NETWORK_MALFORMED = 32,
@@ -40,6 +42,10 @@ struct platform {
     /* Reads every disk once. */
     enum boot_code (*read_disks)(const struct boot_options *options, struct disks *ret,
                                  struct error *err);
+    /* A descriptor for power_button.h, or -1. */
+    int (*open_button)(void);
+    /* Its end is a machine's: nothing need be taken apart before it. */
+    bool abrupt;
     /* The end. */
     void (*finish)(enum boot_code code, const struct error *err) __attribute__((noreturn));
 };

@@ -10,7 +10,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 
-enum { FILE_MAX = 256 * 1024 };
+enum { FILE_MAX = 256 * 1024, KILL_PASSES = 8 };
 
 const struct cgroup_version *cgroup_detect(void)
 {
@@ -97,14 +97,32 @@ int cgroup_pids(const struct cgroup_version *version, const char *path, pid_t **
     return 0;
 }
 
-void cgroup_signal(const struct cgroup_version *version, const char *path, int signum)
+/* The number of processes that it was sent to. */
+static size_t signal_once(const struct cgroup_version *version, const char *path,
+                          const struct cgroup_signal *signal)
 {
     scoped(freep) pid_t *pids = NULL;
     struct error ignored;
-    size_t count;
+    size_t count, sent = 0;
 
     if (cgroup_pids(version, path, &pids, &count, &ignored) < 0)
-        return;
+        return 0;
     for (size_t i = 0; i < count; i++)
-        (void) kill(pids[i], signum);
+        sent += pids[i] != signal->except && kill(pids[i], signal->signum) == 0;
+    return sent;
+}
+
+void cgroup_signal(const struct cgroup_version *version, const char *path,
+                   const struct cgroup_signal *signal)
+{
+    struct error ignored;
+    size_t sent;
+
+    if (signal->signum == SIGKILL && signal->except == 0 && version->kill &&
+        version->kill(path, &ignored) == 0)
+        return;
+    sent = signal_once(version, path, signal);
+    /* The list was a picture: what was forked behind it is in the next one. */
+    for (int pass = 1; signal->signum == SIGKILL && sent > 0 && pass < KILL_PASSES; pass++)
+        sent = signal_once(version, path, signal);
 }

@@ -25,6 +25,11 @@ struct cgroup_version {
     /* A descriptor that becomes readable at an OOM event (read it empty), -1 if there is none. */
     int (*open_oom)(const char *path);
     void (*thaw)(const char *path);
+    /* Ends all at once, those too that are being forked; NULL: it has no such file. */
+    int (*kill)(const char *path, struct error *err);
+    /* Makes the group, and lets it have so much memory more than what it cannot give back now.
+     * NULL: a stub guest's memory is not ours to divide. */
+    int (*limit)(const char *path, uint64_t more, struct error *err);
     const char *processes; /* directory with cgroup.procs, a format with the path */
 };
 
@@ -35,7 +40,13 @@ const struct cgroup_version *cgroup_detect(void);
 /* Process ids in the group; the caller frees. An absent group is empty. */
 int cgroup_pids(const struct cgroup_version *version, const char *path, pid_t **ret,
                 size_t *ret_count, struct error *err) __attribute__((warn_unused_result));
-void cgroup_signal(const struct cgroup_version *version, const char *path, int signum);
+/* To every process of the group but one. SIGKILL leaves none, however they fork. */
+struct cgroup_signal {
+    int signum;
+    pid_t except; /* 0: none */
+};
+void cgroup_signal(const struct cgroup_version *version, const char *path,
+                   const struct cgroup_signal *signal);
 
 /* For the two files: numbers out of small files; `otherwise` if there is no such file or number. */
 uint64_t cgroup_number(uint64_t otherwise, const char *format, const char *path)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroup.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -61,11 +64,49 @@ static void thaw(const char *path)
     (void) !file_put(state, "0", &ignored);
 }
 
+static int kill_all(const char *path, struct error *err)
+{
+    scoped(freep) char *file = xformat(ROOT "%s/cgroup.kill", path);
+
+    return file_put(file, "1", err);
+}
+
+static uint64_t unreclaimable(const char *path)
+{
+    uint64_t anon = 0, shmem = 0, stacks = 0, tables = 0, slab = 0;
+    const struct cgroup_field fields[] = {
+        {"anon", &anon},
+        {"shmem", &shmem},
+        {"kernel_stack", &stacks},
+        {"pagetables", &tables},
+        {"slab_unreclaimable", &slab},
+    };
+
+    cgroup_fields(ROOT "%s/memory.stat", path, fields, ARRAY_LENGTH(fields));
+    return anon + shmem + stacks + tables + slab;
+}
+
+static int limit(const char *path, uint64_t more, struct error *err)
+{
+    scoped(freep) char *group = xformat(ROOT "%s", path);
+    scoped(freep) char *file = xformat(ROOT "%s/memory.max", path);
+    scoped(freep) char *value = NULL;
+
+    if (mkdir(group, 0755) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make '%s'", group);
+    if (file_put(ROOT "/cgroup.subtree_control", "+memory", err) < 0)
+        return -1;
+    value = xformat("%" PRIu64, unreclaimable(path) + more);
+    return file_put(file, value, err);
+}
+
 const struct cgroup_version cgroup_v2 = {
     .number = 2,
     .stats = stats,
     .oom_kills = oom_kills,
     .open_oom = open_oom,
     .thaw = thaw,
+    .kill = kill_all,
+    .limit = limit,
     .processes = ROOT "%s/cgroup.procs",
 };

@@ -8,12 +8,62 @@
 #include "base/scoped.h"
 #include "base/text.h"
 
-/* Each of these reads or writes kernel memory, mounts, loads code, or opens files outside of the
- * container's root. */
-static const char *const reaching[] = {
-    "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO",       "CAP_BPF",
-    "CAP_PERFMON",   "CAP_SYS_BOOT",   "CAP_DAC_READ_SEARCH",
+enum reach { HARMLESS, REMOVED, REACHES };
+
+/* All capabilities there are, by the only spelling that passes: a runtime takes numbers, lower case
+ * and prefixes too, so a list of what is forbidden would be no rule. Those that reach read or write
+ * kernel memory, mount, load code, or open files outside of the container's root; with
+ * CAP_SYS_PTRACE the runtime itself is within reach while it is in the container to start an exec.
+ * CAP_MKNOD is in every engine's default set, so refusing it would refuse every pod: it is taken
+ * away. */
+/* clang-format off */
+static const struct {
+    const char *name;
+    enum reach reach;
+} capabilities[] = {
+    {"CAP_AUDIT_CONTROL", HARMLESS},
+    {"CAP_AUDIT_READ", HARMLESS},
+    {"CAP_AUDIT_WRITE", HARMLESS},
+    {"CAP_BLOCK_SUSPEND", HARMLESS},
+    {"CAP_BPF", REACHES},
+    {"CAP_CHECKPOINT_RESTORE", HARMLESS},
+    {"CAP_CHOWN", HARMLESS},
+    {"CAP_DAC_OVERRIDE", HARMLESS},
+    {"CAP_DAC_READ_SEARCH", REACHES},
+    {"CAP_FOWNER", HARMLESS},
+    {"CAP_FSETID", HARMLESS},
+    {"CAP_IPC_LOCK", HARMLESS},
+    {"CAP_IPC_OWNER", HARMLESS},
+    {"CAP_KILL", HARMLESS},
+    {"CAP_LEASE", HARMLESS},
+    {"CAP_LINUX_IMMUTABLE", HARMLESS},
+    {"CAP_MAC_ADMIN", HARMLESS},
+    {"CAP_MAC_OVERRIDE", HARMLESS},
+    {"CAP_MKNOD", REMOVED},
+    {"CAP_NET_ADMIN", HARMLESS},
+    {"CAP_NET_BIND_SERVICE", HARMLESS},
+    {"CAP_NET_BROADCAST", HARMLESS},
+    {"CAP_NET_RAW", HARMLESS},
+    {"CAP_PERFMON", REACHES},
+    {"CAP_SETFCAP", HARMLESS},
+    {"CAP_SETGID", HARMLESS},
+    {"CAP_SETPCAP", HARMLESS},
+    {"CAP_SETUID", HARMLESS},
+    {"CAP_SYSLOG", HARMLESS},
+    {"CAP_SYS_ADMIN", REACHES},
+    {"CAP_SYS_BOOT", REACHES},
+    {"CAP_SYS_CHROOT", HARMLESS},
+    {"CAP_SYS_MODULE", REACHES},
+    {"CAP_SYS_NICE", HARMLESS},
+    {"CAP_SYS_PACCT", HARMLESS},
+    {"CAP_SYS_PTRACE", REACHES},
+    {"CAP_SYS_RAWIO", REACHES},
+    {"CAP_SYS_RESOURCE", HARMLESS},
+    {"CAP_SYS_TIME", HARMLESS},
+    {"CAP_SYS_TTY_CONFIG", HARMLESS},
+    {"CAP_WAKE_ALARM", HARMLESS},
 };
+/* clang-format on */
 
 static const char *const sets[] = {"bounding", "effective", "inheritable", "permitted", "ambient"};
 
@@ -36,52 +86,95 @@ static const char *const read_only[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-/* CAP_MKNOD is in every engine's default set, so refusing it would refuse every pod: it is taken
- * away. */
-static int confine_capability_set(struct js *set, bool shared_pid, struct error *err)
+/* An absent member is of any type: the runtime does not see it. */
+static int check_type(const struct js *object, const char *key, enum js_type type,
+                      struct error *err)
+{
+    const struct js *value = js_get(object, key);
+
+    if (!value || js_type(value) == type)
+        return 0;
+    return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' has the wrong type", key);
+}
+
+static int judge_capability(const char *name, enum reach *ret, struct error *err)
+{
+    for (size_t i = 0; name && i < ARRAY_LENGTH(capabilities); i++) {
+        if (text_equal(name, capabilities[i].name)) {
+            *ret = capabilities[i].reach;
+            return 0;
+        }
+    }
+    return error_set(err, STATUS_INVALID_ARGUMENT, "'%.64s' is not the name of a capability",
+                     name ? name : "");
+}
+
+static int confine_capability_set(struct js *set, const struct confine_options *options,
+                                  struct error *err)
 {
     for (size_t i = js_length(set); i-- > 0;) {
         const char *name = js_string(js_at(set, i));
+        enum reach reach = REACHES;
 
-        if (!name)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "a capability is not a string");
-        if (text_equal(name, "CAP_MKNOD")) {
-            js_remove_at(set, i);
+        if (judge_capability(name, &reach, err) < 0)
+            return -1;
+        if (options->guest_root || reach == HARMLESS)
             continue;
-        }
-        if (shared_pid && text_equal(name, "CAP_SYS_PTRACE"))
+        if (reach == REACHES)
             return error_set(err, STATUS_PERMISSION_DENIED,
-                             "CAP_SYS_PTRACE with a shared PID namespace needs guest_root in the "
-                             "initdata");
-        for (size_t r = 0; r < ARRAY_LENGTH(reaching); r++) {
-            if (text_equal(name, reaching[r]))
-                return error_set(err, STATUS_PERMISSION_DENIED,
-                                 "%s reaches the guest agent: it needs guest_root in the initdata",
-                                 name);
-        }
+                             "%s reaches the guest agent: it needs guest_root in the initdata",
+                             name);
+        js_remove_at(set, i);
+    }
+    return 0;
+}
+
+static int confine_capabilities(struct js *process, const struct confine_options *options,
+                                struct error *err)
+{
+    struct js *all = js_get(process, "capabilities");
+
+    if (check_type(process, "capabilities", JS_OBJECT, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LENGTH(sets); i++) {
+        if (check_type(all, sets[i], JS_ARRAY, err) < 0 ||
+            confine_capability_set(js_get(all, sets[i]), options, err) < 0)
+            return -1;
     }
     return 0;
 }
 
 int confine_process(struct js *process, const struct confine_options *options, struct error *err)
 {
-    struct js *capabilities = js_get(process, "capabilities");
-
     if (js_type(process) != JS_OBJECT)
         return error_set(err, STATUS_INVALID_ARGUMENT, "the process is not a JSON object");
+    if (check_type(process, "args", JS_ARRAY, err) < 0)
+        return -1;
     if (js_length(js_get(process, "args")) == 0)
         return error_set(err, STATUS_INVALID_ARGUMENT, "the process has no arguments");
-    for (size_t i = 0; !options->guest_root && i < ARRAY_LENGTH(sets); i++) {
-        if (confine_capability_set(js_get(capabilities, sets[i]), options->pid_path != NULL, err) <
-            0)
-            return -1;
-    }
+    if (confine_capabilities(process, options, err) < 0)
+        return -1;
     js_set(process, "terminal", js_new_boolean(options->terminal));
     js_remove(process, "apparmorProfile");
     js_remove(process, "selinuxLabel");
     if (js_get_integer(process, "oomScoreAdj", 1000) < options->lowest_oom_score)
         js_set_integer(process, "oomScoreAdj", options->lowest_oom_score);
     return 0;
+}
+
+/* By cgroup.procs a container could take the agent into its group, and to its end. */
+static int check_unified(void *user, const char *key, struct js *value, struct error *err)
+{
+    if (text_starts(key, "cgroup."))
+        return error_set(err, STATUS_PERMISSION_DENIED, "'%.64s' is not a container's to set", key);
+    return 0;
+}
+
+int confine_resources(const struct js *resources, struct error *err)
+{
+    if (check_type(resources, "unified", JS_OBJECT, err) < 0)
+        return -1;
+    return js_each(js_get(resources, "unified"), check_unified, NULL, err);
 }
 
 int confine_sysctl(const char *name, struct error *err)
@@ -171,12 +264,39 @@ static int check_sysctl(void *user, const char *key, struct js *value, struct er
     return confine_sysctl(key, err);
 }
 
+static int check_linux_types(const struct js *linux_object, struct error *err)
+{
+    static const char *const objects[] = {"sysctl", "resources", "seccomp"};
+    static const char *const arrays[] = {"devices", "maskedPaths", "readonlyPaths"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(objects); i++) {
+        if (check_type(linux_object, objects[i], JS_OBJECT, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(arrays); i++) {
+        if (check_type(linux_object, arrays[i], JS_ARRAY, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The runtime would hand the filter's descriptor to whoever listens at a path of ours. */
+static void forget_listener(struct js *seccomp)
+{
+    if (!seccomp)
+        return;
+    js_remove(seccomp, "listenerPath");
+    js_remove(seccomp, "listenerMetadata");
+}
+
 static int confine_linux(struct js *linux_object, const struct confine_options *options,
                          struct error *err)
 {
     struct js *sysctls = js_get(linux_object, "sysctl");
 
-    if (sysctls && js_each(sysctls, check_sysctl, NULL, err) < 0)
+    if (check_linux_types(linux_object, err) < 0 ||
+        confine_resources(js_get(linux_object, "resources"), err) < 0 ||
+        (sysctls && js_each(sysctls, check_sysctl, NULL, err) < 0))
         return -1;
     if (!options->guest_root) {
         if (js_length(js_get(linux_object, "devices")) > 0)
@@ -194,29 +314,64 @@ static int confine_linux(struct js *linux_object, const struct confine_options *
     js_remove(linux_object, "intelRdt");
     js_remove(linux_object, "uidMappings");
     js_remove(linux_object, "gidMappings");
+    forget_listener(js_get(linux_object, "seccomp"));
+    return 0;
+}
+
+/* What is masked is masked at one place: these are nowhere else. */
+static int check_place(const struct js *mount, struct error *err)
+{
+    static const struct {
+        const char *type, *place;
+    } places[] = {{"proc", "/proc"}, {"sysfs", "/sys"}};
+    const char *type = js_get_string(mount, "type");
+    const char *destination = js_get_string(mount, "destination");
+
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        if (text_equal(type, places[i].type) && !text_equal(destination, places[i].place))
+            return error_set(err, STATUS_PERMISSION_DENIED,
+                             "a %s on '%.100s' instead of '%s' needs guest_root in the initdata",
+                             type, destination ? destination : "", places[i].place);
+    }
     return 0;
 }
 
 /* The kernel's own trees read-only: root in a container could write there without a capability. */
-static int confine_mounts(struct js *mounts, struct error *err)
+static int confine_mount(struct js *mount, struct error *err)
 {
+    const char *type = js_get_string(mount, "type");
+    struct js *flags = js_get(mount, "options");
+
+    if (check_place(mount, err) < 0)
+        return -1;
+    if (!text_equal(type, "sysfs") && !text_equal(type, "cgroup") && !text_equal(type, "cgroup2"))
+        return 0;
+    if (contains(flags, "rw"))
+        return error_set(err, STATUS_PERMISSION_DENIED,
+                         "a writable %s needs guest_root in the initdata", type);
+    if (!flags) {
+        flags = js_new_array();
+        js_set(mount, "options", flags);
+    }
+    if (!contains(flags, "ro"))
+        js_append(flags, js_new_string("ro"));
+    return 0;
+}
+
+static int confine_mounts(struct js *spec, const struct confine_options *options, struct error *err)
+{
+    struct js *mounts = js_get(spec, "mounts");
+
+    if (check_type(spec, "mounts", JS_ARRAY, err) < 0)
+        return -1;
     for (size_t i = 0; i < js_length(mounts); i++) {
         struct js *mount = js_at(mounts, i);
-        const char *type = js_get_string(mount, "type");
-        struct js *flags = js_get(mount, "options");
 
-        if (!text_equal(type, "sysfs") && !text_equal(type, "cgroup") &&
-            !text_equal(type, "cgroup2"))
-            continue;
-        if (contains(flags, "rw"))
-            return error_set(err, STATUS_PERMISSION_DENIED,
-                             "a writable %s needs guest_root in the initdata", type);
-        if (!flags) {
-            flags = js_new_array();
-            js_set(mount, "options", flags);
-        }
-        if (!contains(flags, "ro"))
-            js_append(flags, js_new_string("ro"));
+        if (js_type(mount) != JS_OBJECT)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "a mount is not a JSON object");
+        if (check_type(mount, "options", JS_ARRAY, err) < 0 ||
+            (!options->guest_root && confine_mount(mount, err) < 0))
+            return -1;
     }
     return 0;
 }
@@ -241,14 +396,15 @@ int confine_spec(struct js *spec, const struct confine_options *options, struct 
 
     if (js_type(spec) != JS_OBJECT)
         return error_set(err, STATUS_INVALID_ARGUMENT, "the spec is not a JSON object");
-    if (confine_hooks(spec, err) < 0 || confine_process(js_get(spec, "process"), options, err) < 0)
+    if (confine_hooks(spec, err) < 0 ||
+        confine_process(js_get(spec, "process"), options, err) < 0 ||
+        check_type(spec, "linux", JS_OBJECT, err) < 0)
         return -1;
     if (!linux_object) {
         linux_object = js_new_object();
         js_set(spec, "linux", linux_object);
     }
-    if (confine_linux(linux_object, options, err) < 0 ||
-        (!options->guest_root && confine_mounts(js_get(spec, "mounts"), err) < 0))
+    if (confine_linux(linux_object, options, err) < 0 || confine_mounts(spec, options, err) < 0)
         return -1;
     root = js_new_object();
     js_set_string(root, "path", options->root);
@@ -257,7 +413,8 @@ int confine_spec(struct js *spec, const struct confine_options *options, struct 
     js_set(spec, "root", root);
     js_set_string(spec, "ociVersion", "1.0.2");
     js_remove(spec, "hooks");
-    js_remove(spec, "hostname"); /* the pod's namespace has it */
+    js_remove(spec, "annotations"); /* the runtime takes orders from them */
+    js_remove(spec, "hostname");    /* the pod's namespace has it */
     js_remove(spec, "domainname");
     return 0;
 }

@@ -25,6 +25,9 @@ int confine_spec(struct js *spec, const struct confine_options *options, struct 
 /* An OCI Process, of a spec or of an exec. */
 int confine_process(struct js *process, const struct confine_options *options, struct error *err)
     __attribute__((warn_unused_result));
+/* LinuxResources, of a spec or of an update. */
+int confine_resources(const struct js *resources, struct error *err)
+    __attribute__((warn_unused_result));
 /* net.*, kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*: they belong to a namespace of the pod.
  */
 int confine_sysctl(const char *name, struct error *err) __attribute__((warn_unused_result));

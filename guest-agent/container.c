@@ -15,6 +15,7 @@
 #include "confine.h"
 #include "container_private.h"
 #include "events.h"
+#include "layer_store.h"
 #include "mounts.h"
 #include "oci/spec.h"
 #include "process.h"
@@ -23,51 +24,26 @@
 #include "secure/initdata.h"
 #include "streams.h"
 
-static const char *const state_names[CONTAINER_STATES] = {
-    [CONTAINER_CREATING] = "being created", [CONTAINER_CREATED] = "created",
-    [CONTAINER_RUNNING] = "running",        [CONTAINER_PAUSED] = "paused",
-    [CONTAINER_STOPPED] = "stopped",
-};
-
-static const char *const op_names[CONTAINER_OPS] = {
-    [CONTAINER_START] = "start",   [CONTAINER_EXEC] = "exec in",  [CONTAINER_KILL] = "kill",
-    [CONTAINER_PAUSE] = "pause",   [CONTAINER_RESUME] = "resume", [CONTAINER_UPDATE] = "update",
-    [CONTAINER_DELETE] = "delete",
-};
-
-static const unsigned legal_in[CONTAINER_OPS] = {
-    [CONTAINER_START] = BIT(CONTAINER_CREATED),
-    [CONTAINER_EXEC] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING),
-    [CONTAINER_KILL] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING) | BIT(CONTAINER_PAUSED) |
-                       BIT(CONTAINER_STOPPED), /* NOT_FOUND from the process */
-    [CONTAINER_PAUSE] = BIT(CONTAINER_RUNNING),
-    [CONTAINER_RESUME] = BIT(CONTAINER_PAUSED),
-    [CONTAINER_UPDATE] = BIT(CONTAINER_CREATED) | BIT(CONTAINER_RUNNING) | BIT(CONTAINER_PAUSED),
-    [CONTAINER_DELETE] = BIT(CONTAINER_CREATING) | BIT(CONTAINER_CREATED) | BIT(CONTAINER_STOPPED),
-};
-
-int container_allow(enum container_state state, enum container_op op, const char *id,
-                    struct error *err)
-{
-    if (legal_in[op] & BIT(state))
-        return 0;
-    return error_set(err, STATUS_FAILED_PRECONDITION, "cannot %s container '%s': it is %s",
-                     op_names[op], id, state_names[state]);
-}
-
 /* ---- create ---- */
 
-static int add(struct pod *pod, const char *id, struct container **ret, struct error *err)
+/* NULL: err says why not. */
+static struct container *add(struct pod *pod, const char *id, struct error *err)
 {
     struct container *container;
     struct error ignored;
 
-    if (!text_is_identifier(id))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is not an identifier", id);
-    if (container_find(pod, id, &ignored))
-        return error_set(err, STATUS_ALREADY_EXISTS, "container '%s' exists", id);
-    if (pod->count >= POD_CONTAINERS_MAX)
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "%d containers", POD_CONTAINERS_MAX);
+    if (!text_is_identifier(id)) {
+        error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is not an identifier", id);
+        return NULL;
+    }
+    if (container_find(pod, id, &ignored)) {
+        error_set(err, STATUS_ALREADY_EXISTS, "container '%s' exists", id);
+        return NULL;
+    }
+    if (pod->count >= POD_CONTAINERS_MAX) {
+        error_set(err, STATUS_RESOURCE_EXHAUSTED, "%d containers", POD_CONTAINERS_MAX);
+        return NULL;
+    }
     container = xnew(struct container);
     container->pod = pod;
     container->id = xstrdup(id);
@@ -77,8 +53,7 @@ static int add(struct pod *pod, const char *id, struct container **ret, struct e
     container->next = pod->first;
     pod->first = container;
     pod->count++;
-    *ret = container;
-    return 0;
+    return container;
 }
 
 void container_confinement(const struct container *container, unsigned wanted, char **ret_root,
@@ -158,14 +133,30 @@ static int write_config(struct container *container, const struct container_opti
     return file_write_atomic(path, text, strlen(text), 0600, err);
 }
 
-static int prepare(struct container *container, const struct container_options *options,
-                   struct error *err)
+static int mount_root(struct container *container, const struct container_options *options,
+                      struct error *err)
 {
+    struct layer_store *store = container->pod->layers;
     struct rootfs_options rootfs = {
         .directory = container->directory,
         .layers = options->layers,
         .count = options->layer_count,
+        .room = layer_store_room(store),
     };
+
+    if (rootfs_mount(store, &rootfs, err) < 0)
+        return -1;
+    container->layers = xnew_array(char *, options->layer_count + 1);
+    for (size_t i = 0; i < options->layer_count; i++) {
+        container->layers[i] = xstrdup(options->layers[i].digest);
+        layer_store_hold(store, container->layers[i]);
+    }
+    return 0;
+}
+
+static int prepare(struct container *container, const struct container_options *options,
+                   struct error *err)
+{
     struct process_options process = {
         .container_id = container->id,
         .exec_id = "",
@@ -175,11 +166,11 @@ static int prepare(struct container *container, const struct container_options *
     if (mkdir(container->directory, 0711) < 0)
         return error_errno(err, errno, "make a directory for container '%s'", container->id);
     if (mounts_make_container(container->directory, options->files, options->file_count, err) < 0 ||
-        write_config(container, options, err) < 0 ||
-        rootfs_mount(container->pod->layers, &rootfs, err) < 0 ||
+        write_config(container, options, err) < 0 || mount_root(container, options, err) < 0 ||
         process_new(container->pod, &process, &container_process_events, &container->init, err) < 0)
         return -1;
     container->init->container = container;
+    pod_limit_memory(container->pod);
     return 0;
 }
 
@@ -205,18 +196,18 @@ static void created(void *user, pid_t pid, const struct error *err)
     container->state = CONTAINER_CREATED;
     container_watch_oom(container);
     finish_op(container, container->init, NULL);
-    if (container->pod->killed)
-        container_power_off(container, SIGKILL);
+    if (container->pod->phase == PHASE_DRAINING)
+        container_power_off(container, container->pod->killed ? SIGKILL : SIGTERM);
 }
 
 int container_create(struct pod *pod, const struct container_options *options,
                      container_done_fn *done, void *user, struct error *err)
 {
-    struct container *container = NULL;
+    struct container *container = add(pod, options->id, err);
     struct runtime_process process;
     scoped(freep) char *pid_file = NULL;
 
-    if (add(pod, options->id, &container, err) < 0)
+    if (!container)
         return -1;
     if (prepare(container, options, err) < 0)
         goto fail;
@@ -277,7 +268,7 @@ static int begin_op(struct container *container, enum container_op op, container
     if (container->job || container->deleted)
         return error_set(err, STATUS_ABORTED, "container '%s' is busy: %s is in progress",
                          container->id,
-                         container->deleted ? op_names[CONTAINER_DELETE] : op_names[container->op]);
+                         container_op_name(container->deleted ? CONTAINER_DELETE : container->op));
     container->op = op;
     container->done = done;
     container->user = user;
@@ -341,9 +332,13 @@ int container_kill(struct container *container, struct process *process, int sig
 
 int container_kill_all(struct container *container, int signum, struct error *err)
 {
+    struct cgroup_signal all = {.signum = signum};
+
     if (container_kill(container, container->init, signum, err) < 0)
         return -1;
-    cgroup_signal(container->pod->cgroups, container->cgroup, signum);
+    if (signum != SIGKILL)
+        all.except = container->init->pid; /* it has it */
+    cgroup_signal(container->pod->cgroups, container->cgroup, &all);
     return 0;
 }
 
@@ -371,6 +366,8 @@ static int write_resources(struct container *container, const struct container_r
     if (resources->length > CONTAINER_SPEC_MAX ||
         js_parse(resources->json, resources->length, &json, err) < 0 || js_type(json) != JS_OBJECT)
         return error_set(err, STATUS_INVALID_ARGUMENT, "the resources are not a JSON object");
+    if (confine_resources(json, err) < 0)
+        return -1;
     js_remove(json, "devices");
     text = js_print(json);
     if (file_write_atomic(path, text, strlen(text), 0600, err) < 0)
@@ -413,15 +410,16 @@ int container_pids(struct container *container, pid_t **ret, size_t *ret_count, 
 
 void container_power_off(struct container *container, int signum)
 {
+    const struct cgroup_signal all = {.signum = SIGKILL};
     struct error ignored;
 
     if (container->state == CONTAINER_CREATING || container->state == CONTAINER_STOPPED)
         return;
     if (container_kill(container, container->init, signum, &ignored) == 0 && signum == SIGKILL)
-        cgroup_signal(container->pod->cgroups, container->cgroup, signum);
+        cgroup_signal(container->pod->cgroups, container->cgroup, &all);
 }
 
 bool container_has_ended(const struct container *container)
 {
-    return container->state == CONTAINER_STOPPED;
+    return container->state == CONTAINER_STOPPED && container_is_empty(container);
 }

@@ -36,6 +36,7 @@ enum container_op {
 
 enum { CONTAINER_SPEC_MAX = 1024 * 1024, CONTAINER_EXECS_MAX = 512 };
 
+const char *container_op_name(enum container_op op); /* "start" */
 /* The table. */
 int container_allow(enum container_state state, enum container_op op, const char *id,
                     struct error *err) __attribute__((warn_unused_result));

@@ -2,6 +2,7 @@
 /* How a container ends and goes away. */
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -11,11 +12,12 @@
 #include "events.h"
 #include "idempotency.h"
 #include "io/loop.h"
+#include "layer_store.h"
 #include "mounts.h"
 #include "rootfs.h"
 #include "runtime.h"
 
-enum { OOM_SETTLE_MS = 50 };
+enum { OOM_SETTLE_MS = 50, OOM_RECENT_MS = 1000 };
 
 /* ---- memory ---- */
 
@@ -23,10 +25,11 @@ void container_check_oom(struct container *container)
 {
     uint64_t kills = container->pod->cgroups->oom_kills(container->cgroup);
 
-    if (kills > container->ooms)
-        events_add_oom(container->pod->events, container->id);
-    if (kills > container->ooms)
-        container->ooms = kills;
+    if (kills <= container->ooms)
+        return;
+    events_add_oom(container->pod->events, container->id);
+    container->ooms = kills;
+    container->oom_ms = clock_monotonic_ms();
 }
 
 static void oom_settled(void *user)
@@ -75,6 +78,12 @@ void container_unwatch_oom(struct container *container)
 
 /* ---- the end of its processes ---- */
 
+/* A kill that was counted long before another's SIGKILL has not ended it. */
+static bool is_recent(uint64_t ms)
+{
+    return clock_monotonic_ms() - ms <= OOM_RECENT_MS;
+}
+
 /* The OOM event goes out before the exit that it explains. */
 static void process_ending(struct process *process, struct exit_record *record)
 {
@@ -86,7 +95,8 @@ static void process_ending(struct process *process, struct exit_record *record)
 
     container_check_oom(container);
     record->oom_killed = record->status == 128 + SIGKILL && container->ooms > 0 &&
-                         (process == container->init || container->ooms > before);
+                         (container->ooms > before ||
+                          (process == container->init && is_recent(container->oom_ms)));
     if (process != container->init)
         return;
     container->state = CONTAINER_STOPPED;
@@ -106,7 +116,8 @@ static void process_ended(struct process *process)
     if (process == container->init) {
         container_unwatch_oom(container);
         if (container->pid_path) /* else the kernel has ended them with their init */
-            cgroup_signal(pod->cgroups, container->cgroup, SIGKILL);
+            cgroup_signal(pod->cgroups, container->cgroup,
+                          &(struct cgroup_signal){.signum = SIGKILL});
     }
     container_delete_continue(container);
     pod_changed(pod);
@@ -233,6 +244,7 @@ int container_delete(struct container *container, container_done_fn *done, void 
 int container_delete_exec(struct container *container, struct process *process, struct error *err)
 {
     struct process **link = &container->execs;
+    scoped(freep) char *scope = NULL;
 
     if (process->state != PROCESS_ENDED)
         return error_set(err, STATUS_FAILED_PRECONDITION, "process '%s' has not ended",
@@ -241,9 +253,21 @@ int container_delete_exec(struct container *container, struct process *process, 
         link = &(*link)->next;
     *link = process->next;
     container->exec_count--;
+    scope = xformat("%s/%s", container->id, process->exec_id);
     events_forget(container->pod->events, container->id, process->exec_id);
+    idempotency_forget(container->pod->answers, scope);
     process_free(process);
+    pod_changed(container->pod);
     return 0;
+}
+
+static void release_layers(struct container *container)
+{
+    for (char **layer = container->layers; layer && *layer; layer++) {
+        layer_store_release(container->pod->layers, *layer);
+        free(*layer);
+    }
+    free(container->layers);
 }
 
 void container_free(struct container *container)
@@ -263,6 +287,7 @@ void container_free(struct container *container)
         process_free(process);
     }
     process_free(container->init);
+    release_layers(container);
     free(container->failure);
     free(container->file);
     free(container->id);

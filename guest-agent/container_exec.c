@@ -10,6 +10,17 @@
 #include "container_private.h"
 #include "runtime.h"
 
+/* The runtime sets it before the program runs; ours would come too late for one that looks at once.
+ */
+static void set_size(struct js *process, const struct console_size *size)
+{
+    struct js *json = js_new_object();
+
+    js_set_integer(json, "height", size->height);
+    js_set_integer(json, "width", size->width);
+    js_set(process, "consoleSize", json);
+}
+
 static int write_process(const struct container *container, const struct exec_options *options,
                          const char *path, struct error *err)
 {
@@ -26,6 +37,8 @@ static int write_process(const struct container *container, const struct exec_op
     container_confinement(container, options->wanted, &root, &confinement);
     if (confine_process(json, &confinement, err) < 0)
         return -1;
+    if (options->size.width > 0)
+        set_size(json, &options->size);
     text = js_print(json);
     return file_write_atomic(path, text, strlen(text), 0600, err);
 }
@@ -46,12 +59,14 @@ static void executed(void *user, pid_t pid, const struct error *err)
 {
     struct process *process = user;
     struct container *container = process->container;
+    struct pod *pod = container->pod;
     void (*done)(void *, struct process *, const struct error *) = process->done;
 
     if (err) {
         done(process->user, NULL, err);
         remove_exec(process);
         container_delete_continue(container);
+        pod_changed(pod);
         return;
     }
     process_adopt(process, pid);

@@ -14,6 +14,7 @@ struct container {
     char *id;
     char *directory; /* the bundle */
     char *cgroup;
+    char **layers;  /* digests of those that it holds, NULL-terminated; NULL: none */
     char *pid_path; /* of a PID namespace that it shares; NULL: one of its own */
     enum container_state state;
     struct process *init;
@@ -34,7 +35,8 @@ struct container {
 
     int oom_fd;
     struct source *oom_source, *oom_timer;
-    uint64_t ooms;
+    uint64_t ooms;   /* kills that were published */
+    uint64_t oom_ms; /* the last of them, on the monotonic clock */
 };
 
 void container_watch_oom(struct container *container);

@@ -113,10 +113,15 @@ enum boot_code disks_scan(struct disks *ret, struct error *err)
     while (code == BOOT_OK && (entry = readdir(directory))) {
         char path[sizeof("/dev/") + NAME_MAX];
 
-        if (!text_starts(entry->d_name, "vd") || ++seen > DISKS_MAX)
+        if (!text_starts(entry->d_name, "vd"))
             continue;
-        if (text_format(path, sizeof(path), err, "/dev/%s", entry->d_name) == 0)
+        /* Not to look at one would be not to see a second of a kind. */
+        if (++seen > DISKS_MAX) {
+            error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d disks", DISKS_MAX);
+            code = BOOT_DISKS;
+        } else if (text_format(path, sizeof(path), err, "/dev/%s", entry->d_name) == 0) {
             code = disks_add(ret, path, err);
+        }
     }
     closedir(directory);
     return code;

@@ -72,6 +72,11 @@ void outflow_finish(struct outflow *flow)
         drop_ring(&flow->ring);
 }
 
+static void note_over(struct outflow *flow)
+{
+    flow->over |= flow->finished && flow->final_sent && flow->consumed == flow->end;
+}
+
 int outflow_consume(struct outflow *flow, uint64_t consumed, struct error *err)
 {
     uint64_t last = flow->attached ? flow->sent : flow->end;
@@ -88,6 +93,7 @@ int outflow_consume(struct outflow *flow, uint64_t consumed, struct error *err)
     if (!flow->attached)
         flow->sent = consumed;
     flow->attached = true;
+    note_over(flow);
     if (flow->finished && flow->consumed == flow->end)
         drop_ring(&flow->ring);
     return 0;
@@ -104,6 +110,11 @@ bool outflow_ready(const struct outflow *flow)
     return flow->attached && (flow->sent < flow->end || (flow->finished && !flow->final_sent));
 }
 
+bool outflow_is_over(const struct outflow *flow)
+{
+    return flow->over;
+}
+
 struct flow_piece outflow_next(struct outflow *flow)
 {
     struct flow_piece piece = {.offset = flow->sent};
@@ -116,6 +127,7 @@ struct flow_piece outflow_next(struct outflow *flow)
     } else {
         digest_value(flow->digest, piece.digest);
         flow->final_sent = true;
+        note_over(flow);
     }
     return piece;
 }

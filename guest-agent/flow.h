@@ -24,6 +24,7 @@ struct outflow {
     bool finished;   /* no byte comes after end */
     bool attached;   /* a connection has stated `consumed` */
     bool final_sent; /* on this connection */
+    bool over;       /* once: consumed to the end, and told that it is */
     struct digest *digest;
 };
 
@@ -45,6 +46,9 @@ int outflow_consume(struct outflow *flow, uint64_t consumed, struct error *err)
     __attribute__((warn_unused_result));
 void outflow_detach(struct outflow *flow);
 bool outflow_ready(const struct outflow *flow); /* there is something to send */
+/* The receiver has every byte for good and was told that there are no more: it need not come back.
+ */
+bool outflow_is_over(const struct outflow *flow);
 /* Takes the next piece; its data lives until the next call on this flow. */
 struct flow_piece outflow_next(struct outflow *flow);
 

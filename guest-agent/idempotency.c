@@ -93,6 +93,21 @@ static bool make_room(struct idempotency *table)
     return false;
 }
 
+static void limit_deletions(struct idempotency *table)
+{
+    struct idempotency_entry **oldest = NULL;
+    size_t count = 0;
+
+    for (struct idempotency_entry **link = &table->oldest; *link; link = &(*link)->next) {
+        if (!(*link)->done || !text_equal((*link)->scope, IDEMPOTENCY_DELETIONS))
+            continue;
+        oldest = oldest ? oldest : link;
+        count++;
+    }
+    if (count >= IDEMPOTENCY_DELETIONS_MAX)
+        drop(table, oldest);
+}
+
 int idempotency_begin(struct idempotency *table, const struct idempotency_request *request,
                       enum idempotency_verdict *ret_verdict, struct idempotency_entry **ret,
                       struct error *err)
@@ -113,6 +128,8 @@ int idempotency_begin(struct idempotency *table, const struct idempotency_reques
         *ret = entry;
         return 0;
     }
+    if (text_equal(request->scope, IDEMPOTENCY_DELETIONS))
+        limit_deletions(table);
     if (!make_room(table))
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "%d calls are in progress",
                          IDEMPOTENCY_ENTRIES_MAX);
@@ -176,12 +193,19 @@ void idempotency_finish(struct idempotency_entry *entry, const struct idempotenc
     }
 }
 
+static bool is_within(const char *inner, const char *scope)
+{
+    size_t length = strlen(scope);
+
+    return text_starts(inner, scope) && (inner[length] == '\0' || inner[length] == '/');
+}
+
 void idempotency_forget(struct idempotency *table, const char *scope)
 {
     struct idempotency_entry **link = &table->oldest;
 
     while (*link) {
-        if ((*link)->done && text_equal((*link)->scope, scope))
+        if ((*link)->done && is_within((*link)->scope, scope))
             drop(table, link);
         else
             link = &(*link)->next;

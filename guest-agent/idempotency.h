@@ -11,11 +11,20 @@ struct idempotency;
 struct idempotency_entry;
 struct idempotency_waiter;
 
-enum { IDEMPOTENCY_ENTRIES_MAX = 4096, IDEMPOTENCY_KEY_MAX = 64 };
+enum {
+    IDEMPOTENCY_ENTRIES_MAX = 4096,
+    IDEMPOTENCY_KEY_MAX = 64,
+    IDEMPOTENCY_DELETIONS_MAX = 256,
+};
+
+/* The scope of deletions, which outlive their object: whoever lost the answer to one asks again.
+ * The oldest of more than IDEMPOTENCY_DELETIONS_MAX are forgotten. */
+#define IDEMPOTENCY_DELETIONS "/"
 
 struct idempotency_request {
     const char *key;         /* 1..64 bytes */
-    const char *scope;       /* the object with which it is forgotten; "": none */
+    const char *scope;       /* the object with which it is forgotten: "container" or
+                              * "container/exec"; "": none */
     uint8_t fingerprint[32]; /* of method and contents */
 };
 
@@ -46,5 +55,5 @@ struct idempotency_waiter *idempotency_wait(struct idempotency_entry *entry, ide
                                             void *user);
 void idempotency_unwait(struct idempotency_waiter *waiter);
 void idempotency_finish(struct idempotency_entry *entry, const struct idempotency_answer *answer);
-/* The object is gone: its finished entries are forgotten. */
+/* The object is gone: its finished entries are forgotten, and those of what belonged to it. */
 void idempotency_forget(struct idempotency *table, const char *scope);

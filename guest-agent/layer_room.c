@@ -52,8 +52,8 @@ int layer_room_check(const struct layer_room *room, uint64_t bytes, struct error
     if (bytes <= left)
         return 0;
     uint64_t needed = bytes / MIB + (bytes % MIB != 0);
-    return error_set(err, STATUS_RESOURCE_EXHAUSTED, "needs %" PRIu64 " MiB, has %" PRIu64, needed,
-                     left / MIB);
+    return error_set(err, STATUS_RESOURCE_EXHAUSTED, "needs %" PRIu64 " MiB, has %" PRIu64 " MiB",
+                     needed, left / MIB);
 }
 
 int layer_room_take(struct layer_room *room, uint64_t bytes, struct error *err)
@@ -69,6 +69,15 @@ int layer_room_take(struct layer_room *room, uint64_t bytes, struct error *err)
     }
     __atomic_add_fetch(&room->used, bytes, __ATOMIC_RELAXED);
     return 0;
+}
+
+int layer_room_grow(struct layer_room *room, uint64_t taken, uint64_t bytes, struct error *err)
+{
+    if (layer_room_take(room, bytes, err) == 0)
+        return 0;
+    return error_set(err, STATUS_RESOURCE_EXHAUSTED,
+                     "the layer needs more than %" PRIu64 " MiB, has %" PRIu64 " MiB",
+                     (taken + bytes) / MIB, (taken + layer_room_left(room)) / MIB);
 }
 
 void layer_room_give(struct layer_room *room, uint64_t bytes)

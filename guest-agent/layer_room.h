@@ -13,10 +13,14 @@ struct layer_room {
 };
 
 uint64_t layer_room_left(const struct layer_room *room);
-/* RESOURCE_EXHAUSTED "needs N MiB, has M" if so much does not fit now. Takes nothing. */
+/* RESOURCE_EXHAUSTED "needs N MiB, has M MiB" if so much does not fit now. Takes nothing. */
 int layer_room_check(const struct layer_room *room, uint64_t bytes, struct error *err)
     __attribute__((warn_unused_result));
 /* Cheap: looks at the machine's memory only every few MiB. */
 int layer_room_take(struct layer_room *room, uint64_t bytes, struct error *err)
+    __attribute__((warn_unused_result));
+/* The same for the next piece of something of which `taken` bytes are there: "needs more than N
+ * MiB, has M MiB", of the whole as far as it is known. */
+int layer_room_grow(struct layer_room *room, uint64_t taken, uint64_t bytes, struct error *err)
     __attribute__((warn_unused_result));
 void layer_room_give(struct layer_room *room, uint64_t bytes);

@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "io/fd.h"
@@ -21,6 +23,8 @@
 #include "layer_queue.h"
 #include "layer_room.h"
 #include "layer_tree.h"
+
+enum { KEEP_MS = 30 * 1000, UNPACKED_GUESS = 3 };
 
 #define SIZE_MAX_BLOB (1ull << 40)
 
@@ -35,6 +39,8 @@ struct blob {
     uint64_t size, received;
     struct layer_upload *current; /* the upload that may write; NULL: none */
     char *path;                   /* of the directory */
+    unsigned users;               /* containers */
+    uint64_t asked_ms;            /* when somebody last wanted it, on the monotonic clock */
     /* worker: */
     enum layer_compression compression;
     int fd;
@@ -49,6 +55,7 @@ struct layer_store {
     struct layer_queue *queue;
     struct layer_room room;
     char *directory;
+    uint64_t keep_ms;
     struct blob *blobs;
     size_t count;
     unsigned serial;
@@ -127,6 +134,7 @@ int layer_store_new(struct loop *loop, const struct layer_store_options *options
 
     store->directory = xstrdup(options->directory);
     store->room.limit = options->limit;
+    store->keep_ms = options->keep_ms ? options->keep_ms : KEEP_MS;
     store->room.reserve = options->reserve ? options->reserve : 32ull << 20;
     if (layer_queue_new(loop, &store->queue, err) < 0)
         return -1;
@@ -155,10 +163,11 @@ static struct blob *blob_find_text(const struct layer_store *store, const char *
 
 struct layer_state layer_store_state(const struct layer_store *store, const char *digest)
 {
-    const struct blob *blob = blob_find_text(store, digest);
+    struct blob *blob = blob_find_text(store, digest);
 
     if (!blob)
         return (struct layer_state){0};
+    blob->asked_ms = clock_monotonic_ms();
     return (struct layer_state){.complete = blob->phase == BLOB_COMPLETE,
                                 .received = blob->received};
 }
@@ -188,6 +197,64 @@ const char *const *layer_store_implied(const struct layer_store *store, const ch
 
     *ret_count = complete ? blob->tree.implied_count : 0;
     return complete ? (const char *const *) blob->tree.implied : NULL;
+}
+
+void layer_store_hold(struct layer_store *store, const char *digest)
+{
+    struct blob *blob = blob_find_text(store, digest);
+
+    if (blob)
+        blob->users++;
+}
+
+void layer_store_release(struct layer_store *store, const char *digest)
+{
+    struct blob *blob = blob_find_text(store, digest);
+
+    if (blob && blob->users > 0)
+        blob->users--;
+}
+
+uint64_t layer_store_room(const struct layer_store *store)
+{
+    return layer_room_left(&store->room);
+}
+
+/* Of a blob that no job is about, the worker's fields are ours. */
+static bool is_idle(const struct blob *blob, uint64_t now)
+{
+    return blob->refs == 1 && blob->users == 0 && blob->phase != BLOB_UNPACKING &&
+           now - blob->asked_ms >= blob->store->keep_ms;
+}
+
+static void blob_discard(struct blob *blob)
+{
+    struct error err;
+
+    if (blob->phase == BLOB_COMPLETE && file_remove_tree(blob->path, &err) < 0)
+        log_debug("a layer that nobody uses: %s", err.message);
+    layer_room_give(&blob->store->room,
+                    blob->phase == BLOB_COMPLETE ? blob->tree.taken : blob->written);
+    blob_forget(blob);
+}
+
+/* As far as it can be made: the longest idle goes first. */
+static void make_room(struct layer_store *store, uint64_t bytes, const struct blob *except)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    while (layer_room_left(&store->room) < bytes) {
+        struct blob *oldest = NULL;
+
+        for (struct blob *blob = store->blobs; blob; blob = blob->next) {
+            if (blob != except && is_idle(blob, now) &&
+                (!oldest || blob->asked_ms < oldest->asked_ms))
+                oldest = blob;
+        }
+        if (!oldest)
+            return;
+        blob_discard(oldest);
+    }
 }
 
 /* NULL: err says why not. */
@@ -221,11 +288,13 @@ static struct blob *blob_new(struct layer_store *store, const uint8_t digest[SHA
 }
 
 /* The peak of blob and unpacked layer together, since the blob goes as the layer comes. */
-static int check_room(const struct layer_store *store, const struct layer_begin *begin,
-                      struct error *err)
+static int check_room(struct layer_store *store, const struct layer_begin *begin,
+                      const struct blob *own, struct error *err)
 {
     uint64_t blob = begin->size - begin->offset;
     uint64_t most = blob > begin->unpacked_size ? blob : begin->unpacked_size;
+
+    make_room(store, begin->unpacked_size ? most : UNPACKED_GUESS * begin->size, own);
 
     if (layer_room_check(&store->room, most, err) < 0)
         return error_wrap(err, "layer '%s'", begin->digest);
@@ -248,7 +317,7 @@ static int blob_adopt(struct blob *blob, const struct layer_begin *begin,
         return error_set(err, STATUS_OUT_OF_RANGE, "layer '%s' goes on at byte %llu, not %llu",
                          begin->digest, (unsigned long long) blob->received,
                          (unsigned long long) begin->offset);
-    return check_room(blob->store, begin, err);
+    return check_room(blob->store, begin, blob, err);
 }
 
 int layer_upload_begin(struct layer_store *store, const struct layer_begin *begin,
@@ -273,7 +342,7 @@ int layer_upload_begin(struct layer_store *store, const struct layer_begin *begi
         if (begin->offset)
             return error_set(err, STATUS_OUT_OF_RANGE, "layer '%s' goes on at byte 0, not %llu",
                              begin->digest, (unsigned long long) begin->offset);
-        blob = check_room(store, begin, err) < 0 ? NULL : blob_new(store, digest, err);
+        blob = check_room(store, begin, NULL, err) < 0 ? NULL : blob_new(store, digest, err);
         if (!blob)
             return -1;
         blob->size = begin->size;
@@ -287,6 +356,7 @@ int layer_upload_begin(struct layer_store *store, const struct layer_begin *begi
     upload->blob = blob;
     upload->refs = 1;
     blob->refs++;
+    blob->asked_ms = clock_monotonic_ms();
     blob->current = upload;
     *ret = upload;
     return 0;
@@ -339,7 +409,7 @@ static void run_nothing(struct layer_job *base)
 
 static int blob_write(struct blob *blob, const void *data, size_t length, struct error *err)
 {
-    if (layer_room_take(&blob->store->room, length, err) < 0)
+    if (layer_room_grow(&blob->store->room, blob->written, length, err) < 0)
         return -1;
     blob->written += length;
     if (fd_write_full(blob->fd, data, length, err) < 0)
@@ -428,8 +498,11 @@ static void finish_finished(struct layer_job *base)
 {
     struct job *job = container_of(base, struct job, job);
 
+    struct blob *blob = job->upload->blob;
+
+    blob->asked_ms = clock_monotonic_ms();
     if (!job->failed)
-        job->upload->blob->phase = BLOB_COMPLETE;
+        blob->phase = BLOB_COMPLETE;
     job_finished(base);
 }
 

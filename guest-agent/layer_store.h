@@ -4,7 +4,9 @@
  *
  * All calls are made and all callbacks run on the loop; hashing, writing and unpacking happen on
  * one worker thread. A blob's bytes outlive the call that brought them: a transfer that broke off
- * goes on at `received`. Only a blob whose bytes were wrong, or that does not fit, is forgotten. */
+ * goes on at `received`. A blob whose bytes were wrong, or that does not fit, is forgotten; so are,
+ * when room is short, layers that no container uses and transfers that nobody goes on with, unless
+ * somebody has asked for them just now. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +25,7 @@ struct layer_store_options {
     const char *directory; /* on a tmpfs, exists, ours alone */
     uint64_t reserve;      /* bytes of memory that stay free; 0: 32 MiB */
     uint64_t limit;        /* bytes that all layers may take; 0: what memory there is */
+    uint64_t keep_ms;      /* how long what nobody uses is certainly kept; 0: 30 s */
 };
 
 struct layer_state {
@@ -59,15 +62,21 @@ struct layer_state layer_store_state(const struct layer_store *store, const char
 int layer_store_path(const struct layer_store *store, const char *digest, const char *diff_id,
                      const char **ret, struct error *err) __attribute__((warn_unused_result));
 
+/* What uses a complete layer, as a part of a container's root, keeps it here. */
+void layer_store_hold(struct layer_store *store, const char *digest);
+void layer_store_release(struct layer_store *store, const char *digest);
+/* Bytes of memory that may be taken now, by a layer or by whom else. */
+uint64_t layer_store_room(const struct layer_store *store);
+
 /* Directories of a complete layer that its tar did not describe: they must look as in the layer
  * below. Borrowed. */
 const char *const *layer_store_implied(const struct layer_store *store, const char *digest,
                                        size_t *ret_count);
 
-/* Refuses unknown media types, sizes that cannot fit ("needs N MiB, has M", RESOURCE_EXHAUSTED) and
- * an offset that is not `received` (OUT_OF_RANGE, names it). A newer upload of the same blob takes
- * over: calls of the older one fail with ABORTED. Of a blob that is complete, or being unpacked,
- * any offset is accepted and bytes are ignored. */
+/* Refuses unknown media types, sizes that cannot fit ("needs N MiB, has M MiB", RESOURCE_EXHAUSTED)
+ * and an offset that is not `received` (OUT_OF_RANGE, names it). A newer upload of the same blob
+ * takes over: calls of the older one fail with ABORTED. Of a blob that is complete, or being
+ * unpacked, any offset is accepted and bytes are ignored. */
 int layer_upload_begin(struct layer_store *store, const struct layer_begin *begin,
                        struct layer_upload **ret, struct error *err)
     __attribute__((warn_unused_result));

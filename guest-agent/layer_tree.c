@@ -30,17 +30,10 @@ static void place_fini(struct place *place)
     closep(&place->parent);
 }
 
-/* Says what the layer needs as far as is known, not what the last piece of it does. */
 static int take(struct layer_tree *tree, uint64_t bytes, struct error *err)
 {
-    if (layer_room_take(tree->room, bytes, err) < 0) {
-        uint64_t left = layer_room_left(tree->room);
-
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED,
-                         "the layer needs more than %llu MiB, has %llu",
-                         (unsigned long long) ((tree->taken + bytes) >> 20),
-                         (unsigned long long) ((tree->taken + left) >> 20));
-    }
+    if (layer_room_grow(tree->room, tree->taken, bytes, err) < 0)
+        return -1;
     tree->taken += bytes;
     return 0;
 }
@@ -193,6 +186,7 @@ static int place_find(struct layer_tree *tree, const char *path, enum parents pa
     const char *slash = strrchr(path, '/');
     char directory[LAYER_PATH_MAX];
 
+    ret->name = slash ? slash + 1 : path;
     memcpy(directory, path, slash ? (size_t) (slash - path) : 0);
     directory[slash ? slash - path : 0] = '\0';
     int fd = open_in(tree, directory, O_PATH | O_DIRECTORY);
@@ -204,7 +198,6 @@ static int place_find(struct layer_tree *tree, const char *path, enum parents pa
     if (fd < 0)
         return error_errno(err, errno, "find '%s' in the layer", path);
     ret->parent = fd;
-    ret->name = slash ? slash + 1 : path;
     return 0;
 }
 
@@ -409,7 +402,7 @@ static int add_entry(struct layer_tree *tree, struct layer_archive *archive,
                      const struct layer_entry *entry, struct error *err)
 {
     scoped(place_fini) struct place place = {.parent = -1};
-    char path[LAYER_PATH_MAX];
+    char path[LAYER_PATH_MAX] = "";
 
     if (path_clean(entry->path, path, err) < 0)
         return -1;

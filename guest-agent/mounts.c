@@ -29,6 +29,18 @@ static int write_new(const char *path, const struct mounts_file *file, struct er
     return 0;
 }
 
+/* In the place of what an attempt that got no further has left. */
+static int replace_file(const char *directory, const struct mounts_file *file, struct error *err)
+{
+    char path[PATH_SIZE];
+
+    if (text_format(path, sizeof(path), err, "%s/%s", directory, file->name) < 0)
+        return -1;
+    if (unlink(path) < 0 && errno != ENOENT)
+        return error_errno(err, errno, "remove '%s'", path);
+    return write_new(path, file, err);
+}
+
 static int make_file(const char *directory, const struct mounts_file *file, struct error *err)
 {
     char path[PATH_SIZE];
@@ -48,8 +60,11 @@ static int make_shm(const char *directory, struct error *err)
     char path[PATH_SIZE], data[64];
 
     if (text_format(path, sizeof(path), err, "%s/shm", directory) < 0 ||
-        text_format(data, sizeof(data), err, "mode=1777,size=%d", MOUNTS_SHM_SIZE) < 0 ||
-        make_directory(path, err) < 0)
+        text_format(data, sizeof(data), err, "mode=1777,size=%d", MOUNTS_SHM_SIZE) < 0)
+        return -1;
+    (void) umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+    (void) rmdir(path);
+    if (make_directory(path, err) < 0)
         return -1;
     if (mount("shm", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, data) < 0)
         return error_errno(err, errno, "mount '%s'", path);
@@ -79,7 +94,7 @@ int mounts_make_pod(const char *directory, const struct mounts_pod *pod, struct 
         if (files[i].length > MOUNTS_FILE_MAX)
             return error_set(err, STATUS_RESOURCE_EXHAUSTED, "'%s' is larger than %d bytes",
                              files[i].name, MOUNTS_FILE_MAX);
-        if (make_file(directory, &files[i], err) < 0)
+        if (replace_file(directory, &files[i], err) < 0)
             return -1;
     }
     return make_shm(directory, err);

@@ -38,7 +38,8 @@ struct mounts_places {
     const char *container_directory; /* as given to mounts_make_container() */
 };
 
-/* Makes hosts, resolv.conf, hostname and the pod's shm (a tmpfs) in a directory that exists. */
+/* Makes hosts, resolv.conf, hostname and the pod's shm (a tmpfs) in a directory that exists; before
+ * there are containers, anew as often as it takes. */
 int mounts_make_pod(const char *directory, const struct mounts_pod *pod, struct error *err)
     __attribute__((warn_unused_result));
 /* Makes termination-log and the copied files in a container's directory that exists. */

@@ -25,6 +25,8 @@ struct mux {
     void *user;
     struct complaint complaints[COMPLAINTS_MAX];
     size_t complaint_count;
+    void (*on_drained)(void *user);
+    void *drained_user;
 };
 
 static bool lane_ready(const struct mux_lane *lane)
@@ -60,6 +62,19 @@ static struct mux_lane *dequeue(struct mux *mux)
     return lane;
 }
 
+static bool lane_is_drained(const struct mux_lane *lane)
+{
+    return lane->fd == 0 || outflow_is_over(&lane->out);
+}
+
+static void tell_if_drained(const struct mux_lane *lane)
+{
+    const struct mux *mux = lane->mux;
+
+    if (lane->fd != 0 && lane_is_drained(lane) && mux->on_drained)
+        mux->on_drained(mux->drained_user);
+}
+
 static void send_lane(struct mux *mux, struct mux_lane *lane)
 {
     struct mux_frame frame = {
@@ -81,6 +96,7 @@ static void send_lane(struct mux *mux, struct mux_lane *lane)
         frame.digest = piece.digest;
     }
     mux->link->send(mux->user, &frame);
+    tell_if_drained(lane);
 }
 
 static void forget_complaints(struct mux *mux)
@@ -159,6 +175,21 @@ void mux_free(struct mux *mux)
     assert(!mux->lanes);
     forget_complaints(mux);
     free(mux);
+}
+
+bool mux_is_drained(const struct mux *mux)
+{
+    for (const struct mux_lane *lane = mux->lanes; lane; lane = lane->next) {
+        if (!lane_is_drained(lane))
+            return false;
+    }
+    return true;
+}
+
+void mux_on_drained(struct mux *mux, void (*fn)(void *user), void *user)
+{
+    mux->on_drained = fn;
+    mux->drained_user = user;
 }
 
 void mux_add(struct mux *mux, struct mux_lane *lane)
@@ -310,5 +341,6 @@ void mux_receive(struct mux *mux, const struct mux_frame *frame)
         return complain(mux, frame, "there is no such stream");
     if (take(lane, frame, &err) < 0)
         return complain(mux, frame, err.message);
+    tell_if_drained(lane);
     mux_wake(lane);
 }

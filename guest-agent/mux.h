@@ -56,6 +56,10 @@ struct mux_lane {
 
 struct mux *mux_new(void);
 void mux_free(struct mux *mux); /* its lanes are gone */
+/* The peer has all output there will be, and was told that it is all. */
+bool mux_is_drained(const struct mux *mux);
+/* fn runs whenever that may have become true by a frame. */
+void mux_on_drained(struct mux *mux, void (*fn)(void *user), void *user);
 
 /* Lane: storage of the caller's. Its id strings, fd, events and user are set before. */
 void mux_add(struct mux *mux, struct mux_lane *lane);

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -27,8 +28,15 @@ struct work {
     int result;
 };
 
+void namespaces_forget(const char *path)
+{
+    (void) umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+    (void) unlink(path);
+}
+
 static int bind_file(const char *from, const char *path, struct error *err)
 {
+    namespaces_forget(path); /* of an attempt that got no further */
     scoped(closep) int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
@@ -114,6 +122,17 @@ static pid_t fork_keeper(void)
     _exit(127);
 }
 
+/* All that share the namespace would die with it. Without CAP_SYS_RESOURCE (a stub guest) it stays
+ * as it is. */
+static void protect(pid_t pid)
+{
+    struct error ignored;
+    char path[64];
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int) pid);
+    (void) !file_put(path, "-1000", &ignored);
+}
+
 int namespaces_make_pid(const char *path, pid_t *ret_keeper, struct error *err)
 {
     pid_t pid = fork_keeper();
@@ -126,6 +145,7 @@ int namespaces_make_pid(const char *path, pid_t *ret_keeper, struct error *err)
         (void) kill(pid, SIGKILL);
         return -1;
     }
+    protect(pid);
     *ret_keeper = pid;
     return 0;
 }

@@ -22,6 +22,8 @@ int namespaces_make(const struct namespaces_options *options, struct error *err)
 /* A process that does nothing but reap in a PID namespace of its own, bound to path. */
 int namespaces_make_pid(const char *path, pid_t *ret_keeper, struct error *err)
     __attribute__((warn_unused_result));
+/* Takes a bound namespace away; what is not there is no error. */
+void namespaces_forget(const char *path);
 /* What that process runs: the agent's own program under this name, which containers that share the
  * namespace see as its pid 1, as with any other runtime. Does not return. */
 #define NAMESPACES_KEEPER "/pause"

@@ -138,8 +138,8 @@ static int add_routes(struct netlink *netlink, int index, const struct guest_net
 int network_configure_outer(const void *block, size_t length, struct error *err)
 {
     scoped(netlink_closep) struct netlink *netlink = NULL;
-    struct guest_net net;
-    struct netlink_link link;
+    struct guest_net net = {0};
+    struct netlink_link link = {0};
 
     if (guest_net_parse(block, length, &net, err) < 0 || netlink_open(-1, &netlink, err) < 0 ||
         lo_up(netlink, err) < 0 || uplink_find(netlink, net.mac, &link, err) < 0)

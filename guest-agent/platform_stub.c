@@ -23,6 +23,12 @@ static enum boot_code stub_read_disks(const struct boot_options *options, struct
     return code == BOOT_OK ? disks_add(ret, options->network_path, err) : code;
 }
 
+/* Its maker sends SIGTERM. */
+static int stub_open_button(void)
+{
+    return -1;
+}
+
 static __attribute__((noreturn)) void stub_finish(enum boot_code code, const struct error *err)
 {
     if (code != BOOT_OK)
@@ -34,5 +40,6 @@ const struct platform platform_stub = {
     .place = AGENT_IN_STUB,
     .prepare = stub_prepare,
     .read_disks = stub_read_disks,
+    .open_button = stub_open_button,
     .finish = stub_finish,
 };

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -16,9 +17,12 @@
 #include "base/scoped.h"
 #include "boot.h"
 #include "disks.h"
+#include "power_button.h"
 #include "root.h"
 
 #define MODULE_LIST "/etc/cleave/modules"
+
+enum { DESCRIPTORS_MAX = 1024 * 1024 };
 
 static bool debug;
 
@@ -65,12 +69,22 @@ static void open_log(void)
     log_set_level(LOG_LEVEL_DEBUG);
 }
 
+/* A kernel gives pid 1 so few that a pod of some containers would use them up. */
+static void raise_limits(void)
+{
+    const struct rlimit files = {DESCRIPTORS_MAX, DESCRIPTORS_MAX};
+
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+        log_warn("cannot have %d descriptors: %s", DESCRIPTORS_MAX, strerror(errno));
+}
+
 static enum boot_code vm_prepare(struct error *err)
 {
     if (root_mount_system(err) < 0)
         return BOOT_MOUNT;
     fill_descriptors();
     open_log();
+    raise_limits();
     if (root_load_modules(MODULE_LIST, err) < 0)
         return BOOT_MODULE;
     if (root_leave_initrd(err) < 0)
@@ -111,5 +125,7 @@ const struct platform platform_vm = {
     .place = AGENT_IN_VM,
     .prepare = vm_prepare,
     .read_disks = vm_read_disks,
+    .open_button = power_button_open,
+    .abrupt = true,
     .finish = vm_finish,
 };

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -24,8 +25,9 @@
 #include "runtime.h"
 #include "secure/initdata.h"
 
-/* After the last container has ended: for records on their way, and for those nobody fetches. */
-enum { LINGER_MS = 200, ABANDON_MS = 3000 };
+/* For the last answers on their way, and, from the end of the grace on, for records and output that
+ * nobody fetches. */
+enum { LINGER_MS = 200, HANDOVER_MS = 3000 };
 
 static int make_directories(struct pod *pod, struct error *err)
 {
@@ -45,6 +47,11 @@ static int make_directories(struct pod *pod, struct error *err)
     return 0;
 }
 
+static void drained(void *user)
+{
+    pod_changed(user);
+}
+
 static int make_rooms(struct pod *pod, struct error *err)
 {
     const char *state = pod->options->state_directory;
@@ -58,6 +65,7 @@ static int make_rooms(struct pod *pod, struct error *err)
         layer_store_new(pod->loop, &layer_options, &pod->layers, err) < 0)
         return -1;
     pod->mux = mux_new();
+    mux_on_drained(pod->mux, drained, pod);
     pod->events = events_new();
     pod->answers = idempotency_new();
     return 0;
@@ -101,8 +109,12 @@ void pod_free(struct pod *pod)
     while (pod->first)
         container_free(pod->first);
     reaper_unwatch(pod->keeper_watch);
-    if (pod->drain_timer)
-        source_free(pod->drain_timer);
+    if (pod->grace_timer)
+        source_free(pod->grace_timer);
+    if (pod->end_timer)
+        source_free(pod->end_timer);
+    if (pod->linger_timer)
+        source_free(pod->linger_timer);
     idempotency_free(pod->answers);
     events_free(pod->events);
     mux_free(pod->mux);
@@ -115,6 +127,18 @@ void pod_free(struct pod *pod)
     free(pod->uts_path);
     free(pod->pid_path);
     free(pod);
+}
+
+/* Layers are the agent's own, so what they took is no container's any more. At this limit
+ * containers are killed; without it the machine would run out, and with tmpfs full there may be
+ * nothing to kill. */
+void pod_limit_memory(struct pod *pod)
+{
+    struct error err;
+
+    if (pod->options->place == AGENT_IN_VM && pod->cgroups->limit &&
+        pod->cgroups->limit("/cleave", layer_store_room(pod->layers), &err) < 0)
+        log_warn("the limit of all containers: %s", err.message);
 }
 
 /* ---- configuration ---- */
@@ -165,6 +189,8 @@ static void keeper_exited(void *user, const struct reaper_exit *exit)
     log_warn("the keeper of the pod's PID namespace has ended");
     reaper_unwatch(take_ptr(pod->keeper_watch));
     pod->keeper = 0;
+    namespaces_forget(pod->pid_path);
+    free(take_ptr(pod->pid_path)); /* the next one that asks gets another */
 }
 
 int pod_share_pid(struct pod *pod, struct error *err)
@@ -230,20 +256,18 @@ static void signal_all(struct pod *pod, int signum)
         container_power_off(container, signum);
 }
 
-static void quit(void *user)
+static bool is_settled(const struct pod *pod)
 {
-    struct pod *pod = user;
-
-    loop_quit(pod->loop);
+    return all_ended(pod) && events_unacknowledged(pod->events) == 0 && mux_is_drained(pod->mux);
 }
 
-static void set_timer(struct pod *pod, uint64_t delay_ms, loop_fn *fn)
+static void set_timer(struct pod *pod, struct source **timer, uint64_t delay_ms, loop_fn *fn)
 {
     struct error err;
 
-    if (pod->drain_timer)
-        source_free(take_ptr(pod->drain_timer));
-    if (loop_after(pod->loop, delay_ms, fn, pod, &pod->drain_timer, &err) < 0)
+    if (*timer)
+        source_free(take_ptr(*timer));
+    if (loop_after(pod->loop, delay_ms, fn, pod, timer, &err) < 0)
         loop_quit(pod->loop);
 }
 
@@ -253,25 +277,48 @@ static void grace_is_over(void *user)
 
     pod->killed = true;
     signal_all(pod, SIGKILL);
-    if (!all_ended(pod))
-        set_timer(pod, ABANDON_MS, quit);
 }
 
+static void time_is_up(void *user)
+{
+    struct pod *pod = user;
+
+    log_warn("power off although %zu records, and maybe output, were not taken over",
+             events_unacknowledged(pod->events));
+    loop_quit(pod->loop);
+}
+
+static void lingered(void *user)
+{
+    struct pod *pod = user;
+
+    source_free(take_ptr(pod->linger_timer));
+    if (is_settled(pod))
+        loop_quit(pod->loop);
+}
+
+/* Whoever asks again may be in more of a hurry, never in less. */
 void pod_drain(struct pod *pod, uint64_t grace_ms)
 {
+    uint64_t kill_at = clock_monotonic_ms() + grace_ms;
     struct error err;
 
-    if (phase_advance(&pod->phase, PHASE_DRAINING, &err) < 0)
+    if (pod->phase == PHASE_DRAINING && (pod->killed || kill_at >= pod->kill_at))
         return;
-    log_info("power off: %zu containers", pod->count);
-    signal_all(pod, SIGTERM);
-    set_timer(pod, grace_ms, grace_is_over);
+    if (pod->phase != PHASE_DRAINING) {
+        if (phase_advance(&pod->phase, PHASE_DRAINING, &err) < 0)
+            return;
+        log_info("power off: %zu containers", pod->count);
+        signal_all(pod, SIGTERM);
+    }
+    pod->kill_at = kill_at;
+    set_timer(pod, &pod->grace_timer, grace_ms, grace_is_over);
+    set_timer(pod, &pod->end_timer, grace_ms + HANDOVER_MS, time_is_up);
     pod_changed(pod);
 }
 
 void pod_changed(struct pod *pod)
 {
-    if (pod->phase != PHASE_DRAINING || !all_ended(pod))
-        return;
-    set_timer(pod, events_unacknowledged(pod->events) > 0 ? ABANDON_MS : LINGER_MS, quit);
+    if (pod->phase == PHASE_DRAINING && !pod->linger_timer && is_settled(pod))
+        set_timer(pod, &pod->linger_timer, LINGER_MS, lingered);
 }

@@ -49,7 +49,8 @@ struct pod {
     int lowest_oom_score;
     unsigned serial; /* names files */
 
-    struct source *drain_timer;
+    uint64_t kill_at; /* while DRAINING: on the monotonic clock */
+    struct source *grace_timer, *end_timer, *linger_timer;
     bool killed; /* the grace is over */
 };
 
@@ -79,13 +80,17 @@ static inline void pod_freep(struct pod **p)
     if (*p)
         pod_free(*p);
 }
+/* All containers together may have the memory that is free now and the reserve leaves; after each
+ * change of what is. */
+void pod_limit_memory(struct pod *pod);
 /* Makes the PID namespace that containers of the pod may share, once. */
 int pod_share_pid(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
 /* ATTESTED -> OPEN, or an error and nothing changed that matters. */
 int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
     __attribute__((warn_unused_result));
-/* The power button: every container gets SIGTERM, after the grace SIGKILL; when all have ended and
- * the tenant has had a moment to take their records over, the loop quits. */
+/* The power button: every container gets SIGTERM, after the grace SIGKILL. The loop quits when all
+ * processes have ended and the tenant has taken over their records and output, at the latest three
+ * seconds after the grace. Asked again, it can only come earlier. */
 void pod_drain(struct pod *pod, uint64_t grace_ms);
-/* A container has ended or was deleted, or a record was acknowledged. */
+/* A process has ended or was deleted, a record was acknowledged, a stream was taken over. */
 void pod_changed(struct pod *pod);

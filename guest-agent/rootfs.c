@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -128,15 +129,32 @@ static int make_directory(const char *path, mode_t mode, struct error *err)
     return 0;
 }
 
+/* What a file costs the kernel beside its content, and how much content it is taken to have: an
+ * eighth of the room is for the former. */
+enum { INODE_COST = 1024, INODE_CONTENT = 7 * INODE_COST };
+
+/* A tmpfs larger than the memory is a machine without any, and a panic if nothing is left to kill.
+ */
+static int size_scratch(uint64_t room, char ret[96], struct error *err)
+{
+    uint64_t files = room / (INODE_COST + INODE_CONTENT);
+
+    if (room < ROOTFS_ROOM_MIN)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED,
+                         "a container's root needs %d MiB, has 0 MiB", ROOTFS_ROOM_MIN >> 20);
+    return text_format(ret, 96, err, "mode=0700,size=%" PRIu64 ",nr_inodes=%" PRIu64,
+                       files * INODE_CONTENT, files);
+}
+
 /* A mount of its own: whatever the container leaves behind goes with one umount. */
 static int make_scratch(const struct rootfs_options *options, const char *scratch,
                         struct error *err)
 {
-    char path[PATH_SIZE];
+    char path[PATH_SIZE], data[96];
 
-    if (make_directory(scratch, 0700, err) < 0)
+    if (size_scratch(options->room, data, err) < 0 || make_directory(scratch, 0700, err) < 0)
         return -1;
-    if (mount("scratch", scratch, "tmpfs", MS_NODEV, "mode=0700,size=95%,nr_inodes=0") < 0)
+    if (mount("scratch", scratch, "tmpfs", MS_NODEV, data) < 0)
         return error_errno(err, errno, "mount '%s'", scratch);
     for (size_t i = 0; i < 2; i++)
         if (text_format(path, sizeof(path), err, "%s/%s/%s", options->directory, "scratch",

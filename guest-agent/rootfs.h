@@ -2,6 +2,7 @@
 #pragma once
 /* A container's root: its layers below, a tmpfs of its own above. */
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 struct layer_store;
@@ -17,7 +18,11 @@ struct rootfs_options {
     const char *directory; /* of the container; exists. Gets "rootfs" (the root) and "scratch" */
     const struct rootfs_layer *layers; /* bottom first; at least one */
     size_t count;
+    uint64_t room; /* bytes of memory that the container may fill by what it writes */
 };
+
+/* A root for which there is less room is refused. */
+enum { ROOTFS_ROOM_MIN = 1024 * 1024 };
 
 /* Mounts <directory>/rootfs. Read-only roots are crun's work (root.readonly). */
 int rootfs_mount(const struct layer_store *store, const struct rootfs_options *options,

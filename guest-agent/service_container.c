@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about a container. */
 #include "agent.pb-c.h"
-#include "answer.h"
+#include "codec_answer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/scoped.h"
@@ -10,12 +10,15 @@
 #include "codec_exit.h"
 #include "container.h"
 #include "grpc/server.h"
+#include "idempotency.h"
 #include "mounts.h"
 #include "pod.h"
 #include "rootfs.h"
 #include "service.h"
 #include "session.h"
 #include "streams.h"
+
+enum { NEVER_RAN = 255 };
 
 static struct pod *pod_of(const struct rpc *rpc)
 {
@@ -171,8 +174,12 @@ static void deleted(void *user, struct process *process, const struct error *err
 
     if (err)
         return answer_fail(user, err);
-    if (process)
+    if (process && process->state == PROCESS_ENDED) {
         reply = codec_exit(&process->record);
+    } else { /* it never ran: nothing that looks like a good end */
+        reply.container_id = (char *) (uintptr_t) (process ? process->container_id : "");
+        reply.exit_status = NEVER_RAN;
+    }
     answer_reply(user, &reply.base);
 }
 
@@ -200,7 +207,7 @@ void service_delete(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__DeleteRequest *request = (const Agent__DeleteRequest *) message;
     struct pod *pod = pod_of(rpc);
-    struct answer_call call = {rpc, message, request->key, request->container_id,
+    struct answer_call call = {rpc, message, request->key, IDEMPOTENCY_DELETIONS,
                                &agent__exit_record__descriptor};
     struct idempotency_entry *entry = answer_begin(&call);
     struct container *container;

@@ -4,7 +4,7 @@
 #include <sys/utsname.h>
 
 #include "agent.pb-c.h"
-#include "answer.h"
+#include "codec_answer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/scoped.h"

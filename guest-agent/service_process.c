@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls about a process: a container's init or an exec. */
 #include "agent.pb-c.h"
-#include "answer.h"
+#include "codec_answer.h"
 #include "base/error.h"
 #include "base/scoped.h"
 #include "codec_exit.h"
@@ -18,6 +18,11 @@ enum { SIGNAL_MAX = 64, TERMINAL_SIZE_MAX = UINT16_MAX };
 static struct pod *pod_of(const struct rpc *rpc)
 {
     return ((struct session *) rpc_context(rpc))->pod;
+}
+
+static char *scope_of(const char *container_id, const char *exec_id)
+{
+    return *exec_id ? xformat("%s/%s", container_id, exec_id) : xstrdup(container_id);
 }
 
 static struct process *find(const struct pod *pod, const char *container_id, const char *exec_id,
@@ -50,7 +55,8 @@ void service_exec(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__ExecRequest *request = (const Agent__ExecRequest *) message;
     struct pod *pod = pod_of(rpc);
-    struct answer_call call = {rpc, message, request->key, request->container_id,
+    scoped(freep) char *scope = scope_of(request->container_id, request->exec_id);
+    struct answer_call call = {rpc, message, request->key, scope,
                                &agent__exec_response__descriptor};
     struct idempotency_entry *entry = answer_begin(&call);
     struct exec_options options = {
@@ -93,8 +99,8 @@ void service_kill(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__KillRequest *request = (const Agent__KillRequest *) message;
     struct pod *pod = pod_of(rpc);
-    struct answer_call call = {rpc, message, request->key, request->container_id,
-                               &agent__empty__descriptor};
+    scoped(freep) char *scope = scope_of(request->container_id, request->exec_id);
+    struct answer_call call = {rpc, message, request->key, scope, &agent__empty__descriptor};
     struct idempotency_entry *entry = answer_begin(&call);
     Agent__Empty reply = AGENT__EMPTY__INIT;
     struct error err;

@@ -143,7 +143,7 @@ static enum status send_signal(struct bed *bed, const char *id, const char *exec
     return bed_call(bed, "Kill", &request, &agent__empty__descriptor, NULL, NULL);
 }
 
-static enum status delete(struct bed *bed, const char *id, const char *exec_id)
+static enum status delete_it(struct bed *bed, const char *id, const char *exec_id)
 {
     Agent__DeleteRequest request = AGENT__DELETE_REQUEST__INIT;
 
@@ -153,6 +153,24 @@ static enum status delete(struct bed *bed, const char *id, const char *exec_id)
     return bed_call(bed, "Delete", &request, &agent__exit_record__descriptor, NULL, NULL);
 }
 
+/* The answer was lost: the same call again, under the same key, tells the same end. */
+static void delete_twice(struct bed *bed, const char *id, unsigned exit_status)
+{
+    Agent__DeleteRequest request = AGENT__DELETE_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    for (int i = 0; i < 2; i++) {
+        Agent__ExitRecord *record = bed_must(bed, "Delete", &request,
+                                             &agent__exit_record__descriptor);
+
+        EXPECT(record->exit_status == exit_status, "Delete %d says %u", i, record->exit_status);
+        protobuf_c_message_free_unpacked(&record->base, NULL);
+    }
+}
+
+static unsigned steps;
+
 static void step(const char *name)
 {
     static uint64_t last;
@@ -160,6 +178,7 @@ static void step(const char *name)
 
     (void) printf("%6llu ms  %s\n", (unsigned long long) (last ? now - last : 0), name);
     (void) fflush(stdout);
+    steps++;
     last = now;
 }
 
@@ -189,7 +208,6 @@ static void configure(struct bed *bed)
     Agent__ConfigureResponse *reply;
     enum status status;
 
-    request.key = (char *) (uintptr_t) "configure";
     request.hostname = (char *) (uintptr_t) "pod-one";
     request.resolv_conf.data = (uint8_t *) (uintptr_t) resolv;
     request.resolv_conf.len = strlen(resolv);
@@ -197,6 +215,14 @@ static void configure(struct bed *bed)
     sysctl.value = (char *) (uintptr_t) "1024 50000";
     request.sysctls = sysctls;
     request.n_sysctls = 1;
+    /* One that gets only half way is no obstacle to the next. */
+    request.key = (char *) (uintptr_t) "half";
+    sysctl.name = (char *) (uintptr_t) "net.no.such.thing";
+    status = bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL,
+                      NULL);
+    EXPECT(status == STATUS_NOT_FOUND, "%s", status_name(status));
+    request.key = (char *) (uintptr_t) "configure";
+    sysctl.name = (char *) (uintptr_t) "net.ipv4.ip_local_port_range";
     reply = bed_must(bed, "Configure", &request, &agent__configure_response__descriptor);
     EXPECT(reply->memory_total > 0 && *reply->kernel_release, "Configure answers nothing");
     protobuf_c_message_free_unpacked(&reply->base, NULL);
@@ -204,8 +230,8 @@ static void configure(struct bed *bed)
     protobuf_c_message_free_unpacked(
         bed_must(bed, "Configure", &request, &agent__configure_response__descriptor), NULL);
     request.key = (char *) (uintptr_t) "other";
-    status =
-        bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL, NULL);
+    status = bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL,
+                      NULL);
     EXPECT(status == STATUS_FAILED_PRECONDITION, "%s", status_name(status));
     step("Configure, repeated, and with another key");
 }
@@ -236,8 +262,8 @@ static void container_says_hello(struct bed *bed, struct pipe *pipe)
            (unsigned long long) record->stdout_total);
     protobuf_c_message_free_unpacked(&record->base, NULL);
     EXPECT(send_signal(bed, "hello", "", 0) == STATUS_NOT_FOUND, "Kill of an ended process");
-    EXPECT(delete(bed, "hello", "") == STATUS_OK, "Delete");
-    EXPECT(delete(bed, "hello", "") == STATUS_NOT_FOUND, "second Delete");
+    delete_twice(bed, "hello", 7);
+    EXPECT(delete_it(bed, "hello", "") == STATUS_NOT_FOUND, "another Delete");
     step("exit code, both streams, termination message, Delete");
 }
 
@@ -249,6 +275,11 @@ static void refusals(struct bed *bed)
     status = create(bed, "strong", "true", "{\"bounding\":[\"CAP_SYS_ADMIN\"]}", false, sentence);
     EXPECT(status == STATUS_PERMISSION_DENIED && strstr(sentence, "guest_root"), "%s: %s",
            status_name(status), sentence);
+    status = create(bed, "strong", "true", "{\"bounding\":[\"CAP_SYS_PTRACE\"]}", false, sentence);
+    EXPECT(status == STATUS_PERMISSION_DENIED && strstr(sentence, "guest_root"), "%s: %s",
+           status_name(status), sentence);
+    status = create(bed, "strong", "true", "{\"bounding\":[\"cap_sys_admin\"]}", false, sentence);
+    EXPECT(status == STATUS_INVALID_ARGUMENT, "%s: %s", status_name(status), sentence);
     status = create(bed, "a/b", "true", capabilities, false, sentence);
     EXPECT(status == STATUS_INVALID_ARGUMENT, "%s: %s", status_name(status), sentence);
     step("power and bad names are refused");
@@ -268,8 +299,9 @@ static void execs(struct bed *bed, struct pipe *pipe)
     EXPECT(exit_of(bed, "box", "e1") == 3, "exit of e1");
     bed_until(bed, &out->final, "e1's end");
     EXPECT(strcmp(out->text, "one\n") == 0, "'%s'", out->text);
-    EXPECT(delete(bed, "box", "e1") == STATUS_OK, "Delete e1");
-    status = exec(bed, "box", "e2", "stty size; exit 4", true, sentence);
+    EXPECT(delete_it(bed, "box", "e1") == STATUS_OK, "Delete e1");
+    status = exec(bed, "box", "e2", "until stty size 2>/dev/null; do :; done; exit 4", true,
+                  sentence);
     EXPECT(status == STATUS_OK, "%s", sentence);
     tty = pipe_output(pipe, "box", "e2", 1);
     EXPECT(exit_of(bed, "box", "e2") == 4, "exit of e2");
@@ -285,7 +317,7 @@ static void execs(struct bed *bed, struct pipe *pipe)
     }
     EXPECT(send_signal(bed, "box", "", SIGTERM) == STATUS_OK, "Kill");
     EXPECT(exit_of(bed, "box", "") == 9, "exit of box");
-    EXPECT(delete(bed, "box", "") == STATUS_OK, "Delete box");
+    EXPECT(delete_it(bed, "box", "") == STATUS_OK, "Delete box");
     step("exec, exec with a terminal, 20 short execs, SIGTERM");
 }
 
@@ -330,8 +362,8 @@ static void bytes_in_and_out_while_flooded(struct bed *bed, struct pipe *pipe)
     EXPECT(exit_of(bed, "flood", "") == 137, "exit of flood");
     took += clock_monotonic_ms() - before;
     EXPECT(took < 2000, "Kill took %llu ms while flooded", (unsigned long long) took);
-    EXPECT(delete(bed, "flood", "") == STATUS_OK, "Delete flood");
-    EXPECT(delete(bed, "echo", "") == STATUS_OK, "Delete echo");
+    EXPECT(delete_it(bed, "flood", "") == STATUS_OK, "Delete flood");
+    EXPECT(delete_it(bed, "echo", "") == STATUS_OK, "Delete echo");
     step("8 MiB in and out with two cuts beside a flood; Kill meanwhile");
 }
 
@@ -351,8 +383,8 @@ static void kernel_knows(struct bed *bed)
     update.container_id = request.container_id;
     update.resources.data = (uint8_t *) (uintptr_t) resources;
     update.resources.len = strlen(resources);
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Update", &update, &agent__empty__descriptor), NULL);
+    protobuf_c_message_free_unpacked(bed_must(bed, "Update", &update, &agent__empty__descriptor),
+                                     NULL);
     stats = bed_must(bed, "Stats", &request, &agent__stats_response__descriptor);
     EXPECT(stats->memory_limit == 33554432 && stats->cpu_usage_ns > 0 && stats->pids_current > 0,
            "limit %llu, cpu %llu, pids %llu", (unsigned long long) stats->memory_limit,
@@ -363,17 +395,17 @@ static void kernel_knows(struct bed *bed)
     protobuf_c_message_free_unpacked(&pids->base, NULL);
     state.container_id = request.container_id;
     state.key = bed_key(bed);
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Pause", &state, &agent__empty__descriptor), NULL);
+    protobuf_c_message_free_unpacked(bed_must(bed, "Pause", &state, &agent__empty__descriptor),
+                                     NULL);
     state.key = bed_key(bed);
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Resume", &state, &agent__empty__descriptor), NULL);
+    protobuf_c_message_free_unpacked(bed_must(bed, "Resume", &state, &agent__empty__descriptor),
+                                     NULL);
     state.key = bed_key(bed);
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Pause", &state, &agent__empty__descriptor), NULL);
+    protobuf_c_message_free_unpacked(bed_must(bed, "Pause", &state, &agent__empty__descriptor),
+                                     NULL);
     EXPECT(send_signal(bed, "idle", "", SIGKILL) == STATUS_OK, "Kill of a paused container");
     EXPECT(exit_of(bed, "idle", "") == 137, "exit of idle");
-    EXPECT(delete(bed, "idle", "") == STATUS_OK, "Delete idle");
+    EXPECT(delete_it(bed, "idle", "") == STATUS_OK, "Delete idle");
     step("Update, Stats, Pids, Pause, Resume, Kill while paused");
 }
 
@@ -384,10 +416,10 @@ static void memory_runs_out(struct bed *bed)
     must_create(bed, "hog", "x=y; while :; do x=$x$x; done");
     start(bed, "hog");
     record = wait_for(bed, "hog", "");
-    EXPECT(record->exit_status == 137 && record->oom_killed, "exit %u, oom %d",
-           record->exit_status, record->oom_killed);
+    EXPECT(record->exit_status == 137 && record->oom_killed, "exit %u, oom %d", record->exit_status,
+           record->oom_killed);
     protobuf_c_message_free_unpacked(&record->base, NULL);
-    EXPECT(delete(bed, "hog", "") == STATUS_OK, "Delete hog");
+    EXPECT(delete_it(bed, "hog", "") == STATUS_OK, "Delete hog");
     step("a container that is killed for memory says so");
 }
 
@@ -396,9 +428,9 @@ static void created_only(struct bed *bed)
     must_create(bed, "never", "true");
     EXPECT(send_signal(bed, "never", "", SIGTERM) == STATUS_OK, "Kill of a created container");
     EXPECT(exit_of(bed, "never", "") == 137, "exit of never");
-    EXPECT(delete(bed, "never", "") == STATUS_OK, "Delete never");
+    EXPECT(delete_it(bed, "never", "") == STATUS_OK, "Delete never");
     must_create(bed, "never", "true");
-    EXPECT(delete(bed, "never", "") == STATUS_OK, "Delete of a created container");
+    EXPECT(delete_it(bed, "never", "") == STATUS_OK, "Delete of a created container");
     step("containers that were never started");
 }
 
@@ -444,6 +476,25 @@ static void watch_ended(void *user, const struct rpc_result *result)
     ((struct watch *) user)->ended = true;
 }
 
+static void shut_down(struct bed *bed, uint32_t grace_ms)
+{
+    Agent__ShutdownRequest shutdown = AGENT__SHUTDOWN_REQUEST__INIT;
+
+    shutdown.key = bed_key(bed);
+    shutdown.grace_ms = grace_ms;
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Shutdown", &shutdown, &agent__empty__descriptor), NULL);
+}
+
+static void acknowledge(struct bed *bed, const char *id)
+{
+    Agent__AckRequest ack = AGENT__ACK_REQUEST__INIT;
+
+    ack.container_id = (char *) (uintptr_t) id;
+    protobuf_c_message_free_unpacked(bed_must(bed, "Ack", &ack, &agent__empty__descriptor), NULL);
+}
+
+/* The guest waits for records and for output; whoever is in more of a hurry is heard. */
 static void the_end(struct bed *bed, struct pipe *pipe)
 {
     static const struct rpc_call_events events = {.on_message = event_came, .on_end = watch_ended};
@@ -451,34 +502,67 @@ static void the_end(struct bed *bed, struct pipe *pipe)
     struct rpc_request request = {.method = "/agent.Control/Watch",
                                   .message = &nothing.base,
                                   .reply = &agent__event__descriptor};
-    Agent__ShutdownRequest shutdown = AGENT__SHUTDOWN_REQUEST__INIT;
-    Agent__AckRequest ack = AGENT__ACK_REQUEST__INIT;
     struct watch watch = {0};
+    struct pipe_stream *last;
     struct rpc_call *call;
+    uint64_t started;
     int status;
 
+    must_create(bed, "last", "trap 'echo farewell; exit 6' TERM; while :; do sleep 1 & wait; done");
+    start(bed, "last");
+    pipe_output(pipe, "host", "", 1);
+    pipe_output(pipe, "host", "", 2);
+    pipe_output(pipe, "last", "", 2);
     if (rpc_call_stream(bed->control, &request, &events, &watch, &call) < 0)
         bed_die("Watch");
-    shutdown.key = bed_key(bed);
-    shutdown.grace_ms = 300;
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Shutdown", &shutdown, &agent__empty__descriptor), NULL);
-    bed_until(bed, &watch.came, "the exit of host");
+    shut_down(bed, 60000);
+    bed_until(bed, &watch.came, "the exit of last");
+    EXPECT(exit_of(bed, "last", "") == 6, "exit of last");
+    started = clock_monotonic_ms();
+    shut_down(bed, 2000);
+    shut_down(bed, 50000);
     EXPECT(exit_of(bed, "host", "") == 137, "exit of host"); /* sleep as pid 1 ignores SIGTERM */
-    ack.container_id = (char *) (uintptr_t) "host";
-    protobuf_c_message_free_unpacked(bed_must(bed, "Ack", &ack, &agent__empty__descriptor), NULL);
+    EXPECT(clock_monotonic_ms() - started < 4000, "the first Shutdown's grace was kept");
+    acknowledge(bed, "host");
+    acknowledge(bed, "last");
+    bed_turn(bed, 500);
+    EXPECT(bed_guest_lives(bed), "the guest went off with output that nobody has");
+    last = pipe_output(pipe, "last", "", 1);
+    bed_until(bed, &last->final, "the last output");
+    EXPECT(strcmp(last->text, "farewell\n") == 0, "'%s'", last->text);
+    started = clock_monotonic_ms();
     status = bed_wait_guest(bed);
     EXPECT(status == 0, "the guest ended with %d", status);
+    EXPECT(clock_monotonic_ms() - started < 1500, "the guest waited for nothing");
     rpc_call_free(call);
-    step("Shutdown: SIGTERM, SIGKILL after the grace, off");
+    step("Shutdown: SIGTERM, SIGKILL after the grace, records, output, off");
 }
 
-int main(void)
+/* For whoever wants to see what is left of a guest that is killed at work. */
+static int hold(void)
+{
+    struct bed bed;
+
+    bed_open(&bed);
+    configure(&bed);
+    blobs_push(&bed);
+    must_create(&bed, "held", "sleep 31337 & exec sleep 31337");
+    start(&bed, "held");
+    (void) puts("holding");
+    (void) fflush(stdout);
+    (void) bed_wait_guest(&bed);
+    bed_close(&bed);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[])
 {
     struct bed bed;
     struct pipe pipe;
 
     log_open("agent-life");
+    if (argc == 2 && strcmp(argv[1], "hold") == 0)
+        return hold();
     step("start");
     bed_open(&bed);
     step("guest booted, channel open");
@@ -499,5 +583,6 @@ int main(void)
     pipe_fini(&pipe);
     bed_close(&bed);
     step("closed");
+    (void) printf("100%%: Checks: %u, Failures: 0, Errors: 0\n", steps);
     return EXIT_SUCCESS;
 }

@@ -235,6 +235,14 @@ void bed_disconnect(struct bed *bed)
     channel_free(take_ptr(bed->control_channel));
 }
 
+bool bed_guest_lives(const struct bed *bed)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t) bed->guest, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0;
+}
+
 int bed_wait_guest(struct bed *bed)
 {
     uint64_t start = clock_monotonic_ms();

@@ -31,6 +31,7 @@ struct bed {
 void bed_open(struct bed *bed);
 void bed_connect(struct bed *bed);
 void bed_disconnect(struct bed *bed);
+bool bed_guest_lives(const struct bed *bed);
 /* Waits until the guest has ended; its status. */
 int bed_wait_guest(struct bed *bed);
 void bed_close(struct bed *bed);

@@ -41,8 +41,8 @@ static void take_final(struct pipe_stream *stream, const Agent__StdioFinal *fina
     digest_value(stream->digest, digest);
     if (final->total != stream->received || final->sha256.len != sizeof(digest) ||
         memcmp(final->sha256.data, digest, sizeof(digest)) != 0)
-        bed_die("%s/%s fd %u: the final record does not fit", stream->container_id,
-                stream->exec_id, stream->fd);
+        bed_die("%s/%s fd %u: the final record does not fit", stream->container_id, stream->exec_id,
+                stream->fd);
     stream->final = true;
     stream->owes_credit = true;
 }
@@ -92,8 +92,8 @@ static bool fill_output(struct pipe_stream *stream, Agent__StdioFrame *frame)
     return true;
 }
 
-static bool fill_input(struct pipe_stream *stream, Agent__StdioFrame *frame,
-                       Agent__StdioData *data, Agent__StdioFinal *final)
+static bool fill_input(struct pipe_stream *stream, Agent__StdioFrame *frame, Agent__StdioData *data,
+                       Agent__StdioFinal *final)
 {
     uint64_t room = stream->consumed + CREDIT - stream->sent;
     uint64_t left = stream->length - stream->sent;

@@ -16,7 +16,7 @@ struct pipe_stream {
     /* output */
     uint64_t received;
     struct digest *digest;
-    char *text; /* the first bytes */
+    char *text;            /* the first bytes */
     bool discard, stalled; /* stalled: no credit is given */
     bool final;
     bool owes_credit;

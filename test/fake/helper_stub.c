@@ -110,8 +110,8 @@ static bool file_holds(pid_t pid, const char *name, const char *wanted, size_t w
            memmem(text, length, wanted, wanted_length);
 }
 
-/* A guest whose pid nobody has written down is known by the disk in its arguments. Its sweeper, which
- * must outlive it, has the same arguments but another name. */
+/* A guest whose pid nobody has written down is known by the disk in its arguments. Its sweeper,
+ * which must outlive it, has the same arguments but another name. */
 static pid_t find_guest(const struct request *request)
 {
     char wanted[REQUEST_PATH_SIZE + 32];

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest in QEMU without a host realm around it: the image, its two disks, a port."""
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -86,6 +87,8 @@ class Machine:
                 file.write(content)
             command += ["-drive", f"id=d{number},if=none,format=raw,readonly=on,file={path}",
                         "-device", f"virtio-blk-pci,drive=d{number}"]
+        self.monitor = os.path.join(self.directory, "monitor")
+        command += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
         self.started = time.monotonic()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
@@ -123,6 +126,18 @@ class Machine:
                 pass
             time.sleep(0.02)
         raise TimeoutError("no answer from the guest:\n" + self.serial()[-4000:])
+
+    def press_power_button(self):
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(10)
+            monitor.connect(self.monitor)
+            lines = monitor.makefile("rw")
+            lines.readline()    # the greeting
+            for command in ("qmp_capabilities", "system_powerdown"):
+                lines.write(f'{{"execute":"{command}"}}\n')
+                lines.flush()
+                while "return" not in json.loads(lines.readline()):
+                    continue    # an event
 
     def wait_off(self, timeout=60):
         self.process.wait(max(0.1, self.started + timeout - time.monotonic()))

@@ -5,6 +5,7 @@ import json
 import hashlib
 import os
 import struct
+import time
 
 import pytest
 
@@ -31,6 +32,17 @@ def test_the_production_image_answers_tls_on_7433():
     with Machine(IMAGE, [INITDATA, NETWORK], debug=False) as machine:
         answer = machine.connect(client_hello())
         assert answer[:1] == b"\x16" and answer[5:6] == b"\x02", answer[:16].hex()  # ServerHello
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_power_button_turns_it_off(debug):
+    with Machine(IMAGE, [INITDATA, NETWORK], debug=debug) as machine:
+        machine.connect(client_hello())
+        pressed = time.monotonic()
+        machine.press_power_button()
+        machine.wait_off()
+        assert machine.process.returncode == 0 and time.monotonic() - pressed < 8
+        assert machine.boot_code() is None
 
 
 def test_the_order_of_disks_and_other_disks_do_not_matter():

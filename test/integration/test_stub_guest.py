@@ -95,6 +95,20 @@ def gone(pid):
         return True
 
 
+def children(pid):
+    return subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+
+
+def comm(pid):
+    with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read().strip()
+
+
+def sleepers():
+    return subprocess.run(["pgrep", "-f", "^sleep 31337"], stdout=subprocess.PIPE, text=True,
+                          check=False).stdout.split()
+
+
 def eventually(condition):
     for _ in range(250):
         if condition():
@@ -128,6 +142,24 @@ def test_kill_9_of_the_parent_leaves_nothing(tmp_path):
         stub.process.wait()
         eventually(lambda: all(gone(pid) for pid in pids))
         assert stub.leftovers() == []
+
+
+def test_kill_9_of_the_agent_at_work_leaves_nothing():
+    with subprocess.Popen([BUILD + "/test/agent_life", "hold"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True) as life:
+        assert any(line == "holding\n" for line in life.stdout)
+        stub = int(children(life.pid)[0])
+        agent = [pid for pid in children(stub) if comm(pid) == "cleave-agent"]
+        assert len(agent) == 1 and len(sleepers()) == 2
+        assert glob.glob(f"/sys/fs/cgroup/*/cleave-stub-{stub}")
+        os.kill(int(agent[0]), signal.SIGKILL)
+        assert life.wait(20) == 0
+    left = glob.glob(f"/sys/fs/cgroup/*/cleave-stub-{stub}") + glob.glob(f"/sys/fs/cgroup/cleave-stub-{stub}")
+    with open("/proc/mounts", encoding="utf-8") as mounts:
+        left += [line for line in mounts if BUILD + "/image/tree" in line]
+    left += os.listdir(BUILD + "/image/tree/run")
+    assert left == []
+    eventually(lambda: all(gone(pid) for pid in sleepers()))
 
 
 @pytest.mark.parametrize("delay_ms", [0, 5, 10, 20, 40, 80])

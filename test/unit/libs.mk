@@ -39,3 +39,22 @@ $(1)_PKGS   := $$(secure_PKGS)
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
 $(foreach t,test_initdata test_mint test_statement,$(eval $(call secure_test,$(t))))
+test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
+test_confine_LIBS := base
+test_idempotency_SRCS := test/unit/test_idempotency.c guest-agent/idempotency.c
+test_idempotency_LIBS := base
+test_phase_SRCS := test/unit/test_phase.c guest-agent/phase.c
+test_phase_LIBS := base
+test_gate_SRCS := test/unit/test_gate.c guest-agent/gate.c guest-agent/phase.c
+test_gate_LIBS := secure evidence io base proto
+test_gate_LDLIBS := $(MBEDTLS)
+test_events_SRCS := test/unit/test_events.c guest-agent/events.c
+test_events_LIBS := base
+test_container_state_SRCS := test/unit/test_container_state.c guest-agent/container_state.c
+test_container_state_LIBS := base
+test_cgroup_SRCS := test/unit/test_cgroup.c $(addprefix guest-agent/,cgroup.c cgroup_v1.c cgroup_v2.c)
+test_cgroup_LIBS := base
+test_flow_SRCS := test/unit/test_flow.c guest-agent/flow.c
+test_flow_LIBS := base
+test_mux_SRCS := test/unit/test_mux.c guest-agent/mux.c guest-agent/flow.c
+test_mux_LIBS := base

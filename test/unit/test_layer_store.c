@@ -4,6 +4,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/clock.h"
 #include "io/loop.h"
 #include "layer_fixture.h"
 #include "layer_store.h"
@@ -16,12 +17,18 @@ static struct layer_store *store;
 static struct writer tar;
 static char tar_digest[80];
 
-static void open_store(uint64_t limit)
+static void open_store_that_keeps(uint64_t limit, uint64_t keep_ms)
 {
-    const struct layer_store_options options = {.directory = sandbox.layer, .limit = limit};
+    const struct layer_store_options options = {
+        .directory = sandbox.layer, .limit = limit, .keep_ms = keep_ms};
     struct error err;
 
     ck_assert_int_eq(layer_store_new(loop, &options, &store, &err), 0);
+}
+
+static void open_store(uint64_t limit)
+{
+    open_store_that_keeps(limit, 0);
 }
 
 static void setup(void)
@@ -444,7 +451,7 @@ START_TEST(what_does_not_fit_is_refused_with_numbers)
     layer_store_free(store);
     open_store(10 << 20);
     wanted.unpacked_size = 11 << 20;
-    expect_refused(&wanted, STATUS_RESOURCE_EXHAUSTED, "needs 11 MiB, has 10");
+    expect_refused(&wanted, STATUS_RESOURCE_EXHAUSTED, "needs 11 MiB, has 10 MiB");
     wanted = plain();
     wanted.size = 1ull << 39;
     expect_refused(&wanted, STATUS_RESOURCE_EXHAUSTED, "needs 524288 MiB");
@@ -482,6 +489,102 @@ START_TEST(a_layer_that_grows_past_the_room_leaves_nothing)
     wanted.unpacked_size = 7 << 20;
     struct layer_upload *upload = begin(&wanted);
     layer_upload_free(upload);
+}
+END_TEST
+
+static void let_time_pass(void)
+{
+    uint64_t start = clock_monotonic_ms();
+
+    while (clock_monotonic_ms() < start + 2)
+        continue;
+}
+
+/* Something of 7 MiB in a store of 10. */
+static enum status want_most(void)
+{
+    static const char other[] =
+        "sha256:00000000000000000000000000000000000000000000000000000000000000ff";
+    struct layer_begin wanted = plain();
+    struct layer_upload *upload = NULL;
+    struct error err;
+
+    wanted.digest = other;
+    wanted.diff_id = other;
+    wanted.unpacked_size = 7 << 20;
+    if (layer_upload_begin(store, &wanted, &upload, &err) < 0)
+        return err.status;
+    layer_upload_free(upload);
+    return STATUS_OK;
+}
+
+static void fill_tar(void)
+{
+    scoped(freep) char *content = xalloc((5 << 20) + 1);
+
+    memset(content, 'a', 5 << 20);
+    tar.size = 0;
+    tar_add(&tar, &(struct tar_entry){.name = "etc/motd", .content = "hello"});
+    tar_add(&tar, &(struct tar_entry){.name = "big", .content = content});
+    tar_end(&tar);
+    digest_text(tar.data, tar.size, tar_digest);
+}
+
+START_TEST(a_layer_that_nobody_uses_makes_room)
+{
+    struct layer_begin wanted;
+
+    fill_tar();
+    wanted = plain();
+    layer_store_free(store);
+    open_store_that_keeps(16 << 20, 1);
+    ck_assert(!put(&wanted, tar.data, tar.size).failed);
+    layer_store_hold(store, tar_digest);
+    let_time_pass();
+    ck_assert_int_eq(want_most(), STATUS_OK); /* it fits beside it */
+    wanted.unpacked_size = 12 << 20;
+    wanted.digest = "sha256:00000000000000000000000000000000000000000000000000000000000000aa";
+    expect_refused(&wanted, STATUS_RESOURCE_EXHAUSTED, "needs 12 MiB, has 10 MiB");
+    expect_complete(tar_digest);
+    layer_store_release(store, tar_digest);
+    let_time_pass();
+    struct layer_upload *upload = begin(&wanted);
+    layer_upload_free(upload);
+    expect_nothing(tar_digest);
+}
+END_TEST
+
+START_TEST(a_layer_that_was_asked_for_just_now_stays)
+{
+    struct layer_begin wanted;
+
+    fill_tar();
+    wanted = plain();
+    layer_store_free(store);
+    open_store(12 << 20);
+    ck_assert(!put(&wanted, tar.data, tar.size).failed);
+    ck_assert_int_eq(want_most(), STATUS_RESOURCE_EXHAUSTED);
+    expect_complete(tar_digest);
+}
+END_TEST
+
+START_TEST(a_transfer_that_nobody_goes_on_with_makes_room)
+{
+    struct layer_begin wanted;
+    struct layer_upload *upload;
+
+    fill_tar();
+    wanted = plain();
+    layer_store_free(store);
+    open_store_that_keeps(10 << 20, 1);
+    upload = begin(&wanted);
+    write_all(upload, tar.data, 4 << 20);
+    let_time_pass();
+    ck_assert_int_eq(want_most(), STATUS_RESOURCE_EXHAUSTED);
+    layer_upload_free(upload);
+    let_time_pass();
+    ck_assert_int_eq(want_most(), STATUS_OK);
+    expect_nothing(tar_digest);
 }
 END_TEST
 
@@ -523,6 +626,9 @@ int main(void)
         what_cannot_be_a_layer_is_refused_at_once,
         what_does_not_fit_is_refused_with_numbers,
         a_layer_that_grows_past_the_room_leaves_nothing,
+        a_layer_that_nobody_uses_makes_room,
+        a_layer_that_was_asked_for_just_now_stays,
+        a_transfer_that_nobody_goes_on_with_makes_room,
         a_store_that_is_freed_at_work_waits,
     };
     TCase *group = tcase_create("layer_store");

@@ -344,7 +344,7 @@ START_TEST(a_file_larger_than_the_room_is_refused_with_numbers)
     memset(content, 'z', size);
     add("big", '0', NULL, content);
     free(content);
-    refused(STATUS_RESOURCE_EXHAUSTED, "needs more than 16 MiB, has 16");
+    refused(STATUS_RESOURCE_EXHAUSTED, "needs more than 16 MiB, has 16 MiB");
     ck_assert_uint_le(tree.taken, 16 << 20);
 }
 END_TEST

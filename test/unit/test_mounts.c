@@ -112,6 +112,21 @@ START_TEST(files_are_as_they_were_asked_for)
 }
 END_TEST
 
+START_TEST(a_pod_can_be_made_again)
+{
+    const struct mounts_pod first = {.hostname = "one"}, second = {.hostname = "two"};
+    scoped(freep) char *hostname = xformat("%s/hostname", pod);
+    scoped(freep) char *text = NULL;
+    struct error err;
+    size_t length;
+
+    ck_assert_msg(mounts_make_pod(pod, &first, &err) == 0, "%s", err.message);
+    ck_assert_msg(mounts_make_pod(pod, &second, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(file_read(hostname, 64, &text, &length, &err), 0);
+    ck_assert_str_eq(text, "two\n");
+}
+END_TEST
+
 START_TEST(file_systems_of_the_kernel_pass)
 {
     scoped(js_freep) struct js *result = NULL;
@@ -201,6 +216,7 @@ int main(void)
     const TTest *const tests[] = {
         each_source_of_ours_is_found,
         files_are_as_they_were_asked_for,
+        a_pod_can_be_made_again,
         file_systems_of_the_kernel_pass,
         every_other_source_is_refused_by_name,
         a_file_with_a_path_for_a_name_is_refused,

@@ -2,6 +2,7 @@
 /* Real mounts, in a mount namespace of each test's own: as root only. */
 #include "suite.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -16,6 +17,7 @@ static struct layer_store *store;
 static char digests[4][80];
 static struct rootfs_layer layers[4];
 static size_t count;
+static uint64_t room = 64 << 20;
 
 static void setup(void)
 {
@@ -81,7 +83,7 @@ static void add_layer(const struct tar_entry *entries)
 static int mount_root(struct error *err)
 {
     const struct rootfs_options options = {
-        .directory = directory, .layers = layers, .count = count};
+        .directory = directory, .layers = layers, .count = count, .room = room};
 
     return rootfs_mount(store, &options, err);
 }
@@ -174,6 +176,61 @@ START_TEST(a_layer_that_is_not_here_is_named_and_nothing_stays)
 }
 END_TEST
 
+/* Writes until the disk is full; the bytes that went in. */
+static size_t fill(const char *name)
+{
+    static char piece[64 * 1024];
+    char path[256];
+    size_t size = 0;
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/rootfs/%s", directory, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    while ((n = write(fd, piece, sizeof(piece))) > 0)
+        size += (size_t) n;
+    ck_assert_int_eq(errno, ENOSPC);
+    close(fd);
+    return size;
+}
+
+START_TEST(what_a_container_writes_is_bounded)
+{
+    char path[256];
+    struct error err;
+    int files = 0;
+
+    room = 8 << 20;
+    add_layer((struct tar_entry[]){{.name = "a", .content = "x"}, {0}});
+    ck_assert_msg(mount_root(&err) == 0, "%s", err.message);
+    ck_assert_uint_le(fill("big"), 7 << 20);
+    snprintf(path, sizeof(path), "%s/rootfs/big", directory);
+    ck_assert_int_eq(unlink(path), 0);
+    for (int fd = 0; fd >= 0 && files < 2000; files++) {
+        snprintf(path, sizeof(path), "%s/rootfs/%d", directory, files);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0)
+            close(fd);
+    }
+    ck_assert_int_eq(errno, ENOSPC);
+    ck_assert_int_le(files, 1025); /* 8 KiB for each */
+}
+END_TEST
+
+START_TEST(a_root_without_room_is_refused)
+{
+    struct error err;
+
+    room = (1 << 20) - 1;
+    add_layer((struct tar_entry[]){{.name = "a", .content = "x"}, {0}});
+    ck_assert_int_eq(mount_root(&err), -1);
+    ck_assert_int_eq(err.status, STATUS_RESOURCE_EXHAUSTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "needs 1 MiB, has 0 MiB"));
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
 START_TEST(a_layer_with_another_diff_id_is_refused)
 {
     struct error err;
@@ -194,6 +251,8 @@ int main(void)
         a_directory_that_a_layer_only_implies_keeps_its_looks,
         a_layer_that_is_not_here_is_named_and_nothing_stays,
         a_layer_with_another_diff_id_is_refused,
+        what_a_container_writes_is_bounded,
+        a_root_without_room_is_refused,
     };
     TCase *group = tcase_create("rootfs");
     Suite *suite = suite_create("rootfs");

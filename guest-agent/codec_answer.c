@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "answer.h"
+#include "codec_answer.h"
 
-#include <protobuf-c/protobuf-c.h>
-
+#include "agent.pb-c.h"
 #include "base/digest.h"
 #include "base/scoped.h"
 #include "grpc/server.h"

@@ -13,7 +13,7 @@ struct answer_call {
     struct rpc *rpc;
     const struct ProtobufCMessage *request;
     const char *key;
-    const char *scope; /* the container, or "" */
+    const char *scope; /* as of idempotency.h */
     const struct ProtobufCMessageDescriptor *reply;
 };
 
