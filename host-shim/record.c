@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -52,14 +54,33 @@ int record_directory(const char *id, char ret[RECORD_PATH_SIZE], struct error *e
     return text_format(ret, RECORD_PATH_SIZE, err, "%s/%s", RECORD_ROOT, id);
 }
 
+/* QEMU may run as a user of its own and must reach its disks; which sandboxes there are is still
+ * nobody's business. Whoever made the upper ones, under whatever umask, may have been stricter. */
+static int make_passable(const char *directory, struct error *err)
+{
+    const char *const levels[] = {RECORD_PARENT, RECORD_ROOT, directory};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(levels); i++)
+        if ((mkdir(levels[i], 0711) < 0 && errno != EEXIST) || chmod(levels[i], 0711) < 0)
+            return error_errno(err, errno, "make directory '%s'", levels[i]);
+    return 0;
+}
+
+int record_make_directory(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
+{
+    if (record_directory(id, ret, err) < 0)
+        return -1;
+    return make_passable(ret, err);
+}
+
 int record_write(const struct record *record, struct error *err)
 {
     scoped(js_freep) struct js *state = js_new_object();
     scoped(freep) char *boot = NULL;
     char directory[RECORD_PATH_SIZE], path[RECORD_PATH_SIZE];
 
-    if (record_directory(record->id, directory, err) < 0 || state_path(record->id, path, err) < 0 ||
-        boot_id(&boot, err) < 0 || file_make_directories(directory, 0711, err) < 0)
+    if (record_make_directory(record->id, directory, err) < 0 ||
+        state_path(record->id, path, err) < 0 || boot_id(&boot, err) < 0)
         return -1;
     js_set_string(state, "id", record->id);
     js_set_string(state, "boot_id", boot);

@@ -8,7 +8,8 @@
 
 struct error;
 
-#define RECORD_ROOT       "/run/cleave/h"
+#define RECORD_PARENT     "/run/cleave"
+#define RECORD_ROOT       RECORD_PARENT "/h"
 #define RECORD_TOMBSTONES "/var/lib/cleave/h/tombstones"
 #define RECORD_SWEPT      "/var/lib/cleave/h/swept"
 
@@ -22,6 +23,9 @@ struct record {
 };
 
 int record_directory(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
+    __attribute__((warn_unused_result));
+/* 0711 all the way, as QEMU's user needs it; what lies in it is 0600 unless it is QEMU's. */
+int record_make_directory(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
     __attribute__((warn_unused_result));
 /* Makes the directory too. */
 int record_write(const struct record *record, struct error *err)

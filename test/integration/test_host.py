@@ -4,6 +4,7 @@ would. The guest here has meaningless initdata: it powers off, or sits there; wh
 not the point, so tests that need it alive use a machine whose kernel has no init to run."""
 import base64
 import os
+import pwd
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "test/bed"))
 import bed as bed_program   # noqa: E402
 import cri as cri_program   # noqa: E402
 import ns                   # noqa: E402
+import setup as bed_setup   # noqa: E402
 import snapshot             # noqa: E402
 
 ANCHOR = "registry.cleave.test/anchor:1"
@@ -189,6 +191,30 @@ def test_a_size_beyond_the_hosts_is_refused(bed, cri):
     with pytest.raises(grpc.RpcError) as refusal:
         run_pod(cri, linux={"cgroup_parent": "/../../etc"})
     assert "cgroup_parent" in refusal.value.details()
+
+
+@pytest.fixture
+def stock_libvirt(bed):
+    """QEMU does not run as root on a node that nobody has tuned."""
+    try:
+        user = pwd.getpwnam("libvirt-qemu")
+    except KeyError:
+        pytest.skip("libvirt's packages have made no user for QEMU")
+    bed_setup.use_qemu_conf(bed, bed_setup.LIBVIRT_QEMU_STOCK)
+    yield user
+    bed_setup.use_qemu_conf(bed, bed_setup.LIBVIRT_QEMU)
+
+
+def test_a_machine_runs_as_libvirts_own_user(bed, stock_libvirt, cri):
+    pod = run_pod(cri)
+    qemu = one(bed, "guest=cleave-" + pod)
+    with open(f"/proc/{qemu}/status", encoding="utf-8") as status:
+        assert f"Uid:\t{stock_libvirt.pw_uid}\t" in status.read()
+    for disk in ("init.img", "net.img"):
+        assert os.stat(bed.path("host", f"/run/cleave/h/{pod}/{disk}")).st_uid == 0
+    cri.stop_pod(pod)
+    assert not list(find(bed, pod))
+    cri.remove_pod(pod)
 
 
 # ---- containerd ------------------------------------------------------------------------------
