@@ -63,5 +63,4 @@ void codec_pod_input(const struct codec_pod *pod, struct pod_input *ret)
         return;
     ret->cgroup_parent = on_linux->cgroup_parent;
     resources_of(on_linux->resources, &ret->resources);
-    resources_of(on_linux->overhead, &ret->overhead);
 }

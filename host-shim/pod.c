@@ -63,16 +63,13 @@ static int milli_cpus(const struct pod_resources *resources, int64_t *ret, struc
 static int size_vcpus(const struct pod_input *input, const struct host_conf *conf, uint32_t *ret,
                       struct error *err)
 {
-    int64_t wanted = 0, overhead = 0, vcpus;
+    int64_t wanted = 0, vcpus;
 
-    if (milli_cpus(&input->resources, &wanted, err) < 0 ||
-        milli_cpus(&input->overhead, &overhead, err) < 0)
+    if (milli_cpus(&input->resources, &wanted, err) < 0)
         return -1;
     if (wanted == 0)
         wanted = conf->default_vcpus * 1000;
-    if (wanted > INT64_MAX - overhead - 999)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "CPU quota is out of range");
-    vcpus = (wanted + overhead + 999) / 1000;
+    vcpus = wanted / 1000 + (wanted % 1000 != 0);
     if (vcpus > conf->max_vcpus)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
                          "the pod wants %lld vCPUs, this host gives at most %lld (max_vcpus)",
@@ -84,10 +81,9 @@ static int size_vcpus(const struct pod_input *input, const struct host_conf *con
 static int size_memory(const struct pod_input *input, const struct host_conf *conf, uint64_t *ret,
                        struct error *err)
 {
-    int64_t limit = input->resources.memory, overhead = input->overhead.memory;
+    int64_t limit = input->resources.memory;
     uint64_t memory = limit > 0 ? (uint64_t) limit : conf->default_memory;
 
-    memory += overhead > 0 ? (uint64_t) overhead : 0; /* cannot wrap: both are below 2^63 */
     if (memory > conf->max_memory)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
                          "the pod wants %llu MiB, this host gives at most %llu MiB (max_memory)",
