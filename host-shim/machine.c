@@ -10,6 +10,7 @@
 #include "base/scoped.h"
 #include "io/child.h"
 #include "pod.h"
+#include "watch.h"
 
 static const char *const verb_name[] = {
     [MACHINE_CREATE] = "create",
@@ -105,13 +106,27 @@ void machine_call_free(struct machine_call *call)
     free(call);
 }
 
-char *machine_create_input(const char *id, const struct pod *pod)
+static struct js *describe(const struct machine_target *target)
 {
-    scoped(js_freep) struct js *input = js_new_object();
+    struct js *input = js_new_object();
+    char boot[WATCH_BOOT_ID_SIZE];
+
+    watch_boot_id(boot);
+    js_set_integer(input, "version", MACHINE_PROTOCOL);
+    js_set_string(input, "id", target->id);
+    js_set_string(input, "boot_id", boot);
+    if (target->uri) {
+        js_set_string(input, "uri", target->uri);
+        js_set_integer(input, "call_timeout", target->call_timeout);
+    }
+    return input;
+}
+
+char *machine_create_input(const struct machine_target *target, const struct pod *pod)
+{
+    scoped(js_freep) struct js *input = describe(target);
     scoped(freep) char *initdata = base64_encode(pod->initdata, pod->initdata_length);
 
-    js_set_integer(input, "version", MACHINE_PROTOCOL);
-    js_set_string(input, "id", id);
     js_set_integer(input, "parent", getpid());
     js_set_string(input, "netns", pod->netns);
     js_set_string(input, "initdata", initdata);
@@ -122,14 +137,12 @@ char *machine_create_input(const char *id, const struct pod *pod)
     return js_print(input);
 }
 
-char *machine_input(const char *id, const struct machine_process *process, bool cut)
+char *machine_input(const struct machine_target *target)
 {
-    scoped(js_freep) struct js *input = js_new_object();
+    scoped(js_freep) struct js *input = describe(target);
 
-    js_set_integer(input, "version", MACHINE_PROTOCOL);
-    js_set_string(input, "id", id);
-    js_set_integer(input, "pid", process->pid);
-    js_set_integer(input, "start_time", (int64_t) process->start_time);
-    js_set(input, "cut", js_new_boolean(cut));
+    js_set_integer(input, "pid", target->process.pid);
+    js_set_integer(input, "start_time", (int64_t) target->process.start_time);
+    js_set(input, "cut", js_new_boolean(target->cut));
     return js_print(input);
 }

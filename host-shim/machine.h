@@ -3,12 +3,12 @@
 /* Asks the helper: one short-lived process for each question, JSON on its stdin and stdout, under a
  * deadline. libvirt never enters this process.
  *
- *   create   {version, id, parent, netns, initdata, vcpus, memory, cgroup_parent}
- *            -> {pid, start_time}
- *   destroy  {version, id, pid, start_time, cut} -> {}   cut: a create may still be under way
- *   status   {version, id} -> {state}
- *   power    {version, id, pid, start_time} -> {}
- * A failure is {code, message} and exit code 1. */
+ *   create   {..., parent, netns, initdata, vcpus, memory, cgroup_parent} -> {pid, start_time}
+ *   destroy  {..., pid, start_time, cut} -> {}   cut: a create may still be under way
+ *   status   {...} -> {state}
+ *   power    {...} -> {}
+ * each with {version, id, boot_id, uri, call_timeout}: how the machine was made, whatever host.conf
+ * says by now. A failure is {code, message} and exit code 1. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +25,14 @@ enum machine_verb { MACHINE_CREATE, MACHINE_DESTROY, MACHINE_STATUS, MACHINE_POW
 struct machine_process { /* pid 0: not known */
     pid_t pid;
     uint64_t start_time;
+};
+
+struct machine_target { /* borrowed */
+    const char *id;
+    const char *uri; /* NULL: what host.conf says (a record of an older version) */
+    int64_t call_timeout;
+    struct machine_process process;
+    bool cut;
 };
 
 struct machine_question {
@@ -50,5 +58,5 @@ int machine_ask(struct loop *loop, const struct machine_question *question, mach
 void machine_call_free(struct machine_call *call);
 
 /* The caller frees the text. */
-char *machine_create_input(const char *id, const struct pod *pod);
-char *machine_input(const char *id, const struct machine_process *process, bool cut);
+char *machine_create_input(const struct machine_target *target, const struct pod *pod);
+char *machine_input(const struct machine_target *target);

@@ -12,18 +12,9 @@
 #include "base/text.h"
 #include "shim/state_file.h"
 #include "shim/tombstone.h"
+#include "watch.h"
 
 static const struct state_format format = {.kind = "host-sandbox", .version = 1};
-
-static int boot_id(char **ret, struct error *err)
-{
-    size_t length;
-
-    if (file_read("/proc/sys/kernel/random/boot_id", 64, ret, &length, err) < 0)
-        return -1;
-    (*ret)[strcspn(*ret, "\n")] = '\0';
-    return 0;
-}
 
 static int state_path(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
 {
@@ -76,15 +67,17 @@ int record_make_directory(const char *id, char ret[RECORD_PATH_SIZE], struct err
 int record_write(const struct record *record, struct error *err)
 {
     scoped(js_freep) struct js *state = js_new_object();
-    scoped(freep) char *boot = NULL;
-    char directory[RECORD_PATH_SIZE], path[RECORD_PATH_SIZE];
+    char directory[RECORD_PATH_SIZE], path[RECORD_PATH_SIZE], boot[WATCH_BOOT_ID_SIZE];
 
     if (record_make_directory(record->id, directory, err) < 0 ||
-        state_path(record->id, path, err) < 0 || boot_id(&boot, err) < 0)
+        state_path(record->id, path, err) < 0)
         return -1;
+    watch_boot_id(boot);
     js_set_string(state, "id", record->id);
     js_set_string(state, "boot_id", boot);
     js_set_string(state, "helper", record->helper);
+    js_set_string(state, "uri", record->uri);
+    js_set_integer(state, "call_timeout", record->call_timeout);
     put_process(state, "machine", &record->machine);
     put_process(state, "shim", &record->shim);
     return state_file_write(path, &format, state, err);
@@ -93,20 +86,24 @@ int record_write(const struct record *record, struct error *err)
 int record_read(const char *id, struct record *ret, struct error *err)
 {
     scoped(js_freep) struct js *state = NULL;
-    scoped(freep) char *boot = NULL;
-    char path[RECORD_PATH_SIZE];
+    char path[RECORD_PATH_SIZE], boot[WATCH_BOOT_ID_SIZE];
     const char *helper;
 
     if (!text_is_identifier(id))
         return error_set(err, STATUS_NOT_FOUND, "not an identifier");
-    if (state_path(id, path, err) < 0 || boot_id(&boot, err) < 0 ||
-        state_file_read(path, &format, &state, err) < 0)
+    if (state_path(id, path, err) < 0 || state_file_read(path, &format, &state, err) < 0)
         return -1;
+    watch_boot_id(boot);
     if (!text_equal(js_get_string(state, "boot_id"), boot))
         return error_set(err, STATUS_NOT_FOUND, "the state of '%s' is of an earlier boot", id);
     if (js_need_string(state, "helper", &helper, err) < 0)
         return -1;
-    *ret = (struct record){.id = xstrdup(id), .helper = xstrdup(helper)};
+    *ret = (struct record){
+        .id = xstrdup(id),
+        .helper = xstrdup(helper),
+        .uri = xstrdup(js_get_string(state, "uri")),
+        .call_timeout = js_get_integer(state, "call_timeout", 0),
+    };
     get_process(state, "machine", &ret->machine);
     get_process(state, "shim", &ret->shim);
     return 0;
@@ -116,6 +113,7 @@ void record_clear(struct record *record)
 {
     free(record->id);
     free(record->helper);
+    free(record->uri);
     *record = (struct record){0};
 }
 
@@ -128,9 +126,20 @@ int record_remove(const char *id, struct error *err)
     return file_remove_tree(directory, err);
 }
 
+void record_target(const struct record *record, struct machine_target *ret)
+{
+    *ret = (struct machine_target){
+        .id = record->id,
+        .uri = record->uri,
+        .call_timeout = record->call_timeout,
+        .process = record->machine,
+    };
+}
+
 int record_bury(const struct record *record, uint64_t deadline_ms, struct error *err)
 {
-    scoped(freep) char *input = machine_input(record->id, &record->machine, true);
+    scoped(freep) char *input = NULL;
+    struct machine_target target;
     char directory[RECORD_PATH_SIZE];
     const char *argv[] = {record->helper, "destroy", NULL};
     const char *remove[] = {directory, NULL};
@@ -138,12 +147,14 @@ int record_bury(const struct record *record, uint64_t deadline_ms, struct error 
         .kind = "machine",
         .id = record->id,
         .argv = argv,
-        .input = input,
         .deadline_ms = deadline_ms,
         .remove = remove,
     };
 
     if (record_directory(record->id, directory, err) < 0)
         return -1;
+    record_target(record, &target);
+    target.cut = true;
+    tombstone.input = input = machine_input(&target);
     return tombstone_write(RECORD_TOMBSTONES, &tombstone, err);
 }

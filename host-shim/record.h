@@ -18,6 +18,8 @@ enum { RECORD_PATH_SIZE = 256 };
 struct record {
     char *id;
     char *helper; /* the program that can end the machine */
+    char *uri;    /* of the libvirt that made it; NULL in a record of an older version */
+    int64_t call_timeout;
     struct machine_process machine;
     struct machine_process shim;
 };
@@ -36,6 +38,8 @@ int record_read(const char *id, struct record *ret, struct error *err)
 void record_clear(struct record *record);
 int record_remove(const char *id, struct error *err) __attribute__((warn_unused_result));
 
+/* Borrows from the record. */
+void record_target(const struct record *record, struct machine_target *ret);
 /* The machine that could not be destroyed now is destroyed later. */
 int record_bury(const struct record *record, uint64_t deadline_ms, struct error *err)
     __attribute__((warn_unused_result));

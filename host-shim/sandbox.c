@@ -108,16 +108,19 @@ static void destroyed(void *user, const struct machine_answer *answer, const str
 
 static void begin_destroy(struct sandbox *sandbox)
 {
-    scoped(freep) char *input = machine_input(sandbox->id, &sandbox->record.machine, sandbox->cut);
+    scoped(freep) char *input = NULL;
     struct machine_question question = {
         .helper = sandbox->conf.helper,
         .verb = MACHINE_DESTROY,
-        .input = input,
         .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000,
     };
+    struct machine_target target;
     struct error err;
 
     sandbox->state = SANDBOX_STOPPING;
+    record_target(&sandbox->record, &target);
+    target.cut = sandbox->cut;
+    question.input = input = machine_input(&target);
     if (machine_ask(sandbox->loop, &question, destroyed, sandbox, &sandbox->call, &err) == 0)
         return;
     bury(sandbox, &err);
@@ -222,6 +225,8 @@ int sandbox_create(struct sandbox *sandbox, const struct pod_input *input, struc
     sandbox->record = (struct record){
         .id = xstrdup(sandbox->id),
         .helper = xstrdup(sandbox->conf.helper),
+        .uri = xstrdup(sandbox->conf.uri),
+        .call_timeout = sandbox->conf.call_timeout,
         .shim = {.pid = getpid(), .start_time = watch_start_time(getpid())},
     };
     if (record_write(&sandbox->record, err) < 0) {
@@ -238,10 +243,12 @@ int sandbox_start(struct sandbox *sandbox, struct error *err)
 {
     scoped(freep) char *input = NULL;
     struct machine_question question;
+    struct machine_target target;
 
     if (sandbox_allow(sandbox, SANDBOX_OP_START, err) < 0)
         return -1;
-    input = machine_create_input(sandbox->id, &sandbox->pod);
+    record_target(&sandbox->record, &target);
+    input = machine_create_input(&target, &sandbox->pod);
     question = (struct machine_question){
         .helper = sandbox->conf.helper,
         .verb = MACHINE_CREATE,
@@ -306,19 +313,21 @@ static void powered(void *user, const struct machine_answer *answer, const struc
 
 int sandbox_power(struct sandbox *sandbox, struct error *err)
 {
-    scoped(freep) char *input = machine_input(sandbox->id, &sandbox->record.machine, false);
+    scoped(freep) char *input = NULL;
     struct machine_question question = {
         .helper = sandbox->conf.helper,
         .verb = MACHINE_POWER,
-        .input = input,
         .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000,
     };
+    struct machine_target target;
 
     if (sandbox_allow(sandbox, SANDBOX_OP_POWER, err) < 0)
         return -1;
     sandbox->powered = true;
     if (sandbox->power)
         return 0; /* a finger is on it already */
+    record_target(&sandbox->record, &target);
+    question.input = input = machine_input(&target);
     return machine_ask(sandbox->loop, &question, powered, sandbox, &sandbox->power, err);
 }
 

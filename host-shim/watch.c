@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -82,6 +83,18 @@ static void gone(void *user, uint32_t events)
     source_set_events(watch->source, 0);
     if (loop_after(watch->loop, 0, report, watch, &watch->timer, &err) < 0)
         report(watch);
+}
+
+void watch_boot_id(char ret[WATCH_BOOT_ID_SIZE])
+{
+    scoped(freep) char *text = NULL;
+    struct error err;
+    size_t length;
+
+    ret[0] = '\0';
+    if (file_read("/proc/sys/kernel/random/boot_id", WATCH_BOOT_ID_SIZE - 1, &text, &length,
+                  &err) == 0)
+        snprintf(ret, WATCH_BOOT_ID_SIZE, "%.*s", (int) strcspn(text, "\n"), text);
 }
 
 uint64_t watch_start_time(pid_t pid)

@@ -16,6 +16,11 @@ struct watch_exit {
 
 typedef void watch_fn(void *user, const struct watch_exit *exit);
 
+enum { WATCH_BOOT_ID_SIZE = 64 };
+
+/* This boot of the machine, "" if the kernel does not say: pids and start times mean nothing in
+ * another one. */
+void watch_boot_id(char ret[WATCH_BOOT_ID_SIZE]);
 /* Clock ticks since boot at which the process began; 0 if it is not there. */
 uint64_t watch_start_time(pid_t pid);
 /* start_time guards against a reused pid: another one is STATUS_NOT_FOUND. fn runs once. */

@@ -24,13 +24,18 @@
 
 enum { NAME_SIZE = 96, CUT_LOOKS = 3, CUT_PAUSE_MS = 250 };
 
-static int open_virt(const struct host_conf *conf, struct virt **ret, struct error *err)
+int verb_connect(const struct host_conf *conf, const struct request *request, struct virt **ret,
+                 struct error *err)
 {
     struct virt_options options = {
         .uri = conf->uri,
         .call_timeout = (unsigned) conf->call_timeout,
     };
 
+    if (request && request->uri) {
+        options.uri = request->uri;
+        options.call_timeout = request->call_timeout;
+    }
     return virt_open(&options, ret, err);
 }
 
@@ -82,7 +87,7 @@ static int destroy(const struct host_conf *conf, const struct request *request, 
     if (process_kill(name, err) < 0)
         return -1;
     log_debug("phase libvirt");
-    if (open_virt(conf, &virt, err) < 0 || destroy_domain(virt, request, name, err) < 0)
+    if (verb_connect(conf, request, &virt, err) < 0 || destroy_domain(virt, request, name, err) < 0)
         return -1;
     log_debug("phase files");
     cgroup_home_leave(request);
@@ -107,7 +112,7 @@ static int find(const struct host_conf *conf, const struct request *request, str
 {
     char name[NAME_SIZE];
 
-    if (domain_name(request, name, err) < 0 || open_virt(conf, ret_virt, err) < 0)
+    if (domain_name(request, name, err) < 0 || verb_connect(conf, request, ret_virt, err) < 0)
         return -1;
     return virt_find(*ret_virt, name, ret, err);
 }
@@ -177,7 +182,7 @@ int verb_sweep(const struct host_conf *conf, struct js **ret, struct error *err)
     scoped(freep) char *node = NULL;
     struct sweep sweep = {0};
 
-    if (node_name(&node, err) < 0 || open_virt(conf, &virt, err) < 0)
+    if (node_name(&node, err) < 0 || verb_connect(conf, NULL, &virt, err) < 0)
         return -1;
     sweep.node = node;
     if (virt_each(virt, sweep_one, &sweep, err) < 0)
@@ -193,7 +198,7 @@ int verb_probe(const struct host_conf *conf, struct js **ret, struct error *err)
     struct error why = {0};
     bool booted;
 
-    if (open_virt(conf, &virt, err) < 0)
+    if (verb_connect(conf, NULL, &virt, err) < 0)
         return -1;
     if (accel_probe(virt, conf, &booted, &why) < 0) {
         *err = why;

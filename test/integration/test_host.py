@@ -217,6 +217,22 @@ def test_a_machine_runs_as_libvirts_own_user(bed, stock_libvirt, cri):
     cri.remove_pod(pod)
 
 
+def test_a_configuration_broken_meanwhile_does_not_keep_a_pod(bed, cri):
+    pod = run_pod(cri)
+    conf = bed.path("host", "/etc/cleave/host.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = file.read()
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text + "[libvirt]\nno_such_key = 1\n")
+    try:
+        cri.stop_pod(pod)
+        assert not list(find(bed, pod))
+        cri.remove_pod(pod)
+    finally:
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
 # ---- containerd ------------------------------------------------------------------------------
 
 def test_containerd_restarts_under_a_running_pod(bed, cri):
