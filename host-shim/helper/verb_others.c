@@ -90,7 +90,8 @@ static int destroy(const struct host_conf *conf, const struct request *request, 
     if (verb_connect(conf, request, &virt, err) < 0 || destroy_domain(virt, request, name, err) < 0)
         return -1;
     log_debug("phase files");
-    cgroup_home_leave(request);
+    if (cgroup_home_leave(request, err) < 0)
+        return -1;
     return disks_remove(request, err);
 }
 
