@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "domain_logs.h"
 #include "record.h"
 #include "shim/host_conf.h"
 #include "shim/tombstone.h"
@@ -123,6 +124,7 @@ void sweep_stale(void)
 
     sweep_domains();
     sweep_directories();
+    domain_logs_trim(DOMAIN_LOGS, DOMAIN_LOGS_KEPT);
     if (tombstone_count(RECORD_TOMBSTONES) > 0 && tombstone_reap(RECORD_TOMBSTONES, NULL, &err) < 0)
         log_warn("start the reapers: %s", err.message);
 }
