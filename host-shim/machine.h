@@ -4,7 +4,7 @@
  * deadline. libvirt never enters this process.
  *
  *   create   {..., parent, netns, initdata, vcpus, memory, cgroup_parent} -> {pid, start_time}
- *   destroy  {..., pid, start_time, cut} -> {}   cut: a create may still be under way
+ *   destroy  {..., pid, start_time, late} -> {}   late: nobody waits; a domain may yet appear
  *   status   {...} -> {state}
  *   power    {...} -> {}
  * each with {version, id, boot_id, uri, call_timeout}: how the machine was made, whatever host.conf
@@ -32,7 +32,7 @@ struct machine_target { /* borrowed */
     const char *uri; /* NULL: what host.conf says (a record of an older version) */
     int64_t call_timeout;
     struct machine_process process;
-    bool cut;
+    bool late; /* of a destroy: look again for what a create that was cut down left in libvirt */
 };
 
 struct machine_question {
@@ -44,7 +44,7 @@ struct machine_question {
 
 struct machine_answer {
     struct machine_process process; /* of create */
-    bool cut; /* the helper did not end by itself: what it had begun may still appear */
+    bool cut; /* libvirt gave create no answer: what it had begun may still appear */
 };
 
 /* err NULL: done. Runs once, on the loop; the call is freed by then. answer is never NULL. */
@@ -54,6 +54,8 @@ typedef void machine_done_fn(void *user, const struct machine_answer *answer,
 int machine_ask(struct loop *loop, const struct machine_question *question, machine_done_fn *done,
                 void *user, struct machine_call **ret, struct error *err)
     __attribute__((warn_unused_result));
+/* Kills the helper; done runs with CANCELLED, unless the answer was there already. */
+void machine_call_cancel(struct machine_call *call);
 /* Kills the helper if it still runs; done does not run. */
 void machine_call_free(struct machine_call *call);
 

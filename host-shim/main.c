@@ -6,19 +6,26 @@
 #include "shim/shim_main.h"
 #include "sweep.h"
 
-enum { CLEANUP_MS = 3500 }; /* containerd kills the verb `delete` after 5 s */
+enum { SWEEP_AFTER_MS = 1000 }; /* it forks: not before the first calls have been answered */
 
 static void host_free(struct host *host)
 {
     if (!host)
         return;
     source_free(host->farewell);
+    source_free(host->sweep);
     anchors_clear(&host->anchors);
     sandbox_free(host->sandbox);
     free(host->id);
     free(host);
 }
 SCOPED_PTR(struct host, host_free)
+
+static void sweep(void *user)
+{
+    (void) user;
+    sweep_stale();
+}
 
 static int create_service(struct loop *loop, struct ttrpc_server *server, struct shim_server *self,
                           const struct shim_options *options, void **ret, struct error *err)
@@ -35,11 +42,11 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
     host->self = self;
     host->id = xstrdup(options->id);
     host->anchors.loop = loop;
-    if (sandbox_new(loop, &sandbox, &host->sandbox, err) < 0)
+    if (sandbox_new(loop, &sandbox, &host->sandbox, err) < 0 ||
+        loop_after(loop, SWEEP_AFTER_MS, sweep, host, &host->sweep, err) < 0)
         return -1;
     sandbox_service_register(server, host);
     task_service_register(server, host);
-    sweep_stale();
     *ret = take_ptr(host);
     return 0;
 }
@@ -60,7 +67,7 @@ static int cleanup(const struct shim_cleanup *what, struct shim_exit *ret, struc
 
     if (!what->is_sandbox) /* an anchor's: nothing on this node belongs to it alone */
         return 0;
-    if (sweep_sandbox(what->id, CLEANUP_MS, &machine, err) < 0)
+    if (sweep_sandbox(what->id, what->end_ms, &machine, err) < 0)
         return -1;
     ret->pid = (uint32_t) machine.pid;
     return 0;

@@ -14,6 +14,8 @@
 #include "shim/tombstone.h"
 #include "watch.h"
 
+enum { BURIED_DEADLINE_MS = 60000 };
+
 static const struct state_format format = {.kind = "host-sandbox", .version = 1};
 
 static int state_path(const char *id, char ret[RECORD_PATH_SIZE], struct error *err)
@@ -136,7 +138,7 @@ void record_target(const struct record *record, struct machine_target *ret)
     };
 }
 
-int record_bury(const struct record *record, uint64_t deadline_ms, struct error *err)
+int record_bury(const struct record *record, enum record_create create, struct error *err)
 {
     scoped(freep) char *input = NULL;
     struct machine_target target;
@@ -147,14 +149,23 @@ int record_bury(const struct record *record, uint64_t deadline_ms, struct error 
         .kind = "machine",
         .id = record->id,
         .argv = argv,
-        .deadline_ms = deadline_ms,
+        .deadline_ms = BURIED_DEADLINE_MS,
         .remove = remove,
     };
 
     if (record_directory(record->id, directory, err) < 0)
         return -1;
     record_target(record, &target);
-    target.cut = true;
+    target.late = create == RECORD_CREATE_CUT;
     tombstone.input = input = machine_input(&target);
-    return tombstone_write(RECORD_TOMBSTONES, &tombstone, err);
+    if (tombstone_write(RECORD_TOMBSTONES, &tombstone, err) < 0)
+        return -1;
+    return tombstone_reap(RECORD_TOMBSTONES, record->id, err);
+}
+
+bool record_is_buried(const char *id)
+{
+    scoped(freep) char *path = xformat("%s/%s.json", RECORD_TOMBSTONES, id);
+
+    return file_exists(path);
 }

@@ -40,6 +40,12 @@ int record_remove(const char *id, struct error *err) __attribute__((warn_unused_
 
 /* Borrows from the record. */
 void record_target(const struct record *record, struct machine_target *ret);
-/* The machine that could not be destroyed now is destroyed later. */
-int record_bury(const struct record *record, uint64_t deadline_ms, struct error *err)
+/* A create that was cut down may have left its wish in libvirt's queue: its domain can appear
+ * after everything of the sandbox has gone. */
+enum record_create { RECORD_CREATE_ANSWERED, RECORD_CREATE_CUT };
+
+/* Leaves the machine to a reaper, which is under way when this returns. */
+int record_bury(const struct record *record, enum record_create create, struct error *err)
     __attribute__((warn_unused_result));
+/* Has the reaper not finished yet? */
+bool record_is_buried(const char *id);

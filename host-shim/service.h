@@ -18,6 +18,7 @@ struct host {
     struct call_list task_waiters; /* Wait of the Task API with the id of the sandbox */
     struct call_list shutdowns;
     bool quitting;
+    struct source *sweep;
     struct source *farewell; /* between the last answer and the end */
 };
 

@@ -42,14 +42,19 @@ struct watch {
     void *user;
 };
 
-/* false: the kernel does not know (yet): it learns the code when the parent has reaped. */
-static bool explain(int pidfd, struct watch_exit *ret)
+enum explained { EXPLAINED, EXPLAINED_LATER, EXPLAINED_NEVER };
+
+/* The kernel learns the code when the parent has reaped. */
+static enum explained explain(int pidfd, struct watch_exit *ret)
 {
     struct pidfd_exit_info info = {.mask = PIDFD_EXIT_INFO_MASK};
 
     *ret = (struct watch_exit){.exit_status = 137, .reason = "the machine's process is gone"};
-    if (ioctl(pidfd, PIDFD_EXIT_INFO_IOCTL, &info) < 0 || !(info.mask & PIDFD_EXIT_INFO_MASK))
-        return false;
+    if (ioctl(pidfd, PIDFD_EXIT_INFO_IOCTL, &info) < 0)
+        return errno == ENOTTY || errno == EINVAL ? EXPLAINED_NEVER : EXPLAINED_LATER;
+    if (!(info.mask & PIDFD_EXIT_INFO_MASK))
+        return EXPLAINED_LATER;
+    ret->known = true;
     if (WIFSIGNALED(info.exit_code)) {
         ret->exit_status = 128 + (uint32_t) WTERMSIG(info.exit_code);
         ret->reason = WTERMSIG(info.exit_code) == SIGKILL ? "the machine's process was killed"
@@ -59,7 +64,7 @@ static bool explain(int pidfd, struct watch_exit *ret)
         ret->reason = ret->exit_status == 0 ? "the machine powered off"
                                             : "the machine's process failed";
     }
-    return true;
+    return EXPLAINED;
 }
 
 static void report(void *user)
@@ -67,7 +72,7 @@ static void report(void *user)
     struct watch *watch = user;
     struct watch_exit exit;
 
-    if (!explain(watch->pidfd, &exit) && watch->asked++ < ASK_TIMES) {
+    if (explain(watch->pidfd, &exit) == EXPLAINED_LATER && watch->asked++ < ASK_TIMES) {
         source_rearm(watch->timer, ASK_MS);
         return;
     }

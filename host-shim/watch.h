@@ -2,6 +2,7 @@
 #pragma once
 /* The process of a machine, held by pidfd: its death is noticed at once and it can be killed
  * without libvirt, without ever hitting a process that has inherited the number. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,6 +11,7 @@ struct loop;
 struct watch;
 
 struct watch_exit {
+    bool known;           /* false: a kernel before 6.15, which tells nobody but the parent */
     uint32_t exit_status; /* as a container reports it: code, or 128 + signal */
     const char *reason;   /* a phrase, static */
 };

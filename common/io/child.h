@@ -34,6 +34,8 @@ typedef void child_done_fn(void *user, const struct child_result *result);
 int child_start(struct loop *loop, const struct child_options *options, child_done_fn *done,
                 void *user, struct child **ret, struct error *err)
     __attribute__((warn_unused_result));
+/* Kills the process group; done then runs as for any other end. Never waits. */
+void child_kill(struct child *child);
 /* Kills the process group if it still runs, reaps it, done is not called. */
 void child_free(struct child *child);
 static inline void child_freep(struct child **p)

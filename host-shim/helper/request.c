@@ -62,7 +62,7 @@ static int parse_common(const struct js *root, struct request *ret, struct error
         return error_set(err, STATUS_INVALID_ARGUMENT, "id is not an identifier");
     ret->id = xstrdup(id);
     parse_process(root, ret);
-    ret->cut = js_get_boolean(root, "cut", false);
+    ret->late = js_get_boolean(root, "late", false);
     if (parse_libvirt(root, ret, err) < 0)
         return -1;
     return text_format(ret->directory, sizeof(ret->directory), err, "%s/%s", RECORD_ROOT, id);

@@ -26,7 +26,7 @@ struct request {
     unsigned call_timeout; /* seconds */
     pid_t pid;             /* 0: not known, or of another boot */
     uint64_t start_time;
-    bool cut;
+    bool late;
 };
 
 enum request_scope { REQUEST_ID_ONLY, REQUEST_CREATE };

@@ -22,7 +22,7 @@
 
 #define PREFIX "cleave-"
 
-enum { NAME_SIZE = 96, CUT_LOOKS = 3, CUT_PAUSE_MS = 250 };
+enum { NAME_SIZE = 96 };
 
 int verb_connect(const struct host_conf *conf, const struct request *request, struct virt **ret,
                  struct error *err)
@@ -56,17 +56,17 @@ static int destroy_once(struct virt *virt, const char *name, struct error *err)
     return process_kill(name, err);
 }
 
-/* A create that was cut down may have left its wish in libvirt's queue: its domain appears a moment
- * after the first look found nothing. */
+/* Nobody waits for a late destroy: it goes on looking for some seconds. */
 static int destroy_domain(struct virt *virt, const struct request *request, const char *name,
                           struct error *err)
 {
-    const struct timespec pause = {.tv_nsec = CUT_PAUSE_MS * 1000000L};
-    int looks = request->cut ? CUT_LOOKS : 1;
+    static const time_t late_s[] = {0, 1, 2, 4};
+    size_t looks = request->late ? ARRAY_LENGTH(late_s) : 1;
 
-    for (int i = 0; i < looks; i++) {
-        if (i > 0)
-            nanosleep(&pause, NULL);
+    for (size_t i = 0; i < looks; i++) {
+        const struct timespec pause = {.tv_sec = late_s[i]};
+
+        nanosleep(&pause, NULL);
         if (destroy_once(virt, name, err) < 0)
             return -1;
     }

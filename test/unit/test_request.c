@@ -78,12 +78,12 @@ START_TEST(a_process_is_named_within_its_boot)
     struct machine_target about = target();
     struct request request;
 
-    about.cut = true;
+    about.late = true;
     scoped(freep) char *text = machine_input(&about);
     ck_assert_int_eq(parse(text, REQUEST_ID_ONLY, &request), 0);
     ck_assert_int_eq(request.pid, 4711);
     ck_assert_uint_eq(request.start_time, 99);
-    ck_assert(request.cut);
+    ck_assert(request.late);
     request_clear(&request);
 }
 END_TEST
