@@ -13,23 +13,25 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* Exactly one, or an error that names it. */
-static int find_annotation(const struct pod_input *input, const char *key, const char **ret,
-                           struct error *err)
+/* Exactly one, or NULL and an error that names it. */
+static const char *find_annotation(const struct pod_input *input, const char *key,
+                                   struct error *err)
 {
     const char *found = NULL;
 
     for (size_t i = 0; i < input->annotation_count; i++) {
         if (!text_equal(input->annotations[i].key, key))
             continue;
-        if (found)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s stands twice", key);
+        if (found) {
+            error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s stands twice", key);
+            return NULL;
+        }
         found = input->annotations[i].value;
     }
-    if (!found || found[0] == '\0')
-        return error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s is missing", key);
-    *ret = found;
-    return 0;
+    if (found && found[0] != '\0')
+        return found;
+    error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s is missing", key);
+    return NULL;
 }
 
 static int read_id(const char *text, char *to, struct error *err)
@@ -154,11 +156,11 @@ int pod_read(const struct pod_input *input, const struct host_conf *conf, struct
              struct error *err)
 {
     struct pod pod = {0};
-    const char *initdata, *id;
+    const char *initdata = find_annotation(input, POD_ANNOTATION_INITDATA, err);
+    const char *id = initdata ? find_annotation(input, POD_ANNOTATION_ID, err) : NULL;
     struct error why;
 
-    if (find_annotation(input, POD_ANNOTATION_INITDATA, &initdata, err) < 0 ||
-        find_annotation(input, POD_ANNOTATION_ID, &id, err) < 0 || read_id(id, pod.id, err) < 0)
+    if (!id || read_id(id, pod.id, err) < 0)
         return -1;
     if (!input->netns || input->netns[0] != '/')
         return error_set(err, STATUS_INVALID_ARGUMENT,

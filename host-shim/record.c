@@ -157,7 +157,8 @@ int record_bury(const struct record *record, enum record_create create, struct e
         return -1;
     record_target(record, &target);
     target.late = create == RECORD_CREATE_CUT;
-    tombstone.input = input = machine_input(&target);
+    input = machine_input(&target);
+    tombstone.input = input;
     if (tombstone_write(RECORD_TOMBSTONES, &tombstone, err) < 0)
         return -1;
     return tombstone_reap(RECORD_TOMBSTONES, record->id, err);

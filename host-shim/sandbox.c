@@ -152,7 +152,8 @@ static void begin_destroy(struct sandbox *sandbox)
     sandbox->state = SANDBOX_STOPPING;
     sandbox->impatient = false;
     record_target(&sandbox->record, &target);
-    question.input = input = machine_input(&target);
+    input = machine_input(&target);
+    question.input = input;
     if (machine_ask(sandbox->loop, &question, destroyed, sandbox, &sandbox->call, &err) < 0) {
         give_up(sandbox, &err);
         if (!is_dying(sandbox))
@@ -369,7 +370,8 @@ int sandbox_power(struct sandbox *sandbox, struct error *err)
     if (sandbox->power)
         return 0; /* a finger is on it already */
     record_target(&sandbox->record, &target);
-    question.input = input = machine_input(&target);
+    input = machine_input(&target);
+    question.input = input;
     return machine_ask(sandbox->loop, &question, powered, sandbox, &sandbox->power, err);
 }
 

@@ -98,7 +98,8 @@ static int describe(struct birth *birth, char **ret_xml, struct error *err)
     spec.cmdline = cmdline;
     memcpy(spec.mac, birth->net.mac, sizeof(spec.mac));
     if (conf->console)
-        spec.console_log = console = xformat("%s/console.log", birth->request.directory);
+        console = xformat("%s/console.log", birth->request.directory);
+    spec.console_log = console;
     return domain_xml(&spec, ret_xml, err);
 }
 
