@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import struct
@@ -387,6 +388,18 @@ def test_run_pod_sandbox_given_up_while_the_machine_starts(bed, cri):
         given_up += call.cancel()
         wait_for(lambda: not list(find(bed, "create", name="cleave-host-helper")), 10)
     assert given_up > 0
+
+
+def test_a_shim_that_start_leaves_behind_ends_by_itself(bed, cri):
+    """As when containerd kills `start` a moment too late."""
+    bundle = bed.path("host", "/run/orphan/io.containerd.sandbox.controller.v1.shim/k8s.io/orphan")
+    inside = bundle[len(bed.path("host", "")):]
+    os.makedirs(bundle)
+    shim = os.path.abspath(os.path.join(bed.state["build"], "bin/containerd-shim-cleave-host-v2"))
+    bed.run("host", "sh", "-c", f"cd {inside} && {shim} -namespace k8s.io -address /none -id orphan start </dev/null")
+    assert list(find(bed, "-id orphan", name="containerd-shim-cleave-host-v2"))
+    shutil.rmtree(bed.path("host", "/run/orphan"))
+    wait_for(lambda: not list(find(bed, "-id orphan", name="containerd-shim-cleave-host-v2")), 15)
 
 
 def test_libvirt_that_hangs_does_not_hold_up_a_stop(bed, cri):
