@@ -97,12 +97,14 @@ static int destroy_stale(struct virt *virt, struct error *err)
     return domain ? virt_destroy(domain, err) : 0;
 }
 
-static int describe_probe(const struct host_conf *conf, char **ret_xml, struct error *err)
+static int create_probe(struct virt *virt, const struct host_conf *conf, enum domain_accel accel,
+                        struct virt_domain **ret, struct error *err)
 {
+    scoped(freep) char *xml = NULL;
     struct domain_spec spec = {
         .name = PROBE_NAME,
         .node = "probe",
-        .accel = DOMAIN_KVM,
+        .accel = accel,
         .vcpus = 1,
         .memory = conf->default_memory,
         .kernel = conf->kernel,
@@ -112,7 +114,22 @@ static int describe_probe(const struct host_conf *conf, char **ret_xml, struct e
         .console_log = PROBE_LOG,
     };
 
-    return domain_xml(&spec, ret_xml, err);
+    if (domain_xml(&spec, &xml, err) < 0)
+        return -1;
+    return virt_create_paused(virt, xml, ret, err);
+}
+
+/* Is it KVM that fails, or libvirt? Then the same machine does not come up emulated either. */
+static bool comes_up_emulated(struct virt *virt, const struct host_conf *conf)
+{
+    scoped(virt_domain_freep) struct virt_domain *domain = NULL;
+    struct error err;
+
+    if (create_probe(virt, conf, DOMAIN_TCG, &domain, &err) < 0)
+        return false;
+    if (virt_destroy(domain, &err) < 0)
+        log_warn("domain '" PROBE_NAME "' is still there: %s", err.message);
+    return true;
 }
 
 /* Watches the machine to its mark, and ends it whatever comes. */
@@ -133,17 +150,16 @@ static int watch_probe(struct virt_domain *domain, bool *ret_booted, struct erro
     return failed;
 }
 
-/* -1: nothing was found out. A libvirt that knows no KVM here is an answer, though. */
+/* -1: nothing was found out. A QEMU that does not even start under KVM is an answer, though. */
 static int boot_probe(struct virt *virt, const struct host_conf *conf, bool *ret_booted,
                       struct error *err)
 {
     scoped(virt_domain_freep) struct virt_domain *domain = NULL;
-    scoped(freep) char *xml = NULL;
 
-    if (destroy_stale(virt, err) < 0 || describe_probe(conf, &xml, err) < 0)
+    if (destroy_stale(virt, err) < 0)
         return -1;
-    if (virt_create_paused(virt, xml, &domain, err) < 0)
-        return err->status == STATUS_FAILED_PRECONDITION ? 0 : -1;
+    if (create_probe(virt, conf, DOMAIN_KVM, &domain, err) < 0)
+        return comes_up_emulated(virt, conf) ? 0 : -1;
     return watch_probe(domain, ret_booted, err);
 }
 

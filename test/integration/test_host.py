@@ -238,6 +238,21 @@ def test_a_configuration_broken_meanwhile_does_not_keep_a_pod(bed, cri):
             file.write(text)
 
 
+def test_a_probe_takes_the_place_of_one_that_was_cut_down(bed, cri):
+    stale, result = bed.path("host", "/run/stale.xml"), bed.path("host", "/var/lib/cleave/h/accel.json")
+    with open(stale, "w", encoding="utf-8") as file:
+        file.write("<domain type='qemu'><name>cleave-probe</name><memory unit='MiB'>64</memory>"
+                   "<os><type arch='x86_64' machine='q35'>hvm</type></os></domain>")
+    bed.run("host", "virsh", "-c", "qemu:///system", "create", "--paused", "/run/stale.xml")
+    os.remove(stale)
+    helper = os.path.abspath(os.path.join(bed.state["build"], "bin/cleave-host-helper"))
+    answer = json.loads(bed.run("host", helper, "probe").stdout)
+    with open(result, encoding="utf-8") as file:
+        assert json.load(file)["kvm"] == answer["kvm"]
+    os.remove(result)                                                    # the bed's machines are emulated
+    assert not list(find(bed, "guest=cleave-probe"))
+
+
 # ---- containerd ------------------------------------------------------------------------------
 
 def test_containerd_restarts_under_a_running_pod(bed, cri):
