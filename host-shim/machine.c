@@ -7,9 +7,11 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/scoped.h"
 #include "io/child.h"
 #include "pod.h"
+#include "watch.h"
 
 static const char *const verb_name[] = {
     [MACHINE_CREATE] = "create",
@@ -21,6 +23,7 @@ static const char *const verb_name[] = {
 struct machine_call {
     struct child *child;
     enum machine_verb verb;
+    bool cancelled;
     machine_done_fn *done;
     void *user;
 };
@@ -33,6 +36,9 @@ static int explain_failure(const struct machine_call *call, const struct child_r
     const char *message = js_get_string(reply, "message");
     char how[256];
 
+    if (call->cancelled)
+        return error_set(err, STATUS_CANCELLED, "helper was stopped at '%s'",
+                         verb_name[call->verb]);
     if (result->timed_out)
         return error_set(err, STATUS_DEADLINE_EXCEEDED, "helper did not finish '%s' in time",
                          verb_name[call->verb]);
@@ -42,6 +48,15 @@ static int explain_failure(const struct machine_call *call, const struct child_r
     return error_set(err, STATUS_INTERNAL, "helper failed at '%s': %s", verb_name[call->verb], how);
 }
 
+/* The helper did not end by itself, or it says that libvirt did not: the wish is on its way. */
+static bool is_cut(const struct machine_call *call, const struct child_result *result,
+                   const struct error *err)
+{
+    return call->verb == MACHINE_CREATE &&
+           (result->timed_out || !WIFEXITED(result->wait_status) ||
+            err->status == STATUS_DEADLINE_EXCEEDED || err->status == STATUS_UNAVAILABLE);
+}
+
 static int read_answer(const struct machine_call *call, const struct child_result *result,
                        struct machine_answer *ret, struct error *err)
 {
@@ -49,11 +64,14 @@ static int read_answer(const struct machine_call *call, const struct child_resul
     struct error parse;
     int64_t pid, start;
 
-    ret->cut = result->timed_out || !WIFEXITED(result->wait_status);
     if (js_parse(result->output, result->output_length, &reply, &parse) < 0)
         reply = NULL;
-    if (ret->cut || result->overflowed || WEXITSTATUS(result->wait_status) != 0 || !reply)
-        return explain_failure(call, result, reply, err);
+    if (result->timed_out || result->overflowed || !WIFEXITED(result->wait_status) ||
+        WEXITSTATUS(result->wait_status) != 0 || !reply) {
+        (void) explain_failure(call, result, reply, err);
+        ret->cut = is_cut(call, result, err);
+        return -1;
+    }
     if (call->verb != MACHINE_CREATE)
         return 0;
     if (js_need_integer(reply, "pid", 2, INT32_MAX, &pid, err) < 0 ||
@@ -61,6 +79,18 @@ static int read_answer(const struct machine_call *call, const struct child_resul
         return error_wrap(err, "answer of the helper");
     ret->process = (struct machine_process){.pid = (pid_t) pid, .start_time = (uint64_t) start};
     return 0;
+}
+
+/* The helper's own log, which holds warnings only. Its last line may be the failure itself. */
+static void pass_on_warnings(const char *diagnostics)
+{
+    while (*diagnostics) {
+        size_t length = strcspn(diagnostics, "\n");
+
+        if (length > 0)
+            log_warn("helper: %.*s", (int) length, diagnostics);
+        diagnostics += length + (diagnostics[length] == '\n');
+    }
 }
 
 static void finished(void *user, const struct child_result *result)
@@ -72,6 +102,7 @@ static void finished(void *user, const struct child_result *result)
     struct error err;
     int failed = read_answer(call, result, &answer, &err);
 
+    pass_on_warnings(result->diagnostics);
     machine_call_free(call);
     done(whom, &answer, failed < 0 ? &err : NULL);
 }
@@ -97,6 +128,12 @@ int machine_ask(struct loop *loop, const struct machine_question *question, mach
     return 0;
 }
 
+void machine_call_cancel(struct machine_call *call)
+{
+    call->cancelled = true;
+    child_kill(call->child);
+}
+
 void machine_call_free(struct machine_call *call)
 {
     if (!call)
@@ -105,13 +142,27 @@ void machine_call_free(struct machine_call *call)
     free(call);
 }
 
-char *machine_create_input(const char *id, const struct pod *pod)
+static struct js *describe(const struct machine_target *target)
 {
-    scoped(js_freep) struct js *input = js_new_object();
+    struct js *input = js_new_object();
+    char boot[WATCH_BOOT_ID_SIZE];
+
+    watch_boot_id(boot);
+    js_set_integer(input, "version", MACHINE_PROTOCOL);
+    js_set_string(input, "id", target->id);
+    js_set_string(input, "boot_id", boot);
+    if (target->uri) {
+        js_set_string(input, "uri", target->uri);
+        js_set_integer(input, "call_timeout", target->call_timeout);
+    }
+    return input;
+}
+
+char *machine_create_input(const struct machine_target *target, const struct pod *pod)
+{
+    scoped(js_freep) struct js *input = describe(target);
     scoped(freep) char *initdata = base64_encode(pod->initdata, pod->initdata_length);
 
-    js_set_integer(input, "version", MACHINE_PROTOCOL);
-    js_set_string(input, "id", id);
     js_set_integer(input, "parent", getpid());
     js_set_string(input, "netns", pod->netns);
     js_set_string(input, "initdata", initdata);
@@ -122,14 +173,12 @@ char *machine_create_input(const char *id, const struct pod *pod)
     return js_print(input);
 }
 
-char *machine_input(const char *id, const struct machine_process *process, bool cut)
+char *machine_input(const struct machine_target *target)
 {
-    scoped(js_freep) struct js *input = js_new_object();
+    scoped(js_freep) struct js *input = describe(target);
 
-    js_set_integer(input, "version", MACHINE_PROTOCOL);
-    js_set_string(input, "id", id);
-    js_set_integer(input, "pid", process->pid);
-    js_set_integer(input, "start_time", (int64_t) process->start_time);
-    js_set(input, "cut", js_new_boolean(cut));
+    js_set_integer(input, "pid", target->process.pid);
+    js_set_integer(input, "start_time", (int64_t) target->process.start_time);
+    js_set(input, "late", js_new_boolean(target->late));
     return js_print(input);
 }

@@ -3,12 +3,12 @@
 /* Asks the helper: one short-lived process for each question, JSON on its stdin and stdout, under a
  * deadline. libvirt never enters this process.
  *
- *   create   {version, id, parent, netns, initdata, vcpus, memory, cgroup_parent}
- *            -> {pid, start_time}
- *   destroy  {version, id, pid, start_time, cut} -> {}   cut: a create may still be under way
- *   status   {version, id} -> {state}
- *   power    {version, id, pid, start_time} -> {}
- * A failure is {code, message} and exit code 1. */
+ *   create   {..., parent, netns, initdata, vcpus, memory, cgroup_parent} -> {pid, start_time}
+ *   destroy  {..., pid, start_time, late} -> {}   late: nobody waits; a domain may yet appear
+ *   status   {...} -> {state}
+ *   power    {...} -> {}
+ * each with {version, id, boot_id, uri, call_timeout}: how the machine was made, whatever host.conf
+ * says by now. A failure is {code, message} and exit code 1. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +27,14 @@ struct machine_process { /* pid 0: not known */
     uint64_t start_time;
 };
 
+struct machine_target { /* borrowed */
+    const char *id;
+    const char *uri; /* NULL: what host.conf says (a record of an older version) */
+    int64_t call_timeout;
+    struct machine_process process;
+    bool late; /* of a destroy: look again for what a create that was cut down left in libvirt */
+};
+
 struct machine_question {
     const char *helper;
     enum machine_verb verb;
@@ -36,7 +44,7 @@ struct machine_question {
 
 struct machine_answer {
     struct machine_process process; /* of create */
-    bool cut; /* the helper did not end by itself: what it had begun may still appear */
+    bool cut; /* libvirt gave create no answer: what it had begun may still appear */
 };
 
 /* err NULL: done. Runs once, on the loop; the call is freed by then. answer is never NULL. */
@@ -46,9 +54,11 @@ typedef void machine_done_fn(void *user, const struct machine_answer *answer,
 int machine_ask(struct loop *loop, const struct machine_question *question, machine_done_fn *done,
                 void *user, struct machine_call **ret, struct error *err)
     __attribute__((warn_unused_result));
+/* Kills the helper; done runs with CANCELLED, unless the answer was there already. */
+void machine_call_cancel(struct machine_call *call);
 /* Kills the helper if it still runs; done does not run. */
 void machine_call_free(struct machine_call *call);
 
 /* The caller frees the text. */
-char *machine_create_input(const char *id, const struct pod *pod);
-char *machine_input(const char *id, const struct machine_process *process, bool cut);
+char *machine_create_input(const struct machine_target *target, const struct pod *pod);
+char *machine_input(const struct machine_target *target);

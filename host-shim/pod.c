@@ -13,23 +13,25 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* Exactly one, or an error that names it. */
-static int find_annotation(const struct pod_input *input, const char *key, const char **ret,
-                           struct error *err)
+/* Exactly one, or NULL and an error that names it. */
+static const char *find_annotation(const struct pod_input *input, const char *key,
+                                   struct error *err)
 {
     const char *found = NULL;
 
     for (size_t i = 0; i < input->annotation_count; i++) {
         if (!text_equal(input->annotations[i].key, key))
             continue;
-        if (found)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s stands twice", key);
+        if (found) {
+            error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s stands twice", key);
+            return NULL;
+        }
         found = input->annotations[i].value;
     }
-    if (!found || found[0] == '\0')
-        return error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s is missing", key);
-    *ret = found;
-    return 0;
+    if (found && found[0] != '\0')
+        return found;
+    error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s is missing", key);
+    return NULL;
 }
 
 static int read_id(const char *text, char *to, struct error *err)
@@ -63,16 +65,13 @@ static int milli_cpus(const struct pod_resources *resources, int64_t *ret, struc
 static int size_vcpus(const struct pod_input *input, const struct host_conf *conf, uint32_t *ret,
                       struct error *err)
 {
-    int64_t wanted = 0, overhead = 0, vcpus;
+    int64_t wanted = 0, vcpus;
 
-    if (milli_cpus(&input->resources, &wanted, err) < 0 ||
-        milli_cpus(&input->overhead, &overhead, err) < 0)
+    if (milli_cpus(&input->resources, &wanted, err) < 0)
         return -1;
     if (wanted == 0)
         wanted = conf->default_vcpus * 1000;
-    if (wanted > INT64_MAX - overhead - 999)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "CPU quota is out of range");
-    vcpus = (wanted + overhead + 999) / 1000;
+    vcpus = wanted / 1000 + (wanted % 1000 != 0);
     if (vcpus > conf->max_vcpus)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
                          "the pod wants %lld vCPUs, this host gives at most %lld (max_vcpus)",
@@ -84,10 +83,9 @@ static int size_vcpus(const struct pod_input *input, const struct host_conf *con
 static int size_memory(const struct pod_input *input, const struct host_conf *conf, uint64_t *ret,
                        struct error *err)
 {
-    int64_t limit = input->resources.memory, overhead = input->overhead.memory;
+    int64_t limit = input->resources.memory;
     uint64_t memory = limit > 0 ? (uint64_t) limit : conf->default_memory;
 
-    memory += overhead > 0 ? (uint64_t) overhead : 0; /* cannot wrap: both are below 2^63 */
     if (memory > conf->max_memory)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
                          "the pod wants %llu MiB, this host gives at most %llu MiB (max_memory)",
@@ -158,11 +156,11 @@ int pod_read(const struct pod_input *input, const struct host_conf *conf, struct
              struct error *err)
 {
     struct pod pod = {0};
-    const char *initdata, *id;
+    const char *initdata = find_annotation(input, POD_ANNOTATION_INITDATA, err);
+    const char *id = initdata ? find_annotation(input, POD_ANNOTATION_ID, err) : NULL;
     struct error why;
 
-    if (find_annotation(input, POD_ANNOTATION_INITDATA, &initdata, err) < 0 ||
-        find_annotation(input, POD_ANNOTATION_ID, &id, err) < 0 || read_id(id, pod.id, err) < 0)
+    if (!id || read_id(id, pod.id, err) < 0)
         return -1;
     if (!input->netns || input->netns[0] != '/')
         return error_set(err, STATUS_INVALID_ARGUMENT,

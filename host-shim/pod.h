@@ -35,8 +35,9 @@ struct pod_resources { /* 0: not given */
 struct pod_input {
     const struct pod_annotation *annotations;
     size_t annotation_count;
+    /* The machine gets these and nothing more. The pod's overhead is what QEMU needs besides: it
+     * is in the limits of the pod's cgroup already, and is not read. */
     struct pod_resources resources;
-    struct pod_resources overhead;
     const char *cgroup_parent; /* NULL or "": none */
     const char *netns;         /* from CreateSandbox, not from the tenant */
 };

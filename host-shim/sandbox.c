@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sandbox lives in three places: this process, the machine's process, and the helper that makes
  * or ends it. Destroying never waits for libvirt to kill: the pidfd kills, the helper then confirms
- * and cleans up behind it. What the helper cannot finish becomes a tombstone, so that a stop ends
- * within its deadlines whatever libvirt does. */
+ * and cleans up behind it. What the helper does not finish within PATIENCE_MS becomes a tombstone,
+ * so that a stop ends soon after the machine whatever libvirt does. */
 #include "sandbox.h"
 
 #include <string.h>
@@ -15,10 +15,10 @@
 #include "io/loop.h"
 #include "record.h"
 #include "shim/host_conf.h"
-#include "shim/tombstone.h"
 #include "watch.h"
 
-enum { BURIED_DEADLINE_MS = 30000 };
+/* The helper's own deadlines for each call are shorter: it can say which one failed. */
+enum { PATIENCE_MS = 3000, MARGIN_MS = 10000 };
 
 struct sandbox {
     struct loop *loop;
@@ -30,12 +30,15 @@ struct sandbox {
     struct record record;
     enum sandbox_state state;
     bool has_pod;
-    bool cut;                  /* a create ended without its answer */
+    enum record_create create; /* did libvirt answer it? */
+    bool cancelled;            /* a stop came before the machine */
     bool exited;               /* on_exited has run, or there never was a machine */
     bool stopping;             /* somebody waits for on_stopped */
     bool powered;              /* the button was pressed: an end is what was asked for */
     struct machine_call *call; /* create or destroy */
     struct machine_call *power;
+    struct source *patience; /* of whoever waits for a destroy */
+    bool impatient;
     struct watch *watch;
     int64_t created_at_ns, exited_at_ns;
     uint32_t exit_status;
@@ -66,25 +69,48 @@ static void tell_stopped(void *user)
     sandbox->events.on_stopped(sandbox->user, failed ? &sandbox->stop_error : NULL);
 }
 
-static void bury(struct sandbox *sandbox, const struct error *why)
+static int bury(struct sandbox *sandbox)
 {
     struct error err;
 
-    log_warn("machine is not cleaned up yet: %s", why->message);
-    if (record_bury(&sandbox->record, BURIED_DEADLINE_MS, &err) < 0 ||
-        tombstone_reap(RECORD_TOMBSTONES, sandbox->id, &err) < 0)
-        log_error("cannot leave a tombstone: %s", err.message);
+    if (record_bury(&sandbox->record, sandbox->create, &err) == 0)
+        return 0;
+    log_error("cannot leave a tombstone: %s", err.message);
+    return -1;
 }
 
 /* The machine is gone or buried: nothing here waits for it any more. */
+static void set_stopped(struct sandbox *sandbox, const char *reason)
+{
+    sandbox->state = SANDBOX_STOPPED;
+    set_exited(sandbox, 137, reason);
+}
+
 static void finish_stop(struct sandbox *sandbox)
 {
     struct error err;
 
-    sandbox->state = SANDBOX_STOPPED;
-    set_exited(sandbox, 137, "the sandbox was stopped");
+    set_stopped(sandbox, "the sandbox was stopped");
     if (record_remove(sandbox->id, &err) < 0)
         log_warn("remove the state directory: %s", err.message);
+    if (sandbox->create == RECORD_CREATE_CUT)
+        (void) bury(sandbox);
+}
+
+/* Killed, but not dead yet: its end comes, see machine_gone(). */
+static bool is_dying(const struct sandbox *sandbox)
+{
+    return sandbox->watch && !sandbox->exited;
+}
+
+/* What the helper has not finished is for the reaper. Without one the stop has failed: its next
+ * attempt begins anew. */
+static void give_up(struct sandbox *sandbox, const struct error *why)
+{
+    log_warn("machine is not cleaned up yet: %s", why->message);
+    sandbox->stop_error = *why;
+    if (bury(sandbox) == 0 && !is_dying(sandbox))
+        set_stopped(sandbox, "the machine did not come up");
 }
 
 static void destroyed(void *user, const struct machine_answer *answer, const struct error *err)
@@ -93,36 +119,49 @@ static void destroyed(void *user, const struct machine_answer *answer, const str
 
     (void) answer;
     sandbox->call = NULL;
-    if (!err) {
+    source_freep(&sandbox->patience);
+    sandbox->patience = NULL;
+    if (err)
+        give_up(sandbox, err);
+    else
         finish_stop(sandbox);
-    } else {
-        bury(sandbox, err);
-        sandbox->stop_error = *err;
-        if (!sandbox->exited && sandbox->watch) /* killed: its end comes, see machine_gone() */
-            return;
-        if (sandbox->exited) /* QEMU is dead: only libvirt's records and files are left */
-            sandbox->state = SANDBOX_STOPPED;
-    }
-    tell_stopped(sandbox); /* if it failed, the next stop tries again */
+    if (!err || !is_dying(sandbox))
+        tell_stopped(sandbox);
+}
+
+static void lose_patience(void *user)
+{
+    struct sandbox *sandbox = user;
+
+    sandbox->impatient = true;
+    if (sandbox->call && !is_dying(sandbox))
+        machine_call_cancel(sandbox->call);
 }
 
 static void begin_destroy(struct sandbox *sandbox)
 {
-    scoped(freep) char *input = machine_input(sandbox->id, &sandbox->record.machine, sandbox->cut);
+    scoped(freep) char *input = NULL;
     struct machine_question question = {
         .helper = sandbox->conf.helper,
         .verb = MACHINE_DESTROY,
-        .input = input,
-        .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000,
+        .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000 + MARGIN_MS,
     };
+    struct machine_target target;
     struct error err;
 
     sandbox->state = SANDBOX_STOPPING;
-    if (machine_ask(sandbox->loop, &question, destroyed, sandbox, &sandbox->call, &err) == 0)
-        return;
-    bury(sandbox, &err);
-    sandbox->stop_error = err;
-    loop_post(sandbox->loop, tell_stopped, sandbox);
+    sandbox->impatient = false;
+    record_target(&sandbox->record, &target);
+    input = machine_input(&target);
+    question.input = input;
+    if (machine_ask(sandbox->loop, &question, destroyed, sandbox, &sandbox->call, &err) < 0) {
+        give_up(sandbox, &err);
+        if (!is_dying(sandbox))
+            loop_post(sandbox->loop, tell_stopped, sandbox);
+    } else if (loop_after(sandbox->loop, PATIENCE_MS, lose_patience, sandbox, &sandbox->patience,
+                          &err) < 0) {
+        log_warn("%s", err.message); /* then the helper's own deadlines end it */
+    }
 }
 
 static void machine_gone(void *user, const struct watch_exit *exit)
@@ -133,22 +172,30 @@ static void machine_gone(void *user, const struct watch_exit *exit)
     if (by_itself)
         sandbox->state = SANDBOX_STOPPING;
     if (by_itself && sandbox->powered)
-        set_exited(sandbox, exit->exit_status == 137 ? 0 : exit->exit_status,
-                   "the machine powered off as asked");
+        set_exited(sandbox, exit->known ? exit->exit_status : 0,
+                   exit->known ? exit->reason : "the machine powered off as asked");
     else
         set_exited(sandbox, exit->exit_status, exit->reason);
     if (by_itself) {
         begin_destroy(sandbox);
+    } else if (sandbox->call && sandbox->impatient) {
+        machine_call_cancel(sandbox->call);
     } else if (sandbox->state == SANDBOX_STOPPING && !sandbox->call) { /* buried meanwhile */
         sandbox->state = SANDBOX_STOPPED;
         tell_stopped(sandbox);
     }
 }
 
-static void start_failed(struct sandbox *sandbox, const struct error *err)
+static int take_machine(struct sandbox *sandbox, const struct machine_answer *answer,
+                        struct error *err)
 {
-    begin_destroy(sandbox);
-    sandbox->events.on_started(sandbox->user, err);
+    sandbox->record.machine = answer->process;
+    if (sandbox->cancelled)
+        return error_set(err, STATUS_CANCELLED, "the machine came up too late");
+    if (record_write(&sandbox->record, err) < 0)
+        return -1;
+    return watch_new(sandbox->loop, answer->process.pid, answer->process.start_time, machine_gone,
+                     sandbox, &sandbox->watch, err);
 }
 
 static void created(void *user, const struct machine_answer *answer, const struct error *failed)
@@ -157,21 +204,19 @@ static void created(void *user, const struct machine_answer *answer, const struc
     struct error err;
 
     sandbox->call = NULL;
-    sandbox->cut = answer->cut;
-    if (failed) {
-        start_failed(sandbox, failed);
+    sandbox->create = answer->cut ? RECORD_CREATE_CUT : RECORD_CREATE_ANSWERED;
+    if (failed)
+        err = *failed;
+    if (!failed && take_machine(sandbox, answer, &err) == 0) {
+        sandbox->state = SANDBOX_RUNNING;
+        sandbox->created_at_ns = clock_wall_ns();
+        sandbox->events.on_started(sandbox->user, NULL);
         return;
     }
-    sandbox->record.machine = answer->process;
-    if (record_write(&sandbox->record, &err) < 0 ||
-        watch_new(sandbox->loop, answer->process.pid, answer->process.start_time, machine_gone,
-                  sandbox, &sandbox->watch, &err) < 0) {
-        start_failed(sandbox, &err);
-        return;
-    }
-    sandbox->state = SANDBOX_RUNNING;
-    sandbox->created_at_ns = clock_wall_ns();
-    sandbox->events.on_started(sandbox->user, NULL);
+    if (sandbox->cancelled)
+        error_set(&err, STATUS_CANCELLED, "sandbox '%s' was stopped while it started", sandbox->id);
+    begin_destroy(sandbox);
+    sandbox->events.on_started(sandbox->user, &err);
 }
 
 int sandbox_new(struct loop *loop, const struct sandbox_options *options, struct sandbox **ret,
@@ -201,6 +246,7 @@ void sandbox_free(struct sandbox *sandbox)
         return;
     machine_call_free(sandbox->call);
     machine_call_free(sandbox->power);
+    source_free(sandbox->patience);
     watch_free(sandbox->watch);
     record_clear(&sandbox->record);
     pod_fini(&sandbox->pod);
@@ -222,6 +268,8 @@ int sandbox_create(struct sandbox *sandbox, const struct pod_input *input, struc
     sandbox->record = (struct record){
         .id = xstrdup(sandbox->id),
         .helper = xstrdup(sandbox->conf.helper),
+        .uri = xstrdup(sandbox->conf.uri),
+        .call_timeout = sandbox->conf.call_timeout,
         .shim = {.pid = getpid(), .start_time = watch_start_time(getpid())},
     };
     if (record_write(&sandbox->record, err) < 0) {
@@ -238,10 +286,12 @@ int sandbox_start(struct sandbox *sandbox, struct error *err)
 {
     scoped(freep) char *input = NULL;
     struct machine_question question;
+    struct machine_target target;
 
     if (sandbox_allow(sandbox, SANDBOX_OP_START, err) < 0)
         return -1;
-    input = machine_create_input(sandbox->id, &sandbox->pod);
+    record_target(&sandbox->record, &target);
+    input = machine_create_input(&target, &sandbox->pod);
     question = (struct machine_question){
         .helper = sandbox->conf.helper,
         .verb = MACHINE_CREATE,
@@ -254,15 +304,13 @@ int sandbox_start(struct sandbox *sandbox, struct error *err)
     return 0;
 }
 
+/* The rest happens in created(), when the helper has ended. */
 static void cancel_start(struct sandbox *sandbox)
 {
-    struct error err;
-
-    machine_call_free(sandbox->call);
-    sandbox->call = NULL;
-    sandbox->cut = true;
-    error_set(&err, STATUS_CANCELLED, "sandbox '%s' was stopped while it started", sandbox->id);
-    start_failed(sandbox, &err);
+    if (sandbox->cancelled)
+        return;
+    sandbox->cancelled = true;
+    machine_call_cancel(sandbox->call);
 }
 
 void sandbox_stop(struct sandbox *sandbox)
@@ -306,19 +354,24 @@ static void powered(void *user, const struct machine_answer *answer, const struc
 
 int sandbox_power(struct sandbox *sandbox, struct error *err)
 {
-    scoped(freep) char *input = machine_input(sandbox->id, &sandbox->record.machine, false);
+    scoped(freep) char *input = NULL;
     struct machine_question question = {
         .helper = sandbox->conf.helper,
         .verb = MACHINE_POWER,
-        .input = input,
-        .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000,
+        .deadline_ms = (uint64_t) sandbox->conf.call_timeout * 1000 + MARGIN_MS,
     };
+    struct machine_target target;
 
+    if (sandbox->state == SANDBOX_STOPPING)
+        return 0; /* it is being destroyed: more than was asked for */
     if (sandbox_allow(sandbox, SANDBOX_OP_POWER, err) < 0)
         return -1;
     sandbox->powered = true;
     if (sandbox->power)
         return 0; /* a finger is on it already */
+    record_target(&sandbox->record, &target);
+    input = machine_input(&target);
+    question.input = input;
     return machine_ask(sandbox->loop, &question, powered, sandbox, &sandbox->power, err);
 }
 

@@ -228,7 +228,7 @@ static void metrics_rpc(struct call *call, const void *message)
         return;
     sandbox_view(host->sandbox, &view);
     if (sandbox_allow(host->sandbox, SANDBOX_OP_STATS, &err) < 0 ||
-        usage_read(view.machine.pid, &usage, &err) < 0) {
+        usage_read(&view.machine, &usage, &err) < 0) {
         call_fail_with(call, &err);
         return;
     }

@@ -10,6 +10,7 @@ struct host {
     struct loop *loop;
     struct shim_server *self;
     char *id;
+    char *bundle;
     struct sandbox *sandbox;
     struct anchors anchors;
     struct call *starting; /* StartSandbox in progress */
@@ -18,6 +19,7 @@ struct host {
     struct call_list task_waiters; /* Wait of the Task API with the id of the sandbox */
     struct call_list shutdowns;
     bool quitting;
+    struct source *sweep, *owner;
     struct source *farewell; /* between the last answer and the end */
 };
 

@@ -13,6 +13,8 @@
 #include "base/file.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "machine.h"
+#include "watch.h"
 
 enum { FILE_MAX = 64 * 1024, PATH_SIZE = 768 };
 #define CGROUP_ROOT   "/sys/fs/cgroup"
@@ -108,16 +110,18 @@ static uint64_t read_field(const char *directory, const char *field)
     return 0;
 }
 
-int usage_read(pid_t pid, struct usage *ret, struct error *err)
+int usage_read(const struct machine_process *machine, struct usage *ret, struct error *err)
 {
     bool unified = usage_is_unified();
     struct usage usage = {.memory_limit = UINT64_MAX};
     char group[PATH_SIZE];
     struct error none;
 
-    if (read_process(pid, &usage, err) < 0)
+    if (read_process(machine->pid, &usage, err) < 0)
         return -1;
-    if (find_group(pid, unified, group, &none) == 0) {
+    if (watch_start_time(machine->pid) != machine->start_time)
+        return error_set(err, STATUS_NOT_FOUND, "the machine is gone");
+    if (find_group(machine->pid, unified, group, &none) == 0) {
         usage.memory = read_value(group, unified ? "memory.current" : "memory.usage_in_bytes",
                                   usage.memory);
         usage.memory_limit = read_value(group, unified ? "memory.max" : "memory.limit_in_bytes",

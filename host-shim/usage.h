@@ -3,9 +3,9 @@
 /* How much of the host a machine uses, seen from outside: its process and its cgroup. */
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct error;
+struct machine_process;
 
 struct usage {
     uint64_t user_ns, system_ns;
@@ -17,6 +17,8 @@ struct usage {
     uint64_t processes;
 };
 
-int usage_read(pid_t pid, struct usage *ret, struct error *err) __attribute__((warn_unused_result));
+/* NOT_FOUND: the process is gone, whoever has its number by now. */
+int usage_read(const struct machine_process *machine, struct usage *ret, struct error *err)
+    __attribute__((warn_unused_result));
 /* Is cgroup v2 the node's only tree? Decides which metrics containerd expects. */
 bool usage_is_unified(void);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,14 +42,19 @@ struct watch {
     void *user;
 };
 
-/* false: the kernel does not know (yet): it learns the code when the parent has reaped. */
-static bool explain(int pidfd, struct watch_exit *ret)
+enum explained { EXPLAINED, EXPLAINED_LATER, EXPLAINED_NEVER };
+
+/* The kernel learns the code when the parent has reaped. */
+static enum explained explain(int pidfd, struct watch_exit *ret)
 {
     struct pidfd_exit_info info = {.mask = PIDFD_EXIT_INFO_MASK};
 
     *ret = (struct watch_exit){.exit_status = 137, .reason = "the machine's process is gone"};
-    if (ioctl(pidfd, PIDFD_EXIT_INFO_IOCTL, &info) < 0 || !(info.mask & PIDFD_EXIT_INFO_MASK))
-        return false;
+    if (ioctl(pidfd, PIDFD_EXIT_INFO_IOCTL, &info) < 0)
+        return errno == ENOTTY || errno == EINVAL ? EXPLAINED_NEVER : EXPLAINED_LATER;
+    if (!(info.mask & PIDFD_EXIT_INFO_MASK))
+        return EXPLAINED_LATER;
+    ret->known = true;
     if (WIFSIGNALED(info.exit_code)) {
         ret->exit_status = 128 + (uint32_t) WTERMSIG(info.exit_code);
         ret->reason = WTERMSIG(info.exit_code) == SIGKILL ? "the machine's process was killed"
@@ -58,7 +64,7 @@ static bool explain(int pidfd, struct watch_exit *ret)
         ret->reason = ret->exit_status == 0 ? "the machine powered off"
                                             : "the machine's process failed";
     }
-    return true;
+    return EXPLAINED;
 }
 
 static void report(void *user)
@@ -66,7 +72,7 @@ static void report(void *user)
     struct watch *watch = user;
     struct watch_exit exit;
 
-    if (!explain(watch->pidfd, &exit) && watch->asked++ < ASK_TIMES) {
+    if (explain(watch->pidfd, &exit) == EXPLAINED_LATER && watch->asked++ < ASK_TIMES) {
         source_rearm(watch->timer, ASK_MS);
         return;
     }
@@ -82,6 +88,18 @@ static void gone(void *user, uint32_t events)
     source_set_events(watch->source, 0);
     if (loop_after(watch->loop, 0, report, watch, &watch->timer, &err) < 0)
         report(watch);
+}
+
+void watch_boot_id(char ret[WATCH_BOOT_ID_SIZE])
+{
+    scoped(freep) char *text = NULL;
+    struct error err;
+    size_t length;
+
+    ret[0] = '\0';
+    if (file_read("/proc/sys/kernel/random/boot_id", WATCH_BOOT_ID_SIZE - 1, &text, &length,
+                  &err) == 0)
+        snprintf(ret, WATCH_BOOT_ID_SIZE, "%.*s", (int) strcspn(text, "\n"), text);
 }
 
 uint64_t watch_start_time(pid_t pid)

@@ -2,6 +2,7 @@
 #pragma once
 /* The process of a machine, held by pidfd: its death is noticed at once and it can be killed
  * without libvirt, without ever hitting a process that has inherited the number. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,12 +11,18 @@ struct loop;
 struct watch;
 
 struct watch_exit {
+    bool known;           /* false: a kernel before 6.15, which tells nobody but the parent */
     uint32_t exit_status; /* as a container reports it: code, or 128 + signal */
     const char *reason;   /* a phrase, static */
 };
 
 typedef void watch_fn(void *user, const struct watch_exit *exit);
 
+enum { WATCH_BOOT_ID_SIZE = 64 };
+
+/* This boot of the machine, "" if the kernel does not say: pids and start times mean nothing in
+ * another one. */
+void watch_boot_id(char ret[WATCH_BOOT_ID_SIZE]);
 /* Clock ticks since boot at which the process began; 0 if it is not there. */
 uint64_t watch_start_time(pid_t pid);
 /* start_time guards against a reused pid: another one is STATUS_NOT_FOUND. fn runs once. */

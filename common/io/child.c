@@ -342,6 +342,11 @@ int child_start(struct loop *loop, const struct child_options *options, child_do
     return 0;
 }
 
+void child_kill(struct child *child)
+{
+    kill_group(child);
+}
+
 void child_free(struct child *child)
 {
     if (!child || child->freed)

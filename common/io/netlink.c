@@ -17,7 +17,7 @@
 #include "base/text.h"
 #include "io/netlink_message.h"
 
-enum { INGRESS_HANDLE = (int) 0xffff0000u, REDIRECT_PRIORITY = 1 };
+enum { INGRESS_HANDLE = (int) 0xffff0000u, REDIRECT_PRIORITY = 1, DUMP_TRIES = 3 };
 
 static size_t address_length(int family)
 {
@@ -77,6 +77,20 @@ static int check_count(size_t count, size_t max, size_t *ret_count, struct error
     return 0;
 }
 
+/* A list that changes while it is read is read anew, some times. */
+static int dump(struct netlink *netlink, struct netlink_message *message, netlink_answer_fn *answer,
+                void *list, size_t *count, struct error *err)
+{
+    for (int i = 0; i < DUMP_TRIES; i++) {
+        *count = 0;
+        if (netlink_transact(netlink, message, answer, list, err) == 0)
+            return 0;
+        if (err->status != STATUS_ABORTED)
+            break;
+    }
+    return -1;
+}
+
 int netlink_links(struct netlink *netlink, struct netlink_link *ret, size_t max, size_t *ret_count,
                   struct error *err)
 {
@@ -84,7 +98,7 @@ int netlink_links(struct netlink *netlink, struct netlink_link *ret, size_t max,
     struct netlink_message message;
 
     link_message(&message, RTM_GETLINK, NLM_F_DUMP, 0);
-    if (netlink_transact(netlink, &message, take_link, &list, err) < 0)
+    if (dump(netlink, &message, take_link, &list, &list.count, err) < 0)
         return error_wrap(err, "list links");
     return check_count(list.count, max, ret_count, err);
 }
@@ -215,7 +229,7 @@ int netlink_addresses(struct netlink *netlink, int index, struct netlink_address
     struct netlink_message message;
 
     netlink_message_init(&message, RTM_GETADDR, NLM_F_DUMP, &head, sizeof head);
-    if (netlink_transact(netlink, &message, take_address, &list, err) < 0)
+    if (dump(netlink, &message, take_address, &list, &list.count, err) < 0)
         return error_wrap(err, "list addresses");
     return check_count(list.count, max, ret_count, err);
 }
@@ -309,7 +323,7 @@ int netlink_routes(struct netlink *netlink, int index, struct netlink_route *ret
     struct netlink_message message;
 
     netlink_message_init(&message, RTM_GETROUTE, NLM_F_DUMP, &head, sizeof head);
-    if (netlink_transact(netlink, &message, take_route, &list, err) < 0)
+    if (dump(netlink, &message, take_route, &list, &list.count, err) < 0)
         return error_wrap(err, "list routes");
     return check_count(list.count, max, ret_count, err);
 }

@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
@@ -127,10 +128,6 @@ enum outcome { OUTCOME_MORE, OUTCOME_DONE, OUTCOME_FAILED };
 static enum outcome take_message(const struct nlmsghdr *header, netlink_answer_fn *answer,
                                  void *user, struct error *err)
 {
-    if (header->nlmsg_flags & NLM_F_DUMP_INTR) {
-        (void) error_set(err, STATUS_UNAVAILABLE, "rtnetlink: the list changed while it was read");
-        return OUTCOME_FAILED;
-    }
     switch (header->nlmsg_type) {
     case NLMSG_ERROR:
         return acknowledged(header, err) < 0 ? OUTCOME_FAILED : OUTCOME_DONE;
@@ -149,6 +146,7 @@ static int receive(struct netlink *netlink, netlink_answer_fn *answer, void *use
                    struct error *err)
 {
     scoped(freep) uint8_t *bytes = xalloc(RECEIVE_MAX);
+    bool torn = false;
 
     for (;;) {
         ssize_t got = recv(netlink->fd, bytes, RECEIVE_MAX, MSG_TRUNC);
@@ -166,7 +164,12 @@ static int receive(struct netlink *netlink, netlink_answer_fn *answer, void *use
 
             if (header->nlmsg_seq != netlink->sequence)
                 continue; /* the rest of an answer that was given up */
+            /* Read to its end nevertheless: the kernel starts no other dump before. */
+            torn = torn || header->nlmsg_flags & NLM_F_DUMP_INTR;
             outcome = take_message(header, answer, user, err);
+            if (outcome == OUTCOME_DONE && torn)
+                return error_set(err, STATUS_ABORTED,
+                                 "rtnetlink: the list changed while it was read");
             if (outcome != OUTCOME_MORE)
                 return outcome == OUTCOME_DONE ? 0 : -1;
         }

@@ -31,7 +31,8 @@ const void *netlink_attribute(const struct nlmsghdr *header, size_t head_length,
 /* Each answer that is not an acknowledgement. */
 typedef void netlink_answer_fn(void *user, const struct nlmsghdr *header);
 
-/* Sends, then reads up to the acknowledgement or the end of the dump. */
+/* Sends, then reads up to the acknowledgement or the end of the dump. ABORTED: what was listed
+ * changed meanwhile; what the answers said is worth nothing. */
 int netlink_transact(struct netlink *netlink, struct netlink_message *message,
                      netlink_answer_fn *answer, void *user, struct error *err)
     __attribute__((warn_unused_result));

@@ -22,6 +22,8 @@
 #include "task.pb-c.h"
 
 enum { STDIN_MAX = 1024 * 1024, STDIN_WAIT_MS = 1000, RETIRE_WAIT_MS = 1500 };
+/* containerd kills the verb `delete` after 5 s. */
+enum { DELETE_MS = 4000 };
 
 /* What stands on stdin and how much of it: a closed pipe, /dev/null, or nothing ever (a terminal).
  */
@@ -183,6 +185,7 @@ static int delete_verb(const struct shim *shim, const struct bootstrap *bootstra
         .id = bootstrap->id,
         .group = "",
         .bundle = bootstrap->bundle,
+        .end_ms = clock_monotonic_ms() + DELETE_MS,
     };
 
     /* A bundle that is gone or broken says nothing; cleanup may still know the id. */

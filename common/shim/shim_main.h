@@ -28,6 +28,7 @@ struct shim_cleanup {
     const char *id;
     const char *group; /* "" if the bundle no longer says */
     const char *bundle;
+    uint64_t end_ms; /* clock_monotonic_ms() at which it has to be over */
     bool is_sandbox; /* id is the pod's own; false: a container's, nothing of the VM may be touched
                       */
 };

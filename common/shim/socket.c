@@ -52,19 +52,29 @@ int shim_socket_claim(const char *path, enum shim_socket *ret, int *ret_fd, stru
     return 0;
 }
 
+/* Where a process's program lies, or lay: an upgrade replaces the file under a running shim. */
+static bool program_of(const char *link, char ret[PATH_MAX])
+{
+    static const char gone[] = " (deleted)";
+    ssize_t length = readlink(link, ret, PATH_MAX - 1);
+
+    if (length <= 0)
+        return false;
+    ret[length] = '\0';
+    if (text_ends(ret, gone))
+        ret[(size_t) length - strlen(gone)] = '\0';
+    return true;
+}
+
 /* A pid that was used again must not be hit. */
 static bool is_our_program(pid_t pid)
 {
     char link[64], theirs[PATH_MAX], ours[PATH_MAX];
     struct error ignored;
 
-    if (text_format(link, sizeof(link), &ignored, "/proc/%d/exe", (int) pid) < 0)
-        return false;
-
-    ssize_t a = readlink(link, theirs, sizeof(theirs));
-    ssize_t b = readlink("/proc/self/exe", ours, sizeof(ours));
-
-    return a > 0 && a == b && memcmp(theirs, ours, (size_t) a) == 0;
+    return text_format(link, sizeof(link), &ignored, "/proc/%d/exe", (int) pid) == 0 &&
+           program_of(link, theirs) && program_of("/proc/self/exe", ours) &&
+           text_equal(theirs, ours);
 }
 
 static void wait_or_kill(pid_t pid, unsigned wait_ms)
@@ -72,9 +82,8 @@ static void wait_or_kill(pid_t pid, unsigned wait_ms)
     scoped(closep) int pidfd = pidfd_open(pid, 0);
     struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
 
-    if (pidfd < 0 || !is_our_program(pid))
-        return;
-    if (poll(&poll_fd, 1, (int) wait_ms) != 0)
+    /* Waiting harms no stranger, and a process that is ending has no program to be known by. */
+    if (pidfd < 0 || poll(&poll_fd, 1, (int) wait_ms) != 0 || !is_our_program(pid))
         return;
     (void) pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
     (void) poll(&poll_fd, 1, 1000);

@@ -28,6 +28,7 @@ struct ttrpc_server {
     struct loop *loop;
     int listen_fd;
     struct source *listener;
+    struct source *accept_timer; /* after a failed accept */
     struct service *services;
     struct connection *connections;
     unsigned connection_count;

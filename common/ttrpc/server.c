@@ -29,14 +29,39 @@ static int check_peer(int fd, struct error *err)
     return 0;
 }
 
+static void accept_again(void *user)
+{
+    struct ttrpc_server *server = user;
+
+    source_set_events(server->listener, LOOP_READ);
+}
+
+/* Out of descriptors or memory: whoever waits stays readable, and asking at once would spin. */
+static void pause_accepting(struct ttrpc_server *server)
+{
+    struct error err;
+
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return;
+    log_debug("accept: %s", strerror(errno));
+    source_set_events(server->listener, 0);
+    source_freep(&server->accept_timer);
+    server->accept_timer = NULL;
+    if (loop_after(server->loop, ACCEPT_PAUSE_MS, accept_again, server, &server->accept_timer,
+                   &err) < 0)
+        accept_again(server);
+}
+
 static void on_accept(void *user, uint32_t events)
 {
     struct ttrpc_server *server = user;
     scoped(closep) int fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     struct error err;
 
-    if (fd < 0)
+    if (fd < 0) {
+        pause_accepting(server);
         return;
+    }
     if (server->connection_count >= server->options.max_connections) {
         log_debug("connection refused: %u are open", server->connection_count);
         return;
@@ -72,6 +97,8 @@ static void stop_listening(struct ttrpc_server *server)
 {
     source_freep(&server->listener);
     server->listener = NULL;
+    source_freep(&server->accept_timer);
+    server->accept_timer = NULL;
     closep(&server->listen_fd);
     server->listen_fd = -1;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "libvirt.h"
@@ -36,15 +37,19 @@ static char *fingerprint(const struct host_conf *conf)
                    (long long) kernel.st_mtime);
 }
 
-static bool kvm_has_booted(const struct host_conf *conf)
+static enum domain_accel choose_by_probe(const struct host_conf *conf)
 {
     scoped(js_freep) struct js *result = NULL;
     scoped(freep) char *about = fingerprint(conf);
     struct error err;
 
-    return state_file_read(ACCEL_RESULT, &format, &result, &err) == 0 && about[0] &&
-           text_equal(js_get_string(result, "about"), about) &&
-           js_get_boolean(result, "kvm", false);
+    if (state_file_read(ACCEL_RESULT, &format, &result, &err) < 0 || !about[0] ||
+        !text_equal(js_get_string(result, "about"), about)) {
+        log_warn("no probe has tried KVM with this kernel and image: the machine is emulated, "
+                 "which is slow (cleave-host-helper probe)");
+        return DOMAIN_TCG;
+    }
+    return js_get_boolean(result, "kvm", false) ? DOMAIN_KVM : DOMAIN_TCG;
 }
 
 enum domain_accel accel_choose(const struct host_conf *conf)
@@ -55,7 +60,7 @@ enum domain_accel accel_choose(const struct host_conf *conf)
     case HOST_ACCEL_TCG:
         return DOMAIN_TCG;
     default:
-        return kvm_has_booted(conf) ? DOMAIN_KVM : DOMAIN_TCG;
+        return choose_by_probe(conf);
     }
 }
 
@@ -82,15 +87,24 @@ static bool wait_for_mark(void)
     return false;
 }
 
-static int boot_probe(struct virt *virt, const struct host_conf *conf, bool *ret_booted,
-                      struct error *err)
+/* Of a probe that was cut down: its name is taken, and it holds memory. */
+static int destroy_stale(struct virt *virt, struct error *err)
 {
     scoped(virt_domain_freep) struct virt_domain *domain = NULL;
+
+    if (virt_find(virt, PROBE_NAME, &domain, err) < 0)
+        return -1;
+    return domain ? virt_destroy(domain, err) : 0;
+}
+
+static int create_probe(struct virt *virt, const struct host_conf *conf, enum domain_accel accel,
+                        struct virt_domain **ret, struct error *err)
+{
     scoped(freep) char *xml = NULL;
     struct domain_spec spec = {
         .name = PROBE_NAME,
         .node = "probe",
-        .accel = DOMAIN_KVM,
+        .accel = accel,
         .vcpus = 1,
         .memory = conf->default_memory,
         .kernel = conf->kernel,
@@ -99,17 +113,54 @@ static int boot_probe(struct virt *virt, const struct host_conf *conf, bool *ret
         .firmware = conf->firmware,
         .console_log = PROBE_LOG,
     };
-    struct error ended;
 
-    if (domain_xml(&spec, &xml, err) < 0 || virt_create_paused(virt, xml, &domain, err) < 0 ||
-        virt_resume(domain, err) < 0)
+    if (domain_xml(&spec, &xml, err) < 0)
         return -1;
-    *ret_booted = wait_for_mark();
-    if (!*ret_booted)
-        error_set(err, STATUS_DEADLINE_EXCEEDED,
-                  "no kernel reached its init within %d s under KVM; the domain is '%s'",
-                  PROBE_MS / 1000, virt_state(domain));
-    return virt_destroy(domain, *ret_booted ? err : &ended);
+    return virt_create_paused(virt, xml, ret, err);
+}
+
+/* Is it KVM that fails, or libvirt? Then the same machine does not come up emulated either. */
+static bool comes_up_emulated(struct virt *virt, const struct host_conf *conf)
+{
+    scoped(virt_domain_freep) struct virt_domain *domain = NULL;
+    struct error err;
+
+    if (create_probe(virt, conf, DOMAIN_TCG, &domain, &err) < 0)
+        return false;
+    if (virt_destroy(domain, &err) < 0)
+        log_warn("domain '" PROBE_NAME "' is still there: %s", err.message);
+    return true;
+}
+
+/* Watches the machine to its mark, and ends it whatever comes. */
+static int watch_probe(struct virt_domain *domain, bool *ret_booted, struct error *err)
+{
+    struct error ended;
+    int failed = virt_resume(domain, err);
+
+    if (failed == 0) {
+        *ret_booted = wait_for_mark();
+        if (!*ret_booted)
+            error_set(err, STATUS_DEADLINE_EXCEEDED,
+                      "no kernel reached its init within %d s under KVM; the domain is '%s'",
+                      PROBE_MS / 1000, virt_state(domain));
+    }
+    if (virt_destroy(domain, &ended) < 0)
+        log_warn("domain '" PROBE_NAME "' is still there: %s", ended.message);
+    return failed;
+}
+
+/* -1: nothing was found out. A QEMU that does not even start under KVM is an answer, though. */
+static int boot_probe(struct virt *virt, const struct host_conf *conf, bool *ret_booted,
+                      struct error *err)
+{
+    scoped(virt_domain_freep) struct virt_domain *domain = NULL;
+
+    if (destroy_stale(virt, err) < 0)
+        return -1;
+    if (create_probe(virt, conf, DOMAIN_KVM, &domain, err) < 0)
+        return comes_up_emulated(virt, conf) ? 0 : -1;
+    return watch_probe(domain, ret_booted, err);
 }
 
 int accel_probe(struct virt *virt, const struct host_conf *conf, bool *ret_booted,
@@ -119,14 +170,16 @@ int accel_probe(struct virt *virt, const struct host_conf *conf, bool *ret_boote
     scoped(freep) char *about = fingerprint(conf);
     struct error write_error;
     bool booted = false;
+    int failed;
 
     if (file_make_directories("/run/cleave", 0711, err) < 0 ||
         file_make_directories("/var/lib/cleave/h", 0700, err) < 0)
         return -1;
     (void) unlink(PROBE_LOG);
-    if (boot_probe(virt, conf, &booted, err) < 0)
-        booted = false;
+    failed = boot_probe(virt, conf, &booted, err);
     (void) unlink(PROBE_LOG);
+    if (failed < 0)
+        return -1;
     js_set_string(result, "about", about);
     js_set(result, "kvm", js_new_boolean(booted));
     if (state_file_write(ACCEL_RESULT, &format, result, &write_error) < 0) {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -18,7 +20,7 @@
 #include "base/text.h"
 #include "request.h"
 
-enum { PATH_SIZE = 1024, NOTES_MAX = 64 * 1024 };
+enum { PATH_SIZE = 1024, NOTES_MAX = 64 * 1024, BUSY_LOOKS = 20, BUSY_PAUSE_MS = 50 };
 #define ROOT          "/sys/fs/cgroup"
 #define CGROUP_MAGIC  0x27e0eb
 #define CGROUP2_MAGIC 0x63677270
@@ -55,12 +57,15 @@ static void inherit_cpuset(const char *path)
 /* On cgroup v2 a child has a controller only if its parent passes it on. */
 static void pass_on_controllers(const char *path)
 {
+    static const char *const controllers[] = {"+cpu", "+memory", "+pids"};
     char knob[PATH_SIZE + 32];
     struct error err;
 
     snprintf(knob, sizeof(knob), "%s/cgroup.subtree_control", path);
-    if (file_put(knob, "+cpu +memory +pids", &err) < 0)
-        log_debug("%s: %s", knob, err.message);
+    /* One by one: the kernel takes all of a line or nothing, and one may be absent. */
+    for (size_t i = 0; i < ARRAY_LENGTH(controllers); i++)
+        if (file_put(knob, controllers[i], &err) < 0)
+            log_debug("%s: %s: %s", knob, controllers[i], err.message);
 }
 
 static int make_group(char *path, size_t from, const struct notes *notes, struct error *err)
@@ -116,9 +121,10 @@ static int enter_all(const struct request *request, pid_t pid, const struct note
         char hierarchy[PATH_SIZE];
 
         snprintf(hierarchy, sizeof(hierarchy), ROOT "/%s", entry->d_name);
-        /* Symbolic links (cpuacct -> cpu,cpuacct) would count twice. */
+        /* Symbolic links (cpuacct -> cpu,cpuacct) would count twice. What QEMU may open is
+         * libvirt's to say: in its own group of `devices` it stays. */
         if (entry->d_name[0] == '.' || entry->d_type == DT_LNK ||
-            magic_of(hierarchy) != CGROUP_MAGIC)
+            text_equal(entry->d_name, "devices") || magic_of(hierarchy) != CGROUP_MAGIC)
             continue;
         failed = enter_one(request, hierarchy, pid, notes, err);
     }
@@ -150,24 +156,57 @@ int cgroup_home_enter(const struct request *request, pid_t pid, struct error *er
     return failed;
 }
 
-void cgroup_home_leave(const struct request *request)
+/* A process that has just died may still be counted. */
+static int remove_group(const char *path)
+{
+    const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+
+    for (int i = 0; rmdir(path) < 0; i++) {
+        if (errno == ENOENT)
+            return 0;
+        if (errno != EBUSY || i == BUSY_LOOKS)
+            return -1;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+/* The machine's own group must go; one above it may be somebody else's by now. */
+static int remove_noted(const struct request *request, const char *path, struct error *err)
+{
+    scoped(freep) char *own = xformat("/cleave-%s", request->id);
+
+    if (!text_starts(path, ROOT "/"))
+        return 0;
+    if (!text_ends(path, own)) {
+        if (rmdir(path) < 0)
+            log_debug("remove %s: %s", path, strerror(errno));
+        return 0;
+    }
+    return remove_group(path) < 0 ? error_errno(err, errno, "remove cgroup %s", path) : 0;
+}
+
+int cgroup_home_leave(const struct request *request, struct error *err)
 {
     scoped(freep) char *text = NULL;
     char path[PATH_SIZE], *line;
-    struct error err;
+    struct error none;
     size_t length;
 
-    if (notes_path(request, path, &err) < 0 || file_read(path, NOTES_MAX, &text, &length, &err) < 0)
-        return;
+    if (notes_path(request, path, err) < 0)
+        return -1;
+    if (file_read(path, NOTES_MAX, &text, &length, &none) < 0)
+        return 0; /* it never entered */
     /* Last made, first removed. */
     while (length > 0) {
         if (text[length - 1] == '\n')
             text[--length] = '\0';
         line = memrchr(text, '\n', length);
         line = line ? line + 1 : text;
-        if (text_starts(line, ROOT "/") && rmdir(line) < 0)
-            log_debug("remove %s: %s", line, strerror(errno));
+        if (remove_noted(request, line, err) < 0)
+            return -1; /* the notes stay for the next attempt */
         length = (size_t) (line - text);
     }
     (void) unlink(path);
+    return 0;
 }

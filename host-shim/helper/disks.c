@@ -9,6 +9,7 @@
 #include "base/guest_disk.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "record.h"
 #include "request.h"
 
 static int name_disks(const struct request *request, struct disks *ret, struct error *err)
@@ -23,15 +24,16 @@ int disks_write(const struct request *request, const struct guest_net *net, stru
 {
     scoped(freep) uint8_t *init = NULL;
     uint8_t block[GUEST_DISK_BLOCK];
+    char directory[RECORD_PATH_SIZE];
     struct disks disks;
     size_t size;
 
     if (name_disks(request, &disks, err) < 0 ||
         guest_initdata_write(request->initdata, request->initdata_length, &init, &size, err) < 0 ||
         guest_net_write(net, block, err) < 0 ||
-        file_make_directories(request->directory, 0711, err) < 0 ||
-        file_write_atomic(disks.init, init, size, 0600, err) < 0 ||
-        file_write_atomic(disks.net, block, sizeof(block), 0600, err) < 0)
+        record_make_directory(request->id, directory, err) < 0 ||
+        file_write_atomic(disks.init, init, size, 0644, err) < 0 ||
+        file_write_atomic(disks.net, block, sizeof(block), 0644, err) < 0)
         return error_wrap(err, "guest's disks");
     *ret = disks;
     return 0;

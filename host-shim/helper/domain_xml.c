@@ -74,6 +74,7 @@ static void put_os(FILE *out, const struct domain_spec *spec)
     fputs("  </os>\n", out);
 }
 
+/* Everybody may read the disks. Giving them to QEMU's user and back would only be a way to fail. */
 static void put_disk(FILE *out, const char *path, const char *target, const char *serial)
 {
     if (!path)
@@ -84,7 +85,9 @@ static void put_disk(FILE *out, const char *path, const char *target, const char
           out);
     put_escaped(out, path);
     fprintf(out,
-            "'/>\n"
+            "'>\n"
+            "        <seclabel model='dac' relabel='no'/>\n"
+            "      </source>\n"
             "      <target dev='%s' bus='virtio'/>\n"
             "      <readonly/>\n"
             "      <serial>%s</serial>\n"

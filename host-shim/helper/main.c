@@ -13,19 +13,24 @@
 #include "shim/host_conf.h"
 #include "verbs.h"
 
+/* A question about a machine that exists says itself where that is: a host.conf that is broken or
+ * changed since must not keep anybody from ending it. */
+enum conf_use { CONF_NEEDED, CONF_SPARE };
+
 struct verb {
     const char *name;
+    enum conf_use conf;
     int (*run)(const struct host_conf *conf, struct js **ret, struct error *err);
     const char *help;
 };
 
 static const struct verb verbs[] = {
-    {"create", verb_create, "make the machine of a sandbox and let it run"},
-    {"destroy", verb_destroy, "end it, whatever state it is in"},
-    {"status", verb_status, "what libvirt says of it"},
-    {"power", verb_power, "press its power button"},
-    {"sweep", verb_sweep, "end machines of this node that belong to no sandbox"},
-    {"probe", verb_probe, "find out whether a kernel boots under KVM here"},
+    {"create", CONF_NEEDED, verb_create, "make the machine of a sandbox and let it run"},
+    {"destroy", CONF_SPARE, verb_destroy, "end it, whatever state it is in"},
+    {"status", CONF_SPARE, verb_status, "what libvirt says of it"},
+    {"power", CONF_SPARE, verb_power, "press its power button"},
+    {"sweep", CONF_NEEDED, verb_sweep, "end machines of this node that belong to no sandbox"},
+    {"probe", CONF_NEEDED, verb_probe, "find out whether a kernel boots under KVM here"},
 };
 
 static int usage(void)
@@ -36,12 +41,22 @@ static int usage(void)
     return 2;
 }
 
+static int load(enum conf_use use, struct host_conf *ret, struct error *err)
+{
+    if (host_conf_load(HOST_CONF_PATH, ret, err) == 0)
+        return 0;
+    if (use == CONF_NEEDED)
+        return -1;
+    log_warn("%s: going on with the defaults", err->message);
+    return host_conf_parse("", ret, err);
+}
+
 static int run(const struct verb *verb)
 {
     struct host_conf conf = {0};
     struct js *reply = NULL;
     struct error err;
-    int failed = host_conf_load(HOST_CONF_PATH, &conf, &err);
+    int failed = load(verb->conf, &conf, &err);
 
     if (failed == 0)
         failed = verb->run(&conf, &reply, &err);

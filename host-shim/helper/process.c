@@ -2,9 +2,12 @@
 #include "process.h"
 
 #include <dirent.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -12,7 +15,8 @@
 #include "base/text.h"
 #include "watch.h"
 
-enum { CMDLINE_MAX = 256 * 1024, ATTEMPTS = 8 };
+enum { CMDLINE_MAX = 256 * 1024, STATUS_MAX = 64 * 1024, PID_FILE_MAX = 32, ATTEMPTS = 8 };
+#define PID_FILES "/run/libvirt/qemu"
 
 /* QEMU's arguments have "-name" and then "guest=<domain>,...". */
 static bool is_machine(const char *cmdline, size_t length, const char *domain)
@@ -30,7 +34,77 @@ static bool is_machine(const char *cmdline, size_t length, const char *domain)
     return false;
 }
 
-pid_t process_find(const char *domain)
+static bool names_machine(pid_t pid, const char *domain)
+{
+    scoped(freep) char *cmdline = NULL;
+    char path[64];
+    struct error err;
+    size_t length;
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
+    return file_read(path, CMDLINE_MAX, &cmdline, &length, &err) == 0 &&
+           is_machine(cmdline, length, domain);
+}
+
+/* Only root writes there, so whoever it names is QEMU, under whatever user libvirt runs it. */
+static pid_t find_by_pid_file(const char *domain)
+{
+    scoped(freep) char *path = xformat(PID_FILES "/%s.pid", domain);
+    scoped(freep) char *text = NULL;
+    struct error err;
+    size_t length;
+    uint64_t pid;
+
+    if (file_read(path, PID_FILE_MAX, &text, &length, &err) < 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    return text_to_u64(text, &pid) && pid > 1 && pid <= INT32_MAX &&
+                   names_machine((pid_t) pid, domain)
+               ? (pid_t) pid
+               : 0;
+}
+
+static bool is_user_of_qemu(uid_t uid)
+{
+    static const char *const names[] = {"libvirt-qemu", "qemu"};
+
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const struct passwd *user = getpwnam(names[i]);
+
+        if (user && user->pw_uid == uid)
+            return true;
+    }
+    return false;
+}
+
+/* Any local user can give a program these arguments; it is QEMU only as one of QEMU's users. */
+static bool is_qemu(pid_t pid)
+{
+    scoped(freep) char *status = NULL;
+    char path[64], program[PATH_MAX];
+    const char *name, *line;
+    struct error err;
+    size_t length;
+    unsigned uid;
+    ssize_t got;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int) pid);
+    got = readlink(path, program, sizeof(program) - 1);
+    program[got > 0 ? got : 0] = '\0';
+    name = strrchr(program, '/');
+    snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+    if (!name || !text_starts(name, "/qemu-") ||
+        file_read(path, STATUS_MAX, &status, &length, &err) < 0)
+        return false;
+    line = strstr(status, "\nUid:");
+    return line && sscanf(line, "\nUid: %u", &uid) == 1 && is_user_of_qemu((uid_t) uid);
+}
+
+/* libvirt removes its file when it has given up on a process that does not die, or was cut down
+ * itself. */
+static pid_t find_by_name(const char *domain)
 {
     DIR *proc = opendir("/proc");
     const struct dirent *entry;
@@ -39,21 +113,21 @@ pid_t process_find(const char *domain)
     if (!proc)
         return 0;
     while (!found && (entry = readdir(proc))) {
-        scoped(freep) char *cmdline = NULL;
-        char path[64];
-        struct error err;
         uint64_t pid;
-        size_t length;
 
-        if (!text_to_u64(entry->d_name, &pid) || pid > INT32_MAX)
-            continue;
-        snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
-        if (file_read(path, CMDLINE_MAX, &cmdline, &length, &err) == 0 &&
-            is_machine(cmdline, length, domain))
+        if (text_to_u64(entry->d_name, &pid) && pid <= INT32_MAX &&
+            names_machine((pid_t) pid, domain) && is_qemu((pid_t) pid))
             found = (pid_t) pid;
     }
     closedir(proc);
     return found;
+}
+
+pid_t process_find(const char *domain)
+{
+    pid_t pid = find_by_pid_file(domain);
+
+    return pid ? pid : find_by_name(domain);
 }
 
 int process_kill(const char *domain, struct error *err)

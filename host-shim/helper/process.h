@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The machine's process, found by the name that libvirt gives to QEMU: it works while libvirt does
- * not. */
+/* The machine's process, found by libvirt's pid file, else by the name that libvirt gives to QEMU:
+ * it works while libvirt does not. */
 #include <stdint.h>
 #include <sys/types.h>
 

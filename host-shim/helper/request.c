@@ -15,11 +15,40 @@
 #include "machine.h"
 #include "pod.h"
 #include "record.h"
+#include "watch.h"
+
+/* A tombstone may be older than the machine's last boot: its pid is a stranger's by now. */
+static void parse_process(const struct js *root, struct request *ret)
+{
+    int64_t pid = js_get_integer(root, "pid", 0), start = js_get_integer(root, "start_time", 0);
+    const char *then = js_get_string(root, "boot_id");
+    char now[WATCH_BOOT_ID_SIZE];
+
+    watch_boot_id(now);
+    if ((then && !text_equal(then, now)) || pid <= 1 || pid > INT32_MAX || start <= 0)
+        return;
+    ret->pid = (pid_t) pid;
+    ret->start_time = (uint64_t) start;
+}
+
+static int parse_libvirt(const struct js *root, struct request *ret, struct error *err)
+{
+    const char *uri = js_get_string(root, "uri");
+    int64_t timeout;
+
+    if (!uri)
+        return 0;
+    if (js_need_integer(root, "call_timeout", 1, 3600, &timeout, err) < 0)
+        return -1;
+    ret->uri = xstrdup(uri);
+    ret->call_timeout = (unsigned) timeout;
+    return 0;
+}
 
 static int parse_common(const struct js *root, struct request *ret, struct error *err)
 {
     const char *id;
-    int64_t version, number;
+    int64_t version;
 
     if (js_need_integer(root, "version", 1, INT32_MAX, &version, err) < 0)
         return -1;
@@ -32,11 +61,10 @@ static int parse_common(const struct js *root, struct request *ret, struct error
     if (!text_is_identifier(id))
         return error_set(err, STATUS_INVALID_ARGUMENT, "id is not an identifier");
     ret->id = xstrdup(id);
-    number = js_get_integer(root, "pid", 0);
-    ret->pid = number > 1 && number <= INT32_MAX ? (pid_t) number : 0;
-    number = js_get_integer(root, "start_time", 0);
-    ret->start_time = number > 0 ? (uint64_t) number : 0;
-    ret->cut = js_get_boolean(root, "cut", false);
+    parse_process(root, ret);
+    ret->late = js_get_boolean(root, "late", false);
+    if (parse_libvirt(root, ret, err) < 0)
+        return -1;
     return text_format(ret->directory, sizeof(ret->directory), err, "%s/%s", RECORD_ROOT, id);
 }
 
@@ -100,6 +128,7 @@ void request_clear(struct request *request)
     free(request->netns);
     free(request->initdata);
     free(request->cgroup_parent);
+    free(request->uri);
     *request = (struct request){0};
 }
 

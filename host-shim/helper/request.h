@@ -21,10 +21,12 @@ struct request {
     size_t initdata_length;
     uint32_t vcpus;
     uint64_t memory;
-    char *cgroup_parent; /* NULL: none */
-    pid_t pid;
+    char *cgroup_parent;   /* NULL: none */
+    char *uri;             /* of libvirt; NULL: as host.conf says */
+    unsigned call_timeout; /* seconds */
+    pid_t pid;             /* 0: not known, or of another boot */
     uint64_t start_time;
-    bool cut;
+    bool late;
 };
 
 enum request_scope { REQUEST_ID_ONLY, REQUEST_CREATE };

@@ -41,7 +41,11 @@ static int read_addresses(struct netlink *netlink, int index, struct guest_net *
 
     if (netlink_addresses(netlink, index, list, NETLINK_LIST_MAX, &count, err) < 0)
         return -1;
-    for (size_t i = 0; i < count && net->address_count < GUEST_NET_ADDRESSES_MAX; i++) {
+    if (count > GUEST_NET_ADDRESSES_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED,
+                         UPLINK " of the pod has %zu addresses, a guest takes at most %d", count,
+                         GUEST_NET_ADDRESSES_MAX);
+    for (size_t i = 0; i < count; i++) {
         struct guest_address *to = &net->addresses[net->address_count++];
 
         to->family = list[i].family;

@@ -98,21 +98,18 @@ static int describe(struct birth *birth, char **ret_xml, struct error *err)
     spec.cmdline = cmdline;
     memcpy(spec.mac, birth->net.mac, sizeof(spec.mac));
     if (conf->console)
-        spec.console_log = console = xformat("%s/console.log", birth->request.directory);
+        console = xformat("%s/console.log", birth->request.directory);
+    spec.console_log = console;
     return domain_xml(&spec, ret_xml, err);
 }
 
 static int boot(struct birth *birth, struct error *err)
 {
-    struct virt_options options = {
-        .uri = birth->conf->uri,
-        .call_timeout = (unsigned) birth->conf->call_timeout,
-    };
     scoped(freep) char *xml = NULL;
 
     log_debug("phase connect");
     if (node_name(&birth->node, err) < 0 || describe(birth, &xml, err) < 0 ||
-        virt_open(&options, &birth->virt, err) < 0)
+        verb_connect(birth->conf, &birth->request, &birth->virt, err) < 0)
         return -1;
     log_debug("phase domain");
     return virt_create_paused(birth->virt, xml, &birth->domain, err);

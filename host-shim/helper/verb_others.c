@@ -22,15 +22,20 @@
 
 #define PREFIX "cleave-"
 
-enum { NAME_SIZE = 96, CUT_LOOKS = 3, CUT_PAUSE_MS = 250 };
+enum { NAME_SIZE = 96 };
 
-static int open_virt(const struct host_conf *conf, struct virt **ret, struct error *err)
+int verb_connect(const struct host_conf *conf, const struct request *request, struct virt **ret,
+                 struct error *err)
 {
     struct virt_options options = {
         .uri = conf->uri,
         .call_timeout = (unsigned) conf->call_timeout,
     };
 
+    if (request && request->uri) {
+        options.uri = request->uri;
+        options.call_timeout = request->call_timeout;
+    }
     return virt_open(&options, ret, err);
 }
 
@@ -51,17 +56,17 @@ static int destroy_once(struct virt *virt, const char *name, struct error *err)
     return process_kill(name, err);
 }
 
-/* A create that was cut down may have left its wish in libvirt's queue: its domain appears a moment
- * after the first look found nothing. */
+/* Nobody waits for a late destroy: it goes on looking for some seconds. */
 static int destroy_domain(struct virt *virt, const struct request *request, const char *name,
                           struct error *err)
 {
-    const struct timespec pause = {.tv_nsec = CUT_PAUSE_MS * 1000000L};
-    int looks = request->cut ? CUT_LOOKS : 1;
+    static const time_t late_s[] = {0, 1, 2, 4};
+    size_t looks = request->late ? ARRAY_LENGTH(late_s) : 1;
 
-    for (int i = 0; i < looks; i++) {
-        if (i > 0)
-            nanosleep(&pause, NULL);
+    for (size_t i = 0; i < looks; i++) {
+        const struct timespec pause = {.tv_sec = late_s[i]};
+
+        nanosleep(&pause, NULL);
         if (destroy_once(virt, name, err) < 0)
             return -1;
     }
@@ -82,10 +87,11 @@ static int destroy(const struct host_conf *conf, const struct request *request, 
     if (process_kill(name, err) < 0)
         return -1;
     log_debug("phase libvirt");
-    if (open_virt(conf, &virt, err) < 0 || destroy_domain(virt, request, name, err) < 0)
+    if (verb_connect(conf, request, &virt, err) < 0 || destroy_domain(virt, request, name, err) < 0)
         return -1;
     log_debug("phase files");
-    cgroup_home_leave(request);
+    if (cgroup_home_leave(request, err) < 0)
+        return -1;
     return disks_remove(request, err);
 }
 
@@ -107,7 +113,7 @@ static int find(const struct host_conf *conf, const struct request *request, str
 {
     char name[NAME_SIZE];
 
-    if (domain_name(request, name, err) < 0 || open_virt(conf, ret_virt, err) < 0)
+    if (domain_name(request, name, err) < 0 || verb_connect(conf, request, ret_virt, err) < 0)
         return -1;
     return virt_find(*ret_virt, name, ret, err);
 }
@@ -177,7 +183,7 @@ int verb_sweep(const struct host_conf *conf, struct js **ret, struct error *err)
     scoped(freep) char *node = NULL;
     struct sweep sweep = {0};
 
-    if (node_name(&node, err) < 0 || open_virt(conf, &virt, err) < 0)
+    if (node_name(&node, err) < 0 || verb_connect(conf, NULL, &virt, err) < 0)
         return -1;
     sweep.node = node;
     if (virt_each(virt, sweep_one, &sweep, err) < 0)
@@ -193,7 +199,7 @@ int verb_probe(const struct host_conf *conf, struct js **ret, struct error *err)
     struct error why = {0};
     bool booted;
 
-    if (open_virt(conf, &virt, err) < 0)
+    if (verb_connect(conf, NULL, &virt, err) < 0)
         return -1;
     if (accel_probe(virt, conf, &booted, &why) < 0) {
         *err = why;

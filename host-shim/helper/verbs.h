@@ -6,6 +6,11 @@
 struct error;
 struct host_conf;
 struct js;
+struct virt;
+
+/* Where the question says, else where host.conf says (request NULL or of an older version). */
+int verb_connect(const struct host_conf *conf, const struct request *request, struct virt **ret,
+                 struct error *err) __attribute__((warn_unused_result));
 
 /* Disks, domain (paused), tap, cgroup, resume: {pid, start_time}. */
 int verb_create(const struct host_conf *conf, struct js **ret, struct error *err)

@@ -9,7 +9,8 @@ import sys
 import time
 import uuid
 
-import grpc
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")     # its handlers start threads in our forks
+import grpc    # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)

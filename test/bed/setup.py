@@ -74,6 +74,15 @@ namespaces = []
 stdio_handler = "file"
 """
 
+# What a node has that only installed the packages, but for what this machine may not be able to do.
+LIBVIRT_QEMU_STOCK = """user = "libvirt-qemu"
+group = "libvirt-qemu"
+dynamic_ownership = 1
+security_driver = "none"
+namespaces = []
+stdio_handler = "file"
+"""
+
 LIBVIRTD = 'auth_unix_ro = "none"\nauth_unix_rw = "none"\nlisten_tls = 0\nlisten_tcp = 0\n'
 
 REGISTRY = f"""version: 0.1
@@ -195,6 +204,13 @@ def write_cleave(bed, guest, memory="512MiB", console="false", extra=""):
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
         build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra))
+
+
+def use_qemu_conf(bed, text):
+    """Another qemu.conf; libvirtd reads it when it starts."""
+    _write(bed, "host", "/etc/libvirt/qemu.conf", text)
+    bed.stop("host", "libvirtd")
+    bed.start("host", "libvirtd")
 
 
 def serving(bed, role, where):

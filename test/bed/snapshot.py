@@ -16,16 +16,17 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bed as bed_program   # noqa: E402
 import ns                   # noqa: E402
 
-TREES = ("/run", "/etc/cleave", "/var/lib/cleave", "/var/lib/libvirt", "/var/lib/cni", "/var/log/pods",
+TREES = ("/run", "/etc/cleave", "/var/lib/cleave", "/var/lib/libvirt", "/var/lib/cni", "/var/log/pods", "/var/log/libvirt",
          "/var/lib/containerd/io.containerd.runtime.v2.task",
          "/var/lib/containerd/io.containerd.sandbox.controller.v1.shim",
          "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes",
          "/var/lib/containerd/io.containerd.grpc.v1.cri/containers")
-# Kept on purpose: epochs must outlive every pod; the rest is the memory of CNI and of libvirtd.
+# Kept on purpose: epochs must outlive every pod; libvirt's log of a machine is for whoever asks later why
+# it died (the host shim keeps the newest 100); the rest is the memory of CNI and of libvirtd.
 KEPT = ("/run/.bed", "/run/host-node", "/var/lib/cleave/t/epoch", "/run/cni-addresses/bed/last_reserved_ip.0",
         "/run/cni-addresses/bed/lock", "/run/libvirt/common", "/var/lib/cleave/h/lock", "/var/lib/cleave/t/lock",
         "/var/lib/cleave/h/node", "/var/lib/cleave/h/node.lock", "/var/lib/cleave/h/swept",
-        "/var/lib/cleave/h/accel.json")
+        "/var/lib/cleave/h/accel.json", "/var/log/libvirt/qemu")
 # Directories that every first pod of a node makes; what lies in them is compared all the same.
 FRAMES = ("/run/cleave/h", "/var/lib/cleave/h/tombstones", "/var/lib/cleave/t/tombstones", "/run/cleave/t", "/run/cleave/t/provision", "/var/lib/cleave/h", "/var/lib/cleave/t",
           "/run/cni-addresses/bed", "/run/cni-addresses", "/run/containerd/s", "/run/containerd/fifo",

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 test_pod_SRCS           := test/unit/test_pod.c host-shim/pod.c
+test_codec_pod_SRCS     := test/unit/test_codec_pod.c host-shim/codec_pod.c host-shim/pod.c
+test_request_SRCS       := test/unit/test_request.c host-shim/helper/request.c host-shim/machine.c \
+	host-shim/watch.c
+test_sandbox_SRCS       := test/unit/test_sandbox.c \
+	$(addprefix host-shim/,sandbox.c sandbox_state.c machine.c pod.c watch.c)
+test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
+	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
 test_sandbox_state_SRCS := test/unit/test_sandbox_state.c host-shim/sandbox_state.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c

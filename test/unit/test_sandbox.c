@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a sandbox against a helper that is a shell script. What lies on disk is replaced
+ * here: records are counted, not written. */
+#include "sandbox.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/scoped.h"
+#include "io/loop.h"
+#include "record.h"
+#include "shim/host_conf.h"
+#include "suite.h"
+
+enum { WAIT_MS = 10000 };
+
+static char directory[] = "/tmp/test_sandbox.XXXXXX";
+static struct loop *loop;
+static struct sandbox *sandbox;
+static struct error err;
+static pid_t machine;
+
+static struct {
+    unsigned started, exited, stopped;
+    struct error start_error, stop_error;
+    bool start_failed, stop_failed;
+    unsigned buried, removed;
+    bool bury_fails;
+    enum record_create create;
+} seen;
+
+/* ---- in place of record.c and host_conf.c ---- */
+
+int record_write(const struct record *record, struct error *e)
+{
+    return 0;
+}
+
+int record_remove(const char *id, struct error *e)
+{
+    seen.removed++;
+    return 0;
+}
+
+int record_bury(const struct record *record, enum record_create create, struct error *e)
+{
+    seen.buried++;
+    seen.create = create;
+    return seen.bury_fails ? error_set(e, STATUS_INTERNAL, "disk full") : 0;
+}
+
+void record_clear(struct record *record)
+{
+    free(record->id);
+    free(record->helper);
+    free(record->uri);
+    *record = (struct record){0};
+}
+
+void record_target(const struct record *record, struct machine_target *ret)
+{
+    *ret = (struct machine_target){.id = record->id, .process = record->machine};
+}
+
+int host_conf_load(const char *path, struct host_conf *ret, struct error *e)
+{
+    *ret = (struct host_conf){
+        .helper = xformat("%s/helper", directory),
+        .uri = xstrdup("test:///default"),
+        .boot_timeout = 5,
+        .call_timeout = 1,
+        .default_vcpus = 1,
+        .max_vcpus = 1,
+        .default_memory = POD_MEMORY_MIN,
+        .max_memory = POD_MEMORY_MIN,
+    };
+    return 0;
+}
+
+void host_conf_fini(struct host_conf *conf)
+{
+    free(conf->helper);
+    free(conf->uri);
+    *conf = (struct host_conf){0};
+}
+
+/* ---- the scene ---- */
+
+static void on_started(void *user, const struct error *e)
+{
+    seen.started++;
+    seen.start_failed = e != NULL;
+    if (e)
+        seen.start_error = *e;
+}
+
+static void on_exited(void *user)
+{
+    seen.exited++;
+}
+
+static void on_stopped(void *user, const struct error *e)
+{
+    seen.stopped++;
+    seen.stop_failed = e != NULL;
+    if (e)
+        seen.stop_error = *e;
+}
+
+static const struct sandbox_events events = {on_started, on_exited, on_stopped};
+
+/* What the helper does at "create" and at "destroy"; $M is the pid of a live machine. */
+static void set_helper(const char *create, const char *destroy)
+{
+    scoped(freep) char *path = xformat("%s/helper", directory);
+    scoped(freep) char *text = xformat(
+        "#!/bin/sh\ncat >/dev/null\nM=%d\nS=$(cut -d' ' -f22 /proc/$M/stat)\n"
+        "case $1 in\ncreate) %s ;;\ndestroy) %s ;;\nesac\n",
+        (int) machine, create, destroy);
+
+    ck_assert_int_eq(file_write_atomic(path, text, strlen(text), 0700, &err), 0);
+}
+
+#define BORN  "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
+#define DONE  "echo '{}'"
+#define FAILS "echo '{\"code\":13,\"message\":\"libvirt: no\"}'; exit 1"
+#define HANGS "exec sleep 100"
+
+static void setup(void)
+{
+    static const struct pod_annotation annotations[] = {
+        {POD_ANNOTATION_INITDATA, "aGVsbG8="},
+        {POD_ANNOTATION_ID, "00112233445566778899aabbccddeeff"}};
+    const struct pod_input input = {
+        .annotations = annotations, .annotation_count = 2, .netns = "/run/netns/x"};
+    const struct sandbox_options options = {.id = "one", .ns = "test", .events = &events};
+
+    strcpy(strrchr(directory, '.'), ".XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    memset(&seen, 0, sizeof(seen));
+    machine = fork();
+    ck_assert_int_ge(machine, 0);
+    if (machine == 0) {
+        execlp("sleep", "sleep", "1000", NULL);
+        _exit(127);
+    }
+    ck_assert_int_eq(loop_new(&loop, &err), 0);
+    ck_assert_int_eq(sandbox_new(loop, &options, &sandbox, &err), 0);
+    ck_assert_msg(sandbox_create(sandbox, &input, &err) == 0, "%s", err.message);
+}
+
+static void teardown(void)
+{
+    sandbox_free(sandbox);
+    loop_free(loop);
+    (void) kill(machine, SIGKILL);
+    (void) waitpid(machine, NULL, 0);
+    ck_assert_int_eq(file_remove_tree(directory, &err), 0);
+}
+
+static void turn_until(const unsigned *count)
+{
+    uint64_t end = clock_monotonic_ms() + WAIT_MS;
+
+    while (*count == 0) {
+        ck_assert_msg(clock_monotonic_ms() < end, "it does not happen");
+        ck_assert_int_eq(loop_turn(loop, 100, &err), 0);
+        (void) waitpid(machine, NULL, WNOHANG); /* as libvirtd's parent would */
+    }
+}
+
+static enum sandbox_state state(void)
+{
+    struct sandbox_view view;
+
+    sandbox_view(sandbox, &view);
+    return view.state;
+}
+
+static void start(void)
+{
+    ck_assert_msg(sandbox_start(sandbox, &err) == 0, "%s", err.message);
+}
+
+static void start_and_wait(void)
+{
+    start();
+    turn_until(&seen.started);
+}
+
+/* ---- what is to be seen ---- */
+
+START_TEST(a_sandbox_starts_and_stops)
+{
+    struct sandbox_view view;
+
+    set_helper(BORN, DONE);
+    start_and_wait();
+    ck_assert_msg(!seen.start_failed, "%s", seen.start_error.message);
+    ck_assert_int_eq(state(), SANDBOX_RUNNING);
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    sandbox_view(sandbox, &view);
+    ck_assert(!seen.stop_failed && view.state == SANDBOX_STOPPED);
+    ck_assert_uint_eq(view.exit_status, 137);
+    ck_assert_uint_eq(seen.exited, 1);
+    ck_assert_uint_eq(seen.buried, 0);
+    ck_assert_uint_eq(seen.removed, 1);
+}
+END_TEST
+
+START_TEST(a_stop_cancels_a_start)
+{
+    set_helper(HANGS, DONE);
+    start();
+    sandbox_stop(sandbox);
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert(seen.start_failed && seen.start_error.status == STATUS_CANCELLED);
+    ck_assert_uint_eq(seen.started, 1);
+    ck_assert_int_eq(state(), SANDBOX_STOPPED);
+    /* The domain may appear yet. */
+    ck_assert_uint_eq(seen.buried, 1);
+    ck_assert_int_eq(seen.create, RECORD_CREATE_CUT);
+}
+END_TEST
+
+START_TEST(a_helper_that_fails_leaves_nothing)
+{
+    set_helper(FAILS, DONE);
+    start_and_wait();
+    ck_assert(seen.start_failed);
+    ck_assert_str_eq(seen.start_error.message, "libvirt: no");
+    turn_until(&seen.exited); /* whoever waits for the end is answered */
+    ck_assert_int_eq(state(), SANDBOX_STOPPED);
+    ck_assert_uint_eq(seen.buried, 0);
+}
+END_TEST
+
+START_TEST(a_create_without_libvirts_answer_is_looked_after)
+{
+    static const char *const scripts[] = {
+        "echo '{\"code\":4,\"message\":\"no answer from libvirt within 1 s\"}'; exit 1",
+        "echo '{\"code\":14,\"message\":\"connection reset\"}'; exit 1", "kill -9 $$"};
+
+    set_helper(scripts[_i], DONE);
+    start_and_wait();
+    ck_assert(seen.start_failed);
+    turn_until(&seen.buried);
+    ck_assert_int_eq(seen.create, RECORD_CREATE_CUT);
+}
+END_TEST
+
+START_TEST(a_helper_that_talks_nonsense_is_a_failed_start)
+{
+    static const char *const scripts[] = {"echo hello", "echo '{}'", "echo '{\"pid\":1}'",
+                                          "exit 0"};
+
+    set_helper(scripts[_i], DONE);
+    start_and_wait();
+    ck_assert(seen.start_failed);
+    turn_until(&seen.exited);
+}
+END_TEST
+
+START_TEST(a_destroy_that_fails_is_buried_and_the_stop_succeeds)
+{
+    set_helper(BORN, FAILS);
+    start_and_wait();
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert(!seen.stop_failed);
+    ck_assert_uint_eq(seen.exited, 1);
+    ck_assert_uint_eq(seen.buried, 1);
+    ck_assert_int_eq(seen.create, RECORD_CREATE_ANSWERED);
+    ck_assert_uint_eq(seen.removed, 0); /* the reaper does */
+}
+END_TEST
+
+START_TEST(a_destroy_that_hangs_is_not_waited_for)
+{
+    uint64_t began;
+
+    set_helper(BORN, HANGS);
+    start_and_wait();
+    began = clock_monotonic_ms();
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert_uint_ge(clock_monotonic_ms() - began, 2500);
+    ck_assert_uint_lt(clock_monotonic_ms() - began, 5000);
+    ck_assert(!seen.stop_failed);
+    ck_assert_uint_eq(seen.buried, 1);
+}
+END_TEST
+
+START_TEST(a_start_and_a_destroy_that_fail_still_end)
+{
+    set_helper(FAILS, FAILS);
+    start_and_wait();
+    turn_until(&seen.exited);
+    ck_assert_int_eq(state(), SANDBOX_STOPPED);
+    ck_assert_uint_eq(seen.buried, 1);
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert(!seen.stop_failed);
+}
+END_TEST
+
+START_TEST(without_a_tombstone_the_next_stop_tries_again)
+{
+    set_helper(FAILS, FAILS);
+    seen.bury_fails = true;
+    start_and_wait();
+    turn_until(&seen.buried);
+    ck_assert_int_eq(state(), SANDBOX_STOPPING);
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert(seen.stop_failed);
+    ck_assert_str_eq(seen.stop_error.message, "libvirt: no");
+    seen.bury_fails = false;
+    seen.stopped = 0;
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert(!seen.stop_failed);
+}
+END_TEST
+
+START_TEST(a_machine_that_dies_is_noticed_and_cleaned_up)
+{
+    struct sandbox_view view;
+
+    set_helper(BORN, DONE);
+    start_and_wait();
+    kill(machine, SIGKILL);
+    turn_until(&seen.exited);
+    turn_until(&seen.removed);
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, 137);
+    ck_assert_int_eq(view.state, SANDBOX_STOPPED);
+}
+END_TEST
+
+START_TEST(the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough)
+{
+    set_helper(BORN, HANGS);
+    start_and_wait();
+    sandbox_stop(sandbox);
+    ck_assert_int_eq(state(), SANDBOX_STOPPING);
+    ck_assert_msg(sandbox_power(sandbox, &err) == 0, "%s", err.message);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *group = tcase_create("sandbox");
+    Suite *suite = suite_create("sandbox");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(group, setup, teardown);
+    tcase_set_timeout(group, 30);
+    tcase_add_test(group, a_sandbox_starts_and_stops);
+    tcase_add_test(group, a_stop_cancels_a_start);
+    tcase_add_test(group, a_helper_that_fails_leaves_nothing);
+    tcase_add_loop_test(group, a_create_without_libvirts_answer_is_looked_after, 0, 3);
+    tcase_add_loop_test(group, a_helper_that_talks_nonsense_is_a_failed_start, 0, 4);
+    tcase_add_test(group, a_destroy_that_fails_is_buried_and_the_stop_succeeds);
+    tcase_add_test(group, a_destroy_that_hangs_is_not_waited_for);
+    tcase_add_test(group, a_start_and_a_destroy_that_fail_still_end);
+    tcase_add_test(group, without_a_tombstone_the_next_stop_tries_again);
+    tcase_add_test(group, a_machine_that_dies_is_noticed_and_cleaned_up);
+    tcase_add_test(group, the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough);
+    suite_add_tcase(suite, group);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
