@@ -508,11 +508,15 @@ static void the_end(struct bed *bed, struct pipe *pipe)
     uint64_t started;
     int status;
 
-    must_create(bed, "last", "trap 'echo farewell; exit 6' TERM; while :; do sleep 1 & wait; done");
+    must_create(bed, "last", "trap 'echo farewell; exit 6' TERM; echo ready >&2; "
+                             "while :; do sleep 1 & wait; done");
     start(bed, "last");
     pipe_output(pipe, "host", "", 1);
     pipe_output(pipe, "host", "", 2);
-    pipe_output(pipe, "last", "", 2);
+    last = pipe_output(pipe, "last", "", 2);
+    for (int i = 0; i < 500 && last->received == 0; i++) /* until it minds SIGTERM */
+        bed_turn(bed, 20);
+    EXPECT(strcmp(last->text, "ready\n") == 0, "'%s'", last->text);
     if (rpc_call_stream(bed->control, &request, &events, &watch, &call) < 0)
         bed_die("Watch");
     shut_down(bed, 60000);
