@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "content.h"
@@ -8,8 +9,6 @@
 #include "shim/shim_main.h"
 #include "shim/tombstone.h"
 #include "tenant.h"
-
-enum { CLEANUP_MS = 3500 }; /* containerd kills the verb `delete` after 5 s */
 
 static void tenant_free(struct tenant *tenant)
 {
@@ -67,16 +66,54 @@ static void destroy_service(void *service)
     tenant_free(service);
 }
 
+/* What the verb `delete` has to remove. */
+struct remains {
+    struct host_half *half; /* NULL: nothing */
+    int hold;               /* of its tombstone; -1: it has none */
+    bool in_other_hands;    /* a reaper is at work */
+    bool failed;
+    struct error why;
+};
+
+/* Whether the id is a pod's is asked of the record, not of the spec: that may be gone by now. */
+static int find_remains(const struct shim_cleanup *what, struct host_half **ret, struct error *err)
+{
+    if (host_half_read(what->bundle, ret, err) == 0 || err->status == STATUS_NOT_FOUND)
+        return 0;
+    log_warn("%s: removing what this id may have made", err->message);
+    return host_half_guess(what->bundle, what->id, ret, err);
+}
+
+/* First of all the tombstone: the resident process may use up our time, and containerd's patience
+ * ends with SIGKILL. */
+static void prepare(struct shim_cleanup *what)
+{
+    struct remains *remains = xnew(struct remains);
+    struct error err;
+
+    what->prepared = remains;
+    remains->hold = -1;
+    remains->failed = find_remains(what, &remains->half, &remains->why) < 0;
+    if (!remains->half || host_half_prepare(remains->half, &remains->hold, &err) == 0)
+        return;
+    remains->in_other_hands = err.status == STATUS_ABORTED;
+    if (!remains->in_other_hands)
+        log_warn("tombstone: %s", err.message);
+}
+
 /* A container's `delete` touches nothing: what it had is in the guest, which its pod ends. */
 static int cleanup(const struct shim_cleanup *what, struct shim_exit *ret, struct error *err)
 {
-    scoped(host_half_freep) struct host_half *half = NULL;
+    scoped(freep) struct remains *remains = what->prepared;
+    scoped(host_half_freep) struct host_half *half = remains->half;
+    uint64_t now = clock_monotonic_ms();
 
-    if (!what->is_sandbox)
-        return 0;
-    if (host_half_read(what->bundle, &half, err) < 0)
-        return err->status == STATUS_NOT_FOUND ? 0 : -1;
-    return host_half_remove(half, CLEANUP_MS, err);
+    if (remains->failed)
+        *err = remains->why;
+    if (!half || remains->in_other_hands)
+        return remains->failed ? -1 : 0;
+    return host_half_remove(half, what->deadline_ms > now ? what->deadline_ms - now : 1,
+                            remains->hold, err);
 }
 
 int main(int argc, char *argv[])
@@ -86,6 +123,7 @@ int main(int argc, char *argv[])
         .component = "tenant-shim",
         .create_service = create_service,
         .destroy_service = destroy_service,
+        .prepare = prepare,
         .cleanup = cleanup,
     };
 

@@ -23,6 +23,9 @@
 
 enum { STDIN_MAX = 1024 * 1024, STDIN_WAIT_MS = 1000, RETIRE_WAIT_MS = 1500 };
 
+/* containerd kills the verb `delete` after 5 s. */
+enum { DELETE_MS = 4000 };
+
 /* What stands on stdin and how much of it: a closed pipe, /dev/null, or nothing ever (a terminal).
  */
 static size_t read_stdin(uint8_t *to, size_t size)
@@ -183,6 +186,7 @@ static int delete_verb(const struct shim *shim, const struct bootstrap *bootstra
         .id = bootstrap->id,
         .group = "",
         .bundle = bootstrap->bundle,
+        .deadline_ms = clock_monotonic_ms() + DELETE_MS,
     };
 
     /* A bundle that is gone or broken says nothing; cleanup may still know the id. */
@@ -192,6 +196,8 @@ static int delete_verb(const struct shim *shim, const struct bootstrap *bootstra
         cleanup.group = bundle->sandbox_id;
     cleanup.is_sandbox = bundle && (bundle->role == BUNDLE_SANDBOX ||
                                     (bundle->role == BUNDLE_ALONE && bundle->spec));
+    if (shim->prepare)
+        shim->prepare(&cleanup);
     /* The process and its cleaner must not act at the same time. */
     if (cleanup.is_sandbox &&
         find_socket(bootstrap, bundle_group(bundle, bootstrap->id), socket, err) == 0)
