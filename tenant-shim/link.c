@@ -39,11 +39,11 @@ struct link_call {
     const char *method;
     struct ProtobufCMessage *message;
     const struct ProtobufCMessageDescriptor *reply;
-    uint64_t deadline_ms; /* absolute */
     struct source *timer;
     rpc_done_fn *done;
     void *user;
     struct connection *connection; /* where it is under way; NULL: waits */
+    bool was_sent;
     struct rpc_call *rpc;
 };
 
@@ -415,6 +415,7 @@ static void call_submit(struct link_call *call)
         return;
     }
     call->connection = connection;
+    call->was_sent = true;
 }
 
 static void calls_submit(struct link *link)
@@ -476,6 +477,11 @@ void link_cancel(struct link_call *call)
     retire_if_idle(link);
 }
 
+bool link_call_was_sent(const struct link_call *call)
+{
+    return call->was_sent;
+}
+
 /* ---- the link ---------------------------------------------------------------------------------
  */
 
@@ -516,6 +522,11 @@ void link_free(struct link *link)
 bool link_is_open(const struct link *link)
 {
     return link->current && !link->current->broken && !link->has_ended;
+}
+
+const char *link_why(const struct link *link)
+{
+    return link->why.message;
 }
 
 void link_end(struct link *link)

@@ -5,6 +5,7 @@
 #include "content.h"
 #include "grpc/queue.h"
 #include "host_half.h"
+#include "leftovers.h"
 #include "shim/publisher.h"
 #include "shim/shim_main.h"
 #include "shim/tombstone.h"
@@ -15,6 +16,7 @@ static void tenant_free(struct tenant *tenant)
     if (!tenant)
         return;
     tasks_clear(&tenant->tasks);
+    leftovers_free(tenant->tasks.leftovers);
     pause_free(tenant);
     content_free(tenant->content);
     publisher_free(tenant->publisher);
@@ -51,6 +53,7 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
         content_new(tenant->queue, options->address, options->ns, &tenant->content, err) < 0)
         return -1;
     tenant->tasks = (struct tasks){.loop = loop,
+                                   .leftovers = leftovers_new(loop),
                                    .content = tenant->content,
                                    .publisher = tenant->publisher,
                                    .sandbox_id = tenant->sandbox_id,

@@ -10,6 +10,7 @@
 struct bundle;
 struct content;
 struct error;
+struct leftovers;
 struct loop;
 struct pod;
 struct publisher;
@@ -20,6 +21,7 @@ struct tasks {
     struct loop *loop;
     struct task_table table;
     struct pod *pod; /* NULL until it is running */
+    struct leftovers *leftovers;
     struct content *content;
     struct publisher *publisher;
     const char *sandbox_id;

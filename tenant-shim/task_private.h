@@ -30,10 +30,13 @@ struct task {
     struct rootfs *rootfs; /* during creation, with the two below */
     struct guest_spec *spec;
     struct task_answer creating;
-    bool is_in_guest; /* Create was sent: something may be there to delete */
+    struct source *create_limit;
+    bool is_in_guest; /* Create or Exec was sent: something may be there to delete */
 
     char *process; /* of an exec: JSON */
     uint32_t width, height;
+    bool resize_due;   /* the size changed after it went out with the start */
+    bool stdin_closed; /* before there was a stdin */
     char *termination_log;
 
     bool starting; /* an exit that comes now is told after the start */
@@ -48,6 +51,8 @@ struct task {
     uint64_t sampled_ms; /* 0: never */
 };
 
+/* Whatever the guest has under this name goes, though nobody waits. */
+void task_leave_behind(struct task *task);
 struct task *task_new(struct tasks *tasks, struct task_entry *entry, const struct task_io *io,
                       struct error *err);
 /* Answers what is under way with CANCELLED; the entry goes too. */

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "codec_events.h"
 #include "io/loop.h"
+#include "leftovers.h"
 #include "link.h"
 #include "pids.h"
 #include "pod.h"
@@ -67,8 +68,21 @@ static void answer_cancelled(struct task *task, struct task_answer *answer)
     was.done(was.call, task->entry, &err);
 }
 
+void task_leave_behind(struct task *task)
+{
+    struct tasks *tasks = task->tasks;
+    struct agent_process name = task_name(task);
+
+    if (task->is_in_guest && pod_state(tasks->pod) != POD_DEAD)
+        leftovers_add(tasks->leftovers, pod_link(tasks->pod), name.container_id, name.exec_id,
+                      task->asks ? LEFTOVER_ON_ITS_WAY : LEFTOVER_THERE);
+    task->is_in_guest = false;
+}
+
 void task_free(struct task *task)
 {
+    if (task->starting)
+        task_leave_behind(task);
     while (task->entry->execs)
         task_free(task->entry->execs->user);
     while (task->asks) {
@@ -85,6 +99,7 @@ void task_free(struct task *task)
     guest_spec_free(task->spec);
     pipes_free(task->pipes);
     source_free(task->drain_limit);
+    source_free(task->create_limit);
     free(task->process);
     free(task->termination_log);
     task_table_remove(&task->tasks->table, task->entry);
@@ -209,6 +224,7 @@ void tasks_all_dead(struct tasks *tasks, uint32_t exit_status)
 {
     struct task_entry *next;
 
+    leftovers_clear(tasks->leftovers);
     for (struct task_entry *entry = tasks->table.first; entry; entry = next) {
         next = entry->next;
         if (entry->user)
