@@ -13,7 +13,7 @@
 #include "oci/image.h"
 #include "push.h"
 
-enum { RETRY_MS = 300 };
+enum { RETRY_MS = 300, FRUITLESS_MAX = 20 };
 
 #define NEVER_MS (UINT64_C(365) * 86400 * 1000)
 
@@ -38,6 +38,9 @@ struct rootfs {
     struct rpc_channel *bulk; /* borrowed from the link */
     struct link_call *ask;
     struct push *push;
+    size_t layer; /* that was sent last, and what the guest had of it */
+    uint64_t received;
+    unsigned fruitless; /* attempts since the guest had more */
     struct source *next; /* the next step, outside of whatever decided it */
     void (*step)(struct rootfs *rootfs);
     struct error why;
@@ -89,7 +92,7 @@ static void on_pushed(void *user, const struct error *err)
 {
     struct rootfs *rootfs = user;
 
-    if (err && !can_go_on(err->status))
+    if (err && (!can_go_on(err->status) || ++rootfs->fruitless > FRUITLESS_MAX))
         fail(rootfs, err);
     else
         do_next(rootfs, err ? RETRY_MS : 0, ask_states);
@@ -110,6 +113,10 @@ static void push_layer(struct rootfs *rootfs, size_t i, uint64_t received)
     };
     struct error err;
 
+    if (i != rootfs->layer || received > rootfs->received)
+        rootfs->fruitless = 0;
+    rootfs->layer = i;
+    rootfs->received = received;
     log_debug("layer %zu of %zu: %s from byte %llu", i + 1, rootfs->manifest.layer_count,
               blob->digest, (unsigned long long) received);
     if (push_new(&options, on_pushed, rootfs, &rootfs->push, &err) < 0)
