@@ -219,7 +219,7 @@ static int open_pipes(struct task *task, struct error *err)
         .stdin_path = task->entry->stdin_path,
         .stdout_path = task->entry->stdout_path,
         .stderr_path = task->entry->stderr_path,
-        .drained = task_drained,
+        .changed = task_io_changed,
         .user = task,
     };
 
@@ -446,11 +446,11 @@ static void on_drain_limit(void *user)
     delete_in_guest(user);
 }
 
-void task_drained(void *user)
+void task_io_changed(void *user)
 {
     struct task *task = user;
 
-    if (task->drain_limit)
+    if (task->drain_limit && pipes_are_drained(task->pipes))
         delete_in_guest(task);
 }
 

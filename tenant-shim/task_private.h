@@ -61,5 +61,5 @@ void task_free(struct task *task);
 void task_create_failed(struct task *task, const struct error *err);
 /* Applies an exit: state, events, waiters. */
 void task_stop(struct task *task, const struct exit_record *record);
-void task_drained(void *user);
+void task_io_changed(void *user);
 struct agent_process task_name(const struct task *task);

@@ -212,12 +212,14 @@ static void die(struct task *task, uint32_t exit_status)
         task_create_failed(task, &err);
         return;
     }
+    task->is_in_guest = false;
     for (struct task_entry *exec = task->entry->execs; exec; exec = exec->next)
         die(exec->user, exit_status);
     if (task->entry->state == TASK_RUNNING || task->entry->state == TASK_PAUSED ||
         (task->entry->state == TASK_CREATED && !task->entry->parent))
         task_stop(task, &record);
-    pipes_free(take_ptr(task->pipes)); /* nothing more comes: let readers see the end */
+    if (task->pipes)
+        pipes_end(task->pipes); /* let readers see the rest and the end */
 }
 
 void tasks_all_dead(struct tasks *tasks, uint32_t exit_status)
