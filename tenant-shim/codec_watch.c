@@ -60,8 +60,10 @@ static void call_open(struct watch *watch)
 
     rpc_call_free(watch->call);
     watch->call = NULL;
-    if (watch->control &&
-        rpc_call_stream(watch->control, &request, &events, watch, &watch->call) < 0)
+    if (!watch->control)
+        return;
+    watch->events.begun(watch->user);
+    if (rpc_call_stream(watch->control, &request, &events, watch, &watch->call) < 0)
         source_rearm(watch->reopen, REOPEN_MS);
 }
 

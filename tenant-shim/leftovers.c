@@ -141,8 +141,7 @@ void leftovers_add(struct leftovers *leftovers, struct link *link, const char *c
     leftovers->first = leftover;
 }
 
-bool leftovers_has(const struct leftovers *leftovers, const char *container_id,
-                   const char *exec_id)
+bool leftovers_has(const struct leftovers *leftovers, const char *container_id, const char *exec_id)
 {
     return find(leftovers, container_id, exec_id) != NULL;
 }

@@ -60,7 +60,7 @@ struct link {
     uint64_t backoff_ms;
     unsigned attempts; /* since the last success */
     bool has_ended;
-    struct error why; /* of the last failure */
+    struct error why;        /* of the last failure */
     struct link_call *calls; /* oldest first: that is the order in which they are sent again */
     struct link_call **calls_end;
     struct link_listener *listeners;

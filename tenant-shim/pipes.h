@@ -16,8 +16,8 @@ struct output {
     struct source *source; /* watches the FIFO for space; NULL when closed or not wanted */
     struct receive_window window;
     bool open;
-    bool arrived; /* nothing more comes from the guest, or is wanted from there */
-    bool ending;  /* likewise, but what is in the window still goes out */
+    bool arrived;          /* nothing more comes from the guest, or is wanted from there */
+    bool ending;           /* likewise, but what is in the window still goes out */
     struct source *linger; /* while somebody may still read what is in the FIFO */
     uint64_t linger_ms;
     bool statement_due; /* of what was consumed */

@@ -20,10 +20,20 @@
 enum {
     CREATE_MARGIN_MS = 500,   /* to answer before the caller gives up */
     SHUTDOWN_GRACE_MS = 2000, /* for what still runs when pause is killed */
-    SHUTDOWN_WAIT_MS = 5000,
-    REMOVAL_MS = 60 * 1000,
-    REMOVAL_PAUSE_MS = 2000,
-    REMOVAL_ATTEMPTS = 3,
+    SHUTDOWN_WAIT_MS = 3000,  /* for the guest's answer */
+    DRAIN_MS = SHUTDOWN_GRACE_MS + 3000,
+    POWER_OFF_MS = 1000,
+    REMOVAL_MS = 20 * 1000, /* in all: kubelet allows StopPodSandbox 2 min */
+    REMOVAL_PAUSE_MS = 1000,
+};
+
+enum stop_stage {
+    STOP_NONE,
+    STOP_ASKED,    /* Shutdown is under way */
+    STOP_DRAINING, /* accepted: processes end, records and output arrive */
+    STOP_QUIET,    /* dead: a moment for the guest to power off by itself */
+    STOP_REMOVING,
+    STOP_OVER, /* or given away */
 };
 
 #define NEVER_MS (UINT64_C(365) * 86400 * 1000)
@@ -49,7 +59,9 @@ struct pod {
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
-    unsigned removals;
+    enum stop_stage stage;
+    bool dead_told;
+    uint64_t removal_end_ms;
     struct error why;
 };
 
@@ -82,6 +94,8 @@ static void on_next(void *user)
     pod->step(pod);
 }
 
+static void remove_host(struct pod *pod);
+
 /* ---- birth ------------------------------------------------------------------------------------
  */
 
@@ -112,8 +126,8 @@ static void on_deadline(void *user)
     struct pod *pod = user;
     struct error err;
 
-    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s: %s)",
-              state_names[pod->state], pod->why.message);
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%s)",
+              state_names[pod->state], pod->link ? ": " : "", pod->link ? link_why(pod->link) : "");
     fail(pod, &err);
 }
 
@@ -131,9 +145,17 @@ static void on_oom(void *user, const char *container_id)
     pod->events.oom(pod->user, container_id);
 }
 
+static void on_begun(void *user)
+{
+    struct pod *pod = user;
+
+    pod->events.retold(pod->user);
+}
+
 static void on_configured(void *user, const struct agent_reply *reply, const struct error *err)
 {
-    static const struct watch_events events = {.exited = on_exited, .oom = on_oom};
+    static const struct watch_events events = {
+        .begun = on_begun, .exited = on_exited, .oom = on_oom};
     struct pod *pod = user;
     struct error error;
 
@@ -187,11 +209,21 @@ static void on_lost(void *user, const struct error *err)
     log_warn("the channel is lost: %s", err->message);
     if (pod->state == POD_RUNNING)
         set_state(pod, POD_UNKNOWN);
+    if (pod->stage == STOP_QUIET) /* powered off */
+        do_next(pod, 0, remove_host);
 }
 
-static void tell_dead(struct pod *pod)
+static void tell_dead(struct pod *pod, uint32_t exit_status)
 {
-    pod->events.dead(pod->user, 255);
+    if (pod->dead_told)
+        return;
+    pod->dead_told = true;
+    pod->events.dead(pod->user, exit_status);
+}
+
+static void tell_lost(struct pod *pod)
+{
+    tell_dead(pod, 255);
 }
 
 static void on_link_ended(void *user, const struct error *err)
@@ -202,11 +234,13 @@ static void on_link_ended(void *user, const struct error *err)
         fail(pod, err);
         return;
     }
+    if (pod->stage == STOP_DRAINING || pod->stage == STOP_QUIET)
+        do_next(pod, 0, remove_host);
     if (pod->state == POD_STOPPING || pod->state == POD_DEAD)
         return;
     log_error("the pod is given up: %s", err->message);
     set_state(pod, POD_DEAD);
-    do_next(pod, 0, tell_dead);
+    do_next(pod, 0, tell_lost);
 }
 
 /* The file's identity must be the one that the provisioner named, with our key in it. */
@@ -319,7 +353,6 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
-    error_set(&pod->why, STATUS_UNAVAILABLE, "not reached");
     if (tenant_conf_load(TENANT_CONF_PATH, &pod->conf, err) < 0)
         return error_wrap(err, "configuration");
     if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
@@ -358,22 +391,23 @@ void pod_cancel(struct pod *pod)
 /* ---- death ------------------------------------------------------------------------------------
  */
 
-static void remove_host(struct pod *pod);
-
-static void tell_stopped(struct pod *pod)
+static void tell_removed(struct pod *pod)
 {
     link_end(pod->link);
     set_state(pod, POD_DEAD);
-    pod->events.dead(pod->user, 137);
+    tell_dead(pod, 137);
+    pod->events.removed(pod->user);
 }
 
 static void bury(struct pod *pod)
 {
     struct error err;
 
+    provision_free(take_ptr(pod->provision));
     if (host_half_bury(pod->half, &err) < 0)
         log_error("the host half may be left over: %s", err.message);
-    do_next(pod, 0, tell_stopped);
+    pod->stage = STOP_OVER;
+    do_next(pod, 0, tell_removed);
 }
 
 static void on_removed(void *user, const struct provision_answer *answer, const struct error *err)
@@ -383,51 +417,90 @@ static void on_removed(void *user, const struct provision_answer *answer, const 
 
     if (err) {
         log_warn("removal of the host half: %s", err->message);
-        do_next(pod, REMOVAL_PAUSE_MS, ++pod->removals < REMOVAL_ATTEMPTS ? remove_host : bury);
+        do_next(pod, REMOVAL_PAUSE_MS, remove_host);
         return;
     }
     pod->half->state = HOST_HALF_REMOVED;
     if (host_half_write(pod->half, &error) < 0 || host_half_forget(pod->half, &error) < 0)
         log_warn("%s", error.message);
-    do_next(pod, 0, tell_stopped);
+    pod->stage = STOP_OVER;
+    do_next(pod, 0, tell_removed);
 }
 
 static void remove_host(struct pod *pod)
 {
     struct provision_options options = {.program = pod->half->program,
-                                        .cri_sandbox_id = pod->half->cri_sandbox_id,
-                                        .deadline_ms = REMOVAL_MS};
+                                        .cri_sandbox_id = pod->half->cri_sandbox_id};
+    uint64_t now = clock_monotonic_ms();
     struct error err;
 
+    if (pod->stage != STOP_REMOVING)
+        pod->removal_end_ms = now + REMOVAL_MS;
+    pod->stage = STOP_REMOVING;
     provision_free(take_ptr(pod->provision));
+    if (now >= pod->removal_end_ms) {
+        bury(pod);
+        return;
+    }
+    options.deadline_ms = pod->removal_end_ms - now;
     if (provision_delete(pod->loop, &options, on_removed, pod, &pod->provision, &err) < 0) {
         log_warn("removal of the host half: %s", err.message);
         bury(pod);
     }
 }
 
+/* By the guest's own word nothing runs any more: whoever waits for that need not wait for the
+ * host. */
+static void on_quiet(struct pod *pod)
+{
+    pod->stage = STOP_QUIET;
+    do_next(pod, link_is_open(pod->link) ? POWER_OFF_MS : 0, remove_host);
+    tell_dead(pod, 137);
+}
+
+void pod_changed(struct pod *pod)
+{
+    if (pod->stage == STOP_DRAINING && pod->events.quiet(pod->user))
+        do_next(pod, 0, on_quiet);
+}
+
 static void on_shutdown(void *user, const struct agent_reply *reply, const struct error *err)
 {
     struct pod *pod = user;
 
-    if (err)
+    if (pod->stage != STOP_ASKED)
+        return;
+    if (err) {
         log_warn("the guest does not answer to power-off: %s", err->message);
-    do_next(pod, 0, remove_host);
+        do_next(pod, 0, remove_host);
+        return;
+    }
+    pod->stage = STOP_DRAINING;
+    do_next(pod, DRAIN_MS, remove_host);
+    pod_changed(pod);
 }
 
 void pod_stop(struct pod *pod)
 {
     struct agent_ask ask = {
         .link = pod->link, .done = on_shutdown, .user = pod, .deadline_ms = SHUTDOWN_WAIT_MS};
-    bool reachable = pod->link && link_is_open(pod->link);
 
     if (!pod->created || pod->state == POD_STOPPING || pod->state == POD_DEAD)
         return;
     set_state(pod, POD_STOPPING);
-    if (reachable)
-        agent_shutdown(&ask, SHUTDOWN_GRACE_MS);
-    else
-        do_next(pod, 0, remove_host);
+    pod->stage = STOP_ASKED;
+    agent_shutdown(&ask, SHUTDOWN_GRACE_MS);
+}
+
+bool pod_is_stopping(const struct pod *pod)
+{
+    return pod->stage != STOP_NONE && pod->stage != STOP_OVER;
+}
+
+void pod_give_away(struct pod *pod)
+{
+    if (pod_is_stopping(pod))
+        bury(pod);
 }
 
 /* ---- questions --------------------------------------------------------------------------------

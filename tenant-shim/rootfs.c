@@ -40,7 +40,7 @@ struct rootfs {
     struct push *push;
     size_t layer; /* that was sent last, and what the guest had of it */
     uint64_t received;
-    unsigned fruitless; /* attempts since the guest had more */
+    unsigned fruitless;  /* attempts since the guest had more */
     struct source *next; /* the next step, outside of whatever decided it */
     void (*step)(struct rootfs *rootfs);
     struct error why;

@@ -358,9 +358,9 @@ static void start_done(void *user, const struct agent_reply *reply, const struct
     struct task *task = ask->task;
 
     ask_done(ask, reply, err);
-    if (task->has_held_exit)
-        task_stop(task, &task->held);
-    task->has_held_exit = false;
+    task_let_exit(task);
+    if (task->entry->parent)
+        task_let_exit(task->entry->parent->user);
 }
 
 void task_start(struct task *task, struct task_answer to)
@@ -431,6 +431,7 @@ static void delete_in_guest(struct task *task)
     struct ask *ask;
 
     source_free(take_ptr(task->drain_limit));
+    task_acknowledge(task);
     if (!task->is_in_guest) {
         delete_finish(task);
         return;
@@ -450,6 +451,9 @@ void task_io_changed(void *user)
 {
     struct task *task = user;
 
+    if (pipes_have_arrived(task->pipes) && task->entry->state == TASK_STOPPED)
+        task_acknowledge(task);
+    pod_changed(task->tasks->pod);
     if (task->drain_limit && pipes_are_drained(task->pipes))
         delete_in_guest(task);
 }

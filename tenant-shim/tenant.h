@@ -18,7 +18,8 @@ struct tenant {
     struct pod *pod;           /* from Create of pause on */
     struct task_entry *pause;  /* its task; NULL before and after */
     struct call *creating;     /* Create of pause, not answered yet */
-    struct call_list deleting; /* Delete of a created pause: waits for the end of the pod */
+    struct call_list deleting; /* Delete of pause: waits a while for the end of the pod */
+    struct source *delete_limit;
     struct tasks tasks;
 };
 

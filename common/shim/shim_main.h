@@ -50,8 +50,8 @@ struct shim {
     void (*destroy_service)(void *service);
     /* SIGTERM: end in an orderly way, then shim_quit(). NULL: shim_quit() at once. */
     void (*terminate)(void *service);
-    /* The verb delete, before the resident process is ended, which may use up most of the time: what
-     * must not get lost if the verb is killed is written down here. May be NULL. */
+    /* The verb delete, before the resident process is ended, which may use up most of the time:
+     * what must not get lost if the verb is killed is written down here. May be NULL. */
     void (*prepare)(struct shim_cleanup *cleanup);
     /* The verb delete: idempotent, 5 s in all, also after a normal end and for unknown ids. Runs in
      * a process of its own, concurrently with others. *ret is set to the default before. */
