@@ -5,11 +5,41 @@
 #include "content.h"
 #include "grpc/queue.h"
 #include "host_half.h"
+#include "io/loop.h"
 #include "leftovers.h"
 #include "shim/publisher.h"
 #include "shim/shim_main.h"
 #include "shim/tombstone.h"
 #include "tenant.h"
+
+enum { FLUSH_MS = 1000 };
+
+static void on_flushed(void *user)
+{
+    struct tenant *tenant = user;
+
+    shim_quit(tenant->self);
+}
+
+/* The last events, an exit and a delete, are on their way when containerd says Shutdown. The timer
+ * is for the case that somebody else begins to wait for the publisher: it knows only the last one.
+ */
+void tenant_quit(struct tenant *tenant)
+{
+    struct error err;
+
+    if (tenant->quit_limit)
+        return;
+    if (loop_after(tenant->loop, FLUSH_MS, on_flushed, tenant, &tenant->quit_limit, &err) < 0)
+        shim_quit(tenant->self);
+    else
+        publisher_flush(tenant->publisher, FLUSH_MS, on_flushed, tenant);
+}
+
+static void terminate(void *service)
+{
+    tenant_quit(service);
+}
 
 static void tenant_free(struct tenant *tenant)
 {
@@ -18,6 +48,7 @@ static void tenant_free(struct tenant *tenant)
     tasks_clear(&tenant->tasks);
     leftovers_free(tenant->tasks.leftovers);
     pause_free(tenant);
+    source_free(tenant->quit_limit);
     content_free(tenant->content);
     publisher_free(tenant->publisher);
     rpc_queue_free(tenant->queue);
@@ -126,6 +157,7 @@ int main(int argc, char *argv[])
         .component = "tenant-shim",
         .create_service = create_service,
         .destroy_service = destroy_service,
+        .terminate = terminate,
         .prepare = prepare,
         .cleanup = cleanup,
     };

@@ -9,7 +9,6 @@
 #include "codec_task.h"
 #include "pod.h"
 #include "shim/bundle.h"
-#include "shim/shim_main.h"
 #include "task.pb-c.h"
 #include "tenant.h"
 #include "ttrpc/server.h"
@@ -356,7 +355,7 @@ static void shutdown_rpc(struct call *call, const void *request)
 
     call_reply(call, NULL);
     if (tenant->tasks.table.count == 0 || in->now)
-        shim_quit(tenant->self);
+        tenant_quit(tenant);
 }
 
 static const struct ttrpc_method methods[] = {

@@ -21,7 +21,11 @@ struct tenant {
     struct call_list deleting; /* Delete of pause: waits a while for the end of the pod */
     struct source *delete_limit;
     struct tasks tasks;
+    struct source *quit_limit; /* from Shutdown or SIGTERM on */
 };
+
+/* Ends the process when the events are out, soon in any case. */
+void tenant_quit(struct tenant *tenant);
 
 /* Registers containerd.task.v2.Task and v3.Task. */
 void task_service_register(struct ttrpc_server *server, struct tenant *tenant);
