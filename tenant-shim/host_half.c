@@ -33,6 +33,7 @@ int host_half_write(const struct host_half *half, struct error *err)
     scoped(freep) char *path = record_path(half->bundle);
 
     js_set_string(state, "program", half->program);
+    js_set_string(state, "conf", half->conf_path);
     js_set_string(state, "cri_sandbox_id", half->cri_sandbox_id);
     js_set_string(state, "sandbox_id", half->sandbox_id);
     js_set_string(state, "state", state_name[half->state]);
@@ -44,7 +45,7 @@ int host_half_read(const char *bundle, struct host_half **ret, struct error *err
     scoped(host_half_freep) struct host_half *half = xnew(struct host_half);
     scoped(freep) char *path = record_path(bundle);
     scoped(js_freep) struct js *state = NULL;
-    const char *program, *cri_sandbox_id, *sandbox_id, *name;
+    const char *program, *conf, *cri_sandbox_id, *sandbox_id, *name;
 
     if (state_file_read(path, &format, &state, err) < 0)
         return -1;
@@ -53,8 +54,10 @@ int host_half_read(const char *bundle, struct host_half **ret, struct error *err
         js_need_string(state, "sandbox_id", &sandbox_id, err) < 0 ||
         js_need_string(state, "state", &name, err) < 0)
         return error_wrap(err, "%s", path);
+    conf = js_get_string(state, "conf");
     half->bundle = xstrdup(bundle);
     half->program = xstrdup(program);
+    half->conf_path = xstrdup(conf ? conf : TENANT_CONF_PATH);
     half->cri_sandbox_id = xstrdup(cri_sandbox_id);
     half->sandbox_id = xstrdup(sandbox_id);
     half->state = text_equal(name, "removed") ? HOST_HALF_REMOVED : HOST_HALF_MADE;
@@ -68,6 +71,7 @@ void host_half_free(struct host_half *half)
         return;
     free(half->bundle);
     free(half->program);
+    free(half->conf_path);
     free(half->cri_sandbox_id);
     free(half->sandbox_id);
     free(half);
@@ -87,6 +91,7 @@ int host_half_guess(const char *bundle, const char *cri_sandbox_id, struct host_
     if (r < 0)
         return -1;
     half->bundle = xstrdup(bundle);
+    half->conf_path = xstrdup(TENANT_CONF_PATH);
     half->cri_sandbox_id = xstrdup(cri_sandbox_id);
     half->sandbox_id = xstrdup("");
     half->state = HOST_HALF_MADE;
@@ -110,14 +115,16 @@ static int write_tombstone(const struct host_half *half, struct error *err)
 {
     scoped(freep) char *directory = sandbox_directory(half);
     scoped(freep) char *input = provision_delete_input(half->cri_sandbox_id);
-    const char *argv[] = {half->program, "delete", NULL};
+    struct provision_options options = {.program = half->program, .conf_path = half->conf_path};
+    scoped(provision_command_clear) struct provision_command command = {0};
     const char *remove[] = {directory, NULL};
     struct tombstone tombstone = {.kind = "host-half",
                                   .id = half->cri_sandbox_id,
-                                  .argv = argv,
+                                  .argv = command.argv,
                                   .input = input,
                                   .remove = remove};
 
+    provision_command_make(&options, "delete", &command);
     return tombstone_write(TENANT_TOMBSTONES, &tombstone, err);
 }
 
@@ -158,6 +165,7 @@ static int run_delete(const struct host_half *half, uint64_t deadline_ms, struct
     scoped(loop_freep) struct loop *loop = NULL;
     scoped(provision_freep) struct provision *provision = NULL;
     struct provision_options options = {.program = half->program,
+                                        .conf_path = half->conf_path,
                                         .cri_sandbox_id = half->cri_sandbox_id,
                                         .deadline_ms = deadline_ms};
 

@@ -20,6 +20,7 @@ enum host_half_state {
 struct host_half {
     char *bundle; /* where the record is */
     char *program;
+    char *conf_path; /* what the provisioner reads */
     char *cri_sandbox_id;
     char *sandbox_id; /* "" while it is not known */
     enum host_half_state state;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "codec_options.h"
 #include "content.h"
 #include "grpc/queue.h"
 #include "host_half.h"
@@ -9,6 +10,7 @@
 #include "leftovers.h"
 #include "shim/publisher.h"
 #include "shim/shim_main.h"
+#include "shim/tenant_conf.h"
 #include "shim/tombstone.h"
 #include "tenant.h"
 
@@ -53,6 +55,7 @@ static void tenant_free(struct tenant *tenant)
     publisher_free(tenant->publisher);
     rpc_queue_free(tenant->queue);
     free(tenant->ns);
+    free(tenant->conf_path);
     free(tenant->sandbox_id);
     free(tenant);
 }
@@ -66,6 +69,16 @@ static void sweep(void)
         log_warn("tombstones: %s", err.message);
 }
 
+/* Create brings them again, and can fail with a reason that somebody reads. */
+static void read_options(const struct bootstrap_options *options, char **conf_path)
+{
+    struct error err;
+
+    if (codec_options_conf_path(options->type_url, options->value, options->length, conf_path,
+                                &err) < 0)
+        log_warn("%s", err.message);
+}
+
 static int create_service(struct loop *loop, struct ttrpc_server *server, struct shim_server *self,
                           const struct shim_options *options, void **ret, struct error *err)
 {
@@ -77,6 +90,8 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
     tenant->self = self;
     tenant->ns = xstrdup(options->ns);
     tenant->sandbox_id = xstrdup(options->group);
+    tenant->conf_path = xstrdup(TENANT_CONF_PATH);
+    read_options(&options->runtime_options, &tenant->conf_path);
     if (rpc_queue_new(loop, &tenant->queue, err) < 0 ||
         publisher_new(loop, &events, &tenant->publisher, err) < 0)
         return -1;

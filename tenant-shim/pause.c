@@ -132,6 +132,7 @@ void pause_create(struct tenant *tenant, struct call *call, const char *id,
         .loop = tenant->loop,
         .queue = tenant->queue,
         .cri_sandbox_id = id,
+        .conf_path = tenant->conf_path,
         .bundle = bundle,
         .deadline_ms = call_left_ms(call),
     };

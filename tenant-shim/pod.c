@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -330,18 +331,28 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
         patience -= CREATE_MARGIN_MS;
     pod->half = xnew(struct host_half);
     pod->half->bundle = xstrdup(options->bundle->path);
+    pod->half->conf_path = xstrdup(options->conf_path);
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
         host_half_write(pod->half, err) < 0)
         return -1;
     provision.program = pod->half->program;
+    provision.conf_path = pod->half->conf_path;
     provision.deadline_ms = patience;
     if (loop_after(pod->loop, patience, on_deadline, pod, &pod->deadline, err) < 0 ||
         loop_after(pod->loop, NEVER_MS, on_next, pod, &pod->next, err) < 0)
         return -1;
     return provision_create(pod->loop, &provision, pod->config, &pod->conf, on_provisioned, pod,
                             &pod->provision, err);
+}
+
+/* Without a file the defaults hold, but one that was named is there. */
+static int load_conf(const char *path, struct tenant_conf *ret, struct error *err)
+{
+    if (!text_equal(path, TENANT_CONF_PATH) && !file_exists(path))
+        return error_set(err, STATUS_NOT_FOUND, "ConfigPath '%s' does not exist", path);
+    return tenant_conf_load(path, ret, err);
 }
 
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
@@ -353,7 +364,7 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
-    if (tenant_conf_load(TENANT_CONF_PATH, &pod->conf, err) < 0)
+    if (load_conf(options->conf_path, &pod->conf, err) < 0)
         return error_wrap(err, "configuration");
     if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
         begin(pod, options, err) < 0)
@@ -430,6 +441,7 @@ static void on_removed(void *user, const struct provision_answer *answer, const 
 static void remove_host(struct pod *pod)
 {
     struct provision_options options = {.program = pod->half->program,
+                                        .conf_path = pod->half->conf_path,
                                         .cri_sandbox_id = pod->half->cri_sandbox_id};
     uint64_t now = clock_monotonic_ms();
     struct error err;

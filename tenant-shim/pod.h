@@ -48,6 +48,7 @@ struct pod_options {
     struct loop *loop;
     struct rpc_queue *queue;
     const char *cri_sandbox_id;
+    const char *conf_path;
     const struct bundle *bundle; /* of pause; borrowed for the call */
     uint64_t deadline_ms;        /* the caller's patience */
 };

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "codec_options.h"
 #include "codec_task.h"
 #include "pod.h"
 #include "shim/bundle.h"
@@ -123,6 +124,14 @@ static int open_bundle(struct tenant *tenant, const Task__CreateTaskRequest *in,
     return 0;
 }
 
+static int take_options(struct tenant *tenant, const Ttrpc__Any *options, struct error *err)
+{
+    if (!options)
+        return 0;
+    return codec_options_conf_path(options->type_url, options->value.data, options->value.len,
+                                   &tenant->conf_path, err);
+}
+
 static void create_rpc(struct call *call, const void *request)
 {
     const Task__CreateTaskRequest *in = request;
@@ -131,7 +140,7 @@ static void create_rpc(struct call *call, const void *request)
     struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal};
     struct error err;
 
-    if (open_bundle(tenant, in, &bundle, &err) < 0)
+    if (open_bundle(tenant, in, &bundle, &err) < 0 || take_options(tenant, in->options, &err) < 0)
         call_fail_with(call, &err);
     else if (bundle->role == BUNDLE_SANDBOX)
         pause_create(tenant, call, in->id, bundle);

@@ -11,6 +11,7 @@ struct tenant {
     struct loop *loop;
     struct shim_server *self;
     char *ns;
+    char *conf_path;  /* of the configuration */
     char *sandbox_id; /* the group that containerd gave: the id of pause */
     struct rpc_queue *queue;
     struct content *content; /* NULL: containerd gave no address (CRI-O) */
