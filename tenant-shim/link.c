@@ -13,8 +13,6 @@
 #include "base/scoped.h"
 #include "io/loop.h"
 
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
-
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 3000, RETRY_MS = 200 };
 
 /* While a guest boots, packets to it are lost and TCP waits ever longer before it sends another:
@@ -211,7 +209,7 @@ static void connection_open(struct connection *connection)
     link->current = connection;
     link->attempts = 0;
     link->backoff_ms = BACKOFF_MIN_MS;
-    source_rearm(link->lost, NEVER_MS);
+    source_rearm(link->lost, LOOP_NEVER);
     tell_listeners(link, connection);
     if (old) {
         connection_free(link->retired);
@@ -296,7 +294,7 @@ static void dial(struct link *link)
 
     connection->link = link;
     link->coming = connection;
-    if (loop_after(link->options.loop, NEVER_MS, on_reap, connection, &connection->reap, &err) <
+    if (loop_after(link->options.loop, LOOP_NEVER, on_reap, connection, &connection->reap, &err) <
         0) {
         log_error("cannot dial: %s", err.message);
         link->coming = NULL;
@@ -497,8 +495,8 @@ int link_new(const struct link_options *options, const struct link_events *event
     link->calls_end = &link->calls;
     error_set(&link->why, STATUS_UNAVAILABLE, "not reached yet");
     if (loop_after(options->loop, 0, on_redial, link, &link->redial, err) < 0 ||
-        loop_after(options->loop, NEVER_MS, on_retry, link, &link->retry, err) < 0 ||
-        loop_after(options->loop, NEVER_MS, on_lost_timeout, link, &link->lost, err) < 0)
+        loop_after(options->loop, LOOP_NEVER, on_retry, link, &link->retry, err) < 0 ||
+        loop_after(options->loop, LOOP_NEVER, on_lost_timeout, link, &link->lost, err) < 0)
         return -1;
     *ret = take_ptr(link);
     return 0;

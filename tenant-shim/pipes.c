@@ -13,8 +13,6 @@
 
 enum { STATEMENT_EVERY = 64 * 1024, LINGER_MIN_MS = 5, LINGER_MAX_MS = 50 };
 
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
-
 static const char *const stream_name[] = {"stdin", "stdout", "stderr"};
 
 static void settle(struct pipes *pipes)
@@ -267,7 +265,7 @@ int pipes_open(struct stdio *stdio, const struct pipes_options *options, struct 
     receive_window_init(&pipes->out[0].window);
     receive_window_init(&pipes->out[1].window);
     stdio_add(stdio, pipes);
-    if (loop_after(loop, NEVER_MS, on_settled, pipes, &pipes->settled, err) < 0 ||
+    if (loop_after(loop, LOOP_NEVER, on_settled, pipes, &pipes->settled, err) < 0 ||
         input_open(&pipes->in, loop, options->stdin_path, err) < 0 ||
         output_open(&pipes->out[0], loop, options->stdout_path, err) < 0 ||
         output_open(&pipes->out[1], loop, options->stderr_path, err) < 0)

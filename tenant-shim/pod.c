@@ -37,8 +37,6 @@ enum stop_stage {
     STOP_OVER, /* or given away */
 };
 
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
-
 struct pod {
     struct loop *loop;
     struct rpc_queue *queue;
@@ -115,7 +113,7 @@ static void fail(struct pod *pod, const struct error *err)
         return;
     pod->why = *err;
     set_state(pod, POD_DEAD);
-    source_rearm(pod->deadline, NEVER_MS);
+    source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
     if (pod->link)
         link_end(pod->link);
@@ -174,7 +172,7 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     log_info("guest kernel %s, %llu MiB", reply->kernel_release,
              (unsigned long long) reply->memory_total >> 20);
     set_state(pod, POD_RUNNING);
-    source_rearm(pod->deadline, NEVER_MS);
+    source_rearm(pod->deadline, LOOP_NEVER);
     do_next(pod, 0, tell_created);
 }
 
@@ -341,7 +339,7 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
     provision.conf_path = pod->half->conf_path;
     provision.deadline_ms = patience;
     if (loop_after(pod->loop, patience, on_deadline, pod, &pod->deadline, err) < 0 ||
-        loop_after(pod->loop, NEVER_MS, on_next, pod, &pod->next, err) < 0)
+        loop_after(pod->loop, LOOP_NEVER, on_next, pod, &pod->next, err) < 0)
         return -1;
     return provision_create(pod->loop, &provision, pod->config, &pod->conf, on_provisioned, pod,
                             &pod->provision, err);
