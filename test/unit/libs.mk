@@ -24,3 +24,5 @@ test_spec_rules_SRCS := test/unit/test_spec_rules.c \
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
+test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
+	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
