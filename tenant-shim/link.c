@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link.h"
 
-#include <assert.h>
-#include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scoped.h"
+#include "codec_message.h"
 #include "io/loop.h"
 
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 3000, RETRY_MS = 200 };
@@ -345,7 +344,7 @@ static void call_free(struct link_call *call)
 {
     rpc_call_free(call->rpc);
     source_free(call->timer);
-    protobuf_c_message_free_unpacked(call->message, NULL);
+    message_free(call->message);
     free(call->user);
     free(call);
 }
@@ -425,18 +424,6 @@ static void calls_submit(struct link *link)
 static void on_retry(void *user)
 {
     calls_submit(user);
-}
-
-static struct ProtobufCMessage *message_copy(const struct ProtobufCMessage *message)
-{
-    size_t size = protobuf_c_message_get_packed_size(message);
-    scoped(freep) uint8_t *bytes = xalloc(size + 1);
-    struct ProtobufCMessage *copy;
-
-    protobuf_c_message_pack(message, bytes);
-    copy = protobuf_c_message_unpack(message->descriptor, NULL, size, bytes);
-    assert(copy);
-    return copy;
 }
 
 struct link_call *link_call(struct link *link, const struct link_request *request,

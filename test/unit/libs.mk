@@ -26,4 +26,4 @@ test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
 test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
 	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
-test_link_SRCS := test/unit/test_link.c tenant-shim/link.c
+test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_message.c
