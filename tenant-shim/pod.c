@@ -21,7 +21,7 @@
 enum {
     CREATE_MARGIN_MS = 500,   /* to answer before the caller gives up */
     SHUTDOWN_GRACE_MS = 2000, /* for what still runs when pause is killed */
-    SHUTDOWN_WAIT_MS = 3000,  /* for the guest's answer */
+    SHUTDOWN_WAIT_MS = 5000,  /* for the answer of the guest, which may be a slow machine */
     DRAIN_MS = SHUTDOWN_GRACE_MS + 3000,
     POWER_OFF_MS = 1000,
     REMOVAL_MS = 20 * 1000, /* in all: kubelet allows StopPodSandbox 2 min */
