@@ -371,9 +371,10 @@ static void shutdown_rpc(struct call *call, const void *request)
 {
     const Task__ShutdownRequest *in = request;
     struct tenant *tenant = call_user(call);
+    bool quits = tenant->tasks.table.count == 0 || in->now;
 
-    call_reply(call, NULL);
-    if (tenant->tasks.table.count == 0 || in->now)
+    call_reply(call, NULL); /* and the request with it */
+    if (quits)
         tenant_quit(tenant);
 }
 
