@@ -28,8 +28,8 @@ static void on_created(void *user, const struct error *err)
         log_error("the pod was not created: %s", err->message);
         entry_remove(tenant);
         tenant->tasks.pod = NULL;
-        pod_free(take_ptr(tenant->pod));
         call_fail_with(call, err);
+        pod_free(take_ptr(tenant->pod)); /* and err with it */
         return;
     }
     call_on_gone(call, NULL, NULL);
