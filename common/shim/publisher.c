@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/publisher.h"
 
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
