@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -106,6 +107,14 @@ static int read_stdin(struct js **ret, struct error *err)
     return 0;
 }
 
+/* A tenant shim whose runtime has a configuration of its own says so. */
+static const char *conf_path(void)
+{
+    const char *path = getenv("CLEAVE_TENANT_CONF");
+
+    return path && *path == '/' ? path : TENANT_CONF_PATH;
+}
+
 static int serve(const char *verb, provision_fn *fn, struct js *answer, struct error *err)
 {
     struct tenant_conf conf;
@@ -114,7 +123,7 @@ static int serve(const char *verb, provision_fn *fn, struct js *answer, struct e
     int result;
 
     if (read_stdin(&root, err) < 0 || provision_read_request(verb, root, &request, err) < 0 ||
-        tenant_conf_load(TENANT_CONF_PATH, &conf, err) < 0)
+        tenant_conf_load(conf_path(), &conf, err) < 0)
         return -1;
     result = fn(&request, &conf, answer, err);
     tenant_conf_fini(&conf);
@@ -133,7 +142,7 @@ static int usage(const struct provisioner *provisioner, FILE *to)
     fprintf(
         to,
         "%s: %s\n\nUsage: %s create|status|delete  (one JSON object on stdin, one on stdout)\n"
-        "Configuration: " TENANT_CONF_PATH "\n"
+        "Configuration: $CLEAVE_TENANT_CONF, else " TENANT_CONF_PATH "\n"
         "Evidence of the type \"sample\" is insecure: it proves nothing and is for development.\n",
         provisioner->program, provisioner->summary, provisioner->program);
     return to == stdout ? 0 : 1;

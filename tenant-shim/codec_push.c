@@ -49,6 +49,7 @@ static void introduce(const struct push *push, Agent__BlobChunk *chunk)
     chunk->size = blob->size;
     chunk->offset = blob->offset;
     chunk->diff_id = (char *) blob->diff_id;
+    chunk->unpacked_size = blob->unpacked_size;
 }
 
 /* One message: a piece of the blob, or of what hides its length. False: nothing to send now. */

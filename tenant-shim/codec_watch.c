@@ -8,8 +8,6 @@
 
 enum { REOPEN_MS = 200 };
 
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
-
 struct watch {
     struct link *link;
     struct link_listener listener;
@@ -60,8 +58,10 @@ static void call_open(struct watch *watch)
 
     rpc_call_free(watch->call);
     watch->call = NULL;
-    if (watch->control &&
-        rpc_call_stream(watch->control, &request, &events, watch, &watch->call) < 0)
+    if (!watch->control)
+        return;
+    watch->events.begun(watch->user);
+    if (rpc_call_stream(watch->control, &request, &events, watch, &watch->call) < 0)
         source_rearm(watch->reopen, REOPEN_MS);
 }
 
@@ -91,7 +91,7 @@ int watch_new(struct loop *loop, struct link *link, const struct watch_events *e
     watch->events = *events;
     watch->user = user;
     watch->listener.changed = on_link_changed;
-    if (loop_after(loop, NEVER_MS, on_reopen, watch, &watch->reopen, err) < 0) {
+    if (loop_after(loop, LOOP_NEVER, on_reopen, watch, &watch->reopen, err) < 0) {
         free(watch);
         return -1;
     }

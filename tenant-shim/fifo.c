@@ -27,7 +27,7 @@ int fifo_open(const char *uri, enum fifo_direction direction, struct fifo *ret, 
     struct stat st;
     int reader, writer;
 
-    if (fifo_path(uri, &path, err) < 0)
+    if (fifo_path(uri, &path, err) < 0 || !path)
         return -1;
     /* The reading end first: a writer without a reader would be refused. */
     reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

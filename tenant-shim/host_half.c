@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host_half.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -9,6 +11,7 @@
 #include "io/loop.h"
 #include "provision.h"
 #include "shim/state_file.h"
+#include "shim/tenant_conf.h"
 #include "shim/tombstone.h"
 
 static const struct state_format format = {.kind = "tenant-host-half", .version = 1};
@@ -30,6 +33,7 @@ int host_half_write(const struct host_half *half, struct error *err)
     scoped(freep) char *path = record_path(half->bundle);
 
     js_set_string(state, "program", half->program);
+    js_set_string(state, "conf", half->conf_path);
     js_set_string(state, "cri_sandbox_id", half->cri_sandbox_id);
     js_set_string(state, "sandbox_id", half->sandbox_id);
     js_set_string(state, "state", state_name[half->state]);
@@ -41,7 +45,7 @@ int host_half_read(const char *bundle, struct host_half **ret, struct error *err
     scoped(host_half_freep) struct host_half *half = xnew(struct host_half);
     scoped(freep) char *path = record_path(bundle);
     scoped(js_freep) struct js *state = NULL;
-    const char *program, *cri_sandbox_id, *sandbox_id, *name;
+    const char *program, *conf, *cri_sandbox_id, *sandbox_id, *name;
 
     if (state_file_read(path, &format, &state, err) < 0)
         return -1;
@@ -50,8 +54,10 @@ int host_half_read(const char *bundle, struct host_half **ret, struct error *err
         js_need_string(state, "sandbox_id", &sandbox_id, err) < 0 ||
         js_need_string(state, "state", &name, err) < 0)
         return error_wrap(err, "%s", path);
+    conf = js_get_string(state, "conf");
     half->bundle = xstrdup(bundle);
     half->program = xstrdup(program);
+    half->conf_path = xstrdup(conf ? conf : TENANT_CONF_PATH);
     half->cri_sandbox_id = xstrdup(cri_sandbox_id);
     half->sandbox_id = xstrdup(sandbox_id);
     half->state = text_equal(name, "removed") ? HOST_HALF_REMOVED : HOST_HALF_MADE;
@@ -65,9 +71,32 @@ void host_half_free(struct host_half *half)
         return;
     free(half->bundle);
     free(half->program);
+    free(half->conf_path);
     free(half->cri_sandbox_id);
     free(half->sandbox_id);
     free(half);
+}
+
+int host_half_guess(const char *bundle, const char *cri_sandbox_id, struct host_half **ret,
+                    struct error *err)
+{
+    scoped(host_half_freep) struct host_half *half = xnew(struct host_half);
+    struct tenant_conf conf;
+    int r;
+
+    if (tenant_conf_load(TENANT_CONF_PATH, &conf, err) < 0)
+        return -1;
+    r = provision_find(conf.provisioner, &half->program, err);
+    tenant_conf_fini(&conf);
+    if (r < 0)
+        return -1;
+    half->bundle = xstrdup(bundle);
+    half->conf_path = xstrdup(TENANT_CONF_PATH);
+    half->cri_sandbox_id = xstrdup(cri_sandbox_id);
+    half->sandbox_id = xstrdup("");
+    half->state = HOST_HALF_MADE;
+    *ret = take_ptr(half);
+    return 0;
 }
 
 static char *sandbox_directory(const struct host_half *half)
@@ -82,21 +111,35 @@ int host_half_forget(const struct host_half *half, struct error *err)
     return directory ? file_remove_tree(directory, err) : 0;
 }
 
-int host_half_bury(const struct host_half *half, struct error *err)
+static int write_tombstone(const struct host_half *half, struct error *err)
 {
     scoped(freep) char *directory = sandbox_directory(half);
     scoped(freep) char *input = provision_delete_input(half->cri_sandbox_id);
-    const char *argv[] = {half->program, "delete", NULL};
+    struct provision_options options = {.program = half->program, .conf_path = half->conf_path};
+    scoped(provision_command_clear) struct provision_command command = {0};
     const char *remove[] = {directory, NULL};
     struct tombstone tombstone = {.kind = "host-half",
                                   .id = half->cri_sandbox_id,
-                                  .argv = argv,
+                                  .argv = command.argv,
                                   .input = input,
                                   .remove = remove};
 
-    if (tombstone_write(TENANT_TOMBSTONES, &tombstone, err) < 0)
+    provision_command_make(&options, "delete", &command);
+    return tombstone_write(TENANT_TOMBSTONES, &tombstone, err);
+}
+
+int host_half_bury(const struct host_half *half, struct error *err)
+{
+    if (write_tombstone(half, err) < 0)
         return -1;
     return tombstone_reap(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
+}
+
+int host_half_prepare(const struct host_half *half, int *ret_hold, struct error *err)
+{
+    if (write_tombstone(half, err) < 0)
+        return -1;
+    return tombstone_hold(TENANT_TOMBSTONES, half->cri_sandbox_id, ret_hold, err);
 }
 
 struct removal {
@@ -122,6 +165,7 @@ static int run_delete(const struct host_half *half, uint64_t deadline_ms, struct
     scoped(loop_freep) struct loop *loop = NULL;
     scoped(provision_freep) struct provision *provision = NULL;
     struct provision_options options = {.program = half->program,
+                                        .conf_path = half->conf_path,
                                         .cri_sandbox_id = half->cri_sandbox_id,
                                         .deadline_ms = deadline_ms};
 
@@ -139,14 +183,25 @@ static int run_delete(const struct host_half *half, uint64_t deadline_ms, struct
     return 0;
 }
 
-int host_half_remove(struct host_half *half, uint64_t deadline_ms, struct error *err)
+static int remove_all(struct host_half *half, uint64_t deadline_ms, struct error *err)
 {
     struct removal removal = {0};
 
-    if (half->state != HOST_HALF_REMOVED && run_delete(half, deadline_ms, &removal, err) < 0) {
-        log_warn("removal of the host half goes on in the background: %s", err->message);
-        return host_half_bury(half, err);
-    }
+    if (half->state != HOST_HALF_REMOVED && run_delete(half, deadline_ms, &removal, err) < 0)
+        return -1;
     half->state = HOST_HALF_REMOVED;
-    return host_half_forget(half, err);
+    if (host_half_forget(half, err) < 0)
+        return -1;
+    return tombstone_remove(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
+}
+
+int host_half_remove(struct host_half *half, uint64_t deadline_ms, int hold, struct error *err)
+{
+    int r = remove_all(half, deadline_ms, err);
+
+    closep(&hold);
+    if (r == 0)
+        return 0;
+    log_warn("removal of the host half goes on in the background: %s", err->message);
+    return host_half_bury(half, err);
 }

@@ -20,6 +20,7 @@ enum host_half_state {
 struct host_half {
     char *bundle; /* where the record is */
     char *program;
+    char *conf_path; /* what the provisioner reads */
     char *cri_sandbox_id;
     char *sandbox_id; /* "" while it is not known */
     enum host_half_state state;
@@ -29,6 +30,9 @@ struct host_half {
 int host_half_write(const struct host_half *half, struct error *err) must_check;
 /* NOT_FOUND: no record, so nothing was ever made. */
 int host_half_read(const char *bundle, struct host_half **ret, struct error *err) must_check;
+/* For a record that cannot be read: what the configuration would have made. */
+int host_half_guess(const char *bundle, const char *cri_sandbox_id, struct host_half **ret,
+                    struct error *err) must_check;
 void host_half_free(struct host_half *half);
 SCOPED_PTR(struct host_half, host_half_free)
 
@@ -36,5 +40,10 @@ SCOPED_PTR(struct host_half, host_half_free)
 int host_half_forget(const struct host_half *half, struct error *err) must_check;
 /* Somebody else finishes the removal: a detached reaper with growing pauses. */
 int host_half_bury(const struct host_half *half, struct error *err) must_check;
-/* For the verb `delete`: all of it within the time, or a tombstone. */
-int host_half_remove(struct host_half *half, uint64_t deadline_ms, struct error *err) must_check;
+/* The tombstone in advance, by who means to do the work himself but may be killed before the end.
+ * *ret_hold keeps reapers away while it is open. ABORTED: one is at work already. */
+int host_half_prepare(const struct host_half *half, int *ret_hold, struct error *err) must_check;
+/* For the verb `delete`, after host_half_prepare(): all of it within the time, or a reaper goes on.
+ * Takes hold (may be -1). */
+int host_half_remove(struct host_half *half, uint64_t deadline_ms, int hold,
+                     struct error *err) must_check;

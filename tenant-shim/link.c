@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link.h"
 
-#include <assert.h>
-#include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,9 +9,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scoped.h"
+#include "codec_message.h"
 #include "io/loop.h"
-
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
 
 enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 3000, RETRY_MS = 200 };
 
@@ -39,11 +36,11 @@ struct link_call {
     const char *method;
     struct ProtobufCMessage *message;
     const struct ProtobufCMessageDescriptor *reply;
-    uint64_t deadline_ms; /* absolute */
     struct source *timer;
     rpc_done_fn *done;
     void *user;
     struct connection *connection; /* where it is under way; NULL: waits */
+    bool was_sent;
     struct rpc_call *rpc;
 };
 
@@ -60,7 +57,7 @@ struct link {
     uint64_t backoff_ms;
     unsigned attempts; /* since the last success */
     bool has_ended;
-    struct error why; /* of the last failure */
+    struct error why;        /* of the last failure */
     struct link_call *calls; /* oldest first: that is the order in which they are sent again */
     struct link_call **calls_end;
     struct link_listener *listeners;
@@ -211,7 +208,7 @@ static void connection_open(struct connection *connection)
     link->current = connection;
     link->attempts = 0;
     link->backoff_ms = BACKOFF_MIN_MS;
-    source_rearm(link->lost, NEVER_MS);
+    source_rearm(link->lost, LOOP_NEVER);
     tell_listeners(link, connection);
     if (old) {
         connection_free(link->retired);
@@ -296,7 +293,7 @@ static void dial(struct link *link)
 
     connection->link = link;
     link->coming = connection;
-    if (loop_after(link->options.loop, NEVER_MS, on_reap, connection, &connection->reap, &err) <
+    if (loop_after(link->options.loop, LOOP_NEVER, on_reap, connection, &connection->reap, &err) <
         0) {
         log_error("cannot dial: %s", err.message);
         link->coming = NULL;
@@ -347,7 +344,7 @@ static void call_free(struct link_call *call)
 {
     rpc_call_free(call->rpc);
     source_free(call->timer);
-    protobuf_c_message_free_unpacked(call->message, NULL);
+    message_free(call->message);
     free(call->user);
     free(call);
 }
@@ -415,6 +412,7 @@ static void call_submit(struct link_call *call)
         return;
     }
     call->connection = connection;
+    call->was_sent = true;
 }
 
 static void calls_submit(struct link *link)
@@ -426,18 +424,6 @@ static void calls_submit(struct link *link)
 static void on_retry(void *user)
 {
     calls_submit(user);
-}
-
-static struct ProtobufCMessage *message_copy(const struct ProtobufCMessage *message)
-{
-    size_t size = protobuf_c_message_get_packed_size(message);
-    scoped(freep) uint8_t *bytes = xalloc(size + 1);
-    struct ProtobufCMessage *copy;
-
-    protobuf_c_message_pack(message, bytes);
-    copy = protobuf_c_message_unpack(message->descriptor, NULL, size, bytes);
-    assert(copy);
-    return copy;
 }
 
 struct link_call *link_call(struct link *link, const struct link_request *request,
@@ -476,6 +462,11 @@ void link_cancel(struct link_call *call)
     retire_if_idle(link);
 }
 
+bool link_call_was_sent(const struct link_call *call)
+{
+    return call->was_sent;
+}
+
 /* ---- the link ---------------------------------------------------------------------------------
  */
 
@@ -491,8 +482,8 @@ int link_new(const struct link_options *options, const struct link_events *event
     link->calls_end = &link->calls;
     error_set(&link->why, STATUS_UNAVAILABLE, "not reached yet");
     if (loop_after(options->loop, 0, on_redial, link, &link->redial, err) < 0 ||
-        loop_after(options->loop, NEVER_MS, on_retry, link, &link->retry, err) < 0 ||
-        loop_after(options->loop, NEVER_MS, on_lost_timeout, link, &link->lost, err) < 0)
+        loop_after(options->loop, LOOP_NEVER, on_retry, link, &link->retry, err) < 0 ||
+        loop_after(options->loop, LOOP_NEVER, on_lost_timeout, link, &link->lost, err) < 0)
         return -1;
     *ret = take_ptr(link);
     return 0;
@@ -516,6 +507,11 @@ void link_free(struct link *link)
 bool link_is_open(const struct link *link)
 {
     return link->current && !link->current->broken && !link->has_ended;
+}
+
+const char *link_why(const struct link *link)
+{
+    return link->why.message;
 }
 
 void link_end(struct link *link)

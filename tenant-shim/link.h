@@ -46,6 +46,7 @@ static inline void link_freep(struct link **p)
         link_free(*p);
 }
 bool link_is_open(const struct link *link);
+const char *link_why(const struct link *link); /* the last failure, for messages */
 /* Stops dialling and fails every call; what is connected stays until link_free(). */
 void link_end(struct link *link);
 
@@ -64,6 +65,8 @@ struct link_request {
 struct link_call *link_call(struct link *link, const struct link_request *request,
                             rpc_done_fn *done, void *user);
 void link_cancel(struct link_call *call);
+/* On the wire once, so the guest may have acted; false: it still waits for a first connection. */
+bool link_call_was_sent(const struct link_call *call);
 
 /* For those who keep streams: told of every change. With NULL they must free their calls before
  * they return; with channels they start anew (freeing calls on older ones). */

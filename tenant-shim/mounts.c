@@ -135,12 +135,26 @@ static const char *etc_name(const char *destination)
     return NULL;
 }
 
+static bool is_read_only(const struct mount_view *mount)
+{
+    for (size_t i = 0; i < js_length(mount->options); i++) {
+        const char *option = js_string(js_at(mount->options, i));
+
+        if (text_equal(option, "ro") || text_equal(option, "rro"))
+            return true;
+    }
+    return false;
+}
+
+/* A read-only file at that path is somebody's input: what the guest says must not be written there.
+ */
 static bool is_termination_log(const struct mount_view *mount, const struct js *spec_annotations)
 {
     const char *path = js_get_string(spec_annotations,
                                      "io.kubernetes.container.terminationMessagePath");
 
-    return text_equal(mount->destination, path ? path : "/dev/termination-log");
+    return text_equal(mount->destination, path ? path : "/dev/termination-log") &&
+           !is_read_only(mount);
 }
 
 static int rewrite_bind(const struct mount_view *mount, const struct spec_context *context,

@@ -7,9 +7,12 @@
 #include "base/log.h"
 #include "codec_events.h"
 #include "codec_task.h"
+#include "io/loop.h"
 #include "pod.h"
 #include "shim/bundle.h"
 #include "tenant.h"
+
+enum { DELETE_WAIT_MS = 3000 }; /* containerd allows Delete 5 s */
 
 static void entry_remove(struct tenant *tenant)
 {
@@ -52,30 +55,60 @@ static void on_oom(void *user, const char *container_id)
     tasks_oom(&tenant->tasks, container_id);
 }
 
-static void finish_delete(struct tenant *tenant, struct call *call)
+static void on_retold(void *user)
 {
-    events_delete(tenant->publisher, tenant->pause);
-    codec_reply_delete(call, tenant->pause);
+    struct tenant *tenant = user;
+
+    tasks_retold(&tenant->tasks);
+}
+
+static bool on_quiet(void *user)
+{
+    const struct tenant *tenant = user;
+
+    return tasks_are_quiet(&tenant->tasks);
 }
 
 static void on_dead(void *user, uint32_t exit_status)
 {
     struct tenant *tenant = user;
-    struct call *call;
 
-    tasks_all_dead(&tenant->tasks, exit_status);
+    tasks_all_dead(&tenant->tasks);
     if (!tenant->pause || !task_exited(tenant->pause, exit_status, clock_wall_ns()))
         return;
     events_exit(tenant->publisher, tenant->pause);
     task_service_exited(tenant, tenant->pause);
+}
+
+static void finish_delete(struct tenant *tenant, struct call *call)
+{
+    events_delete(tenant->publisher, tenant->pause);
+    codec_reply_delete(call, tenant->pause);
+    entry_remove(tenant);
+}
+
+static void on_removed(void *user)
+{
+    struct tenant *tenant = user;
+    struct call *call;
+
+    source_free(take_ptr(tenant->delete_limit));
     while ((call = call_unpark(&tenant->deleting))) {
         if (tenant->pause)
             finish_delete(tenant, call);
         else
             call_fail(call, STATUS_NOT_FOUND, "deleted already");
-        if (tenant->pause)
-            entry_remove(tenant);
     }
+}
+
+/* containerd must not be kept waiting by a host: it would go on without an answer, and find the
+ * entry still there at Shutdown. */
+static void on_delete_limit(void *user)
+{
+    struct tenant *tenant = user;
+
+    log_warn("the host half takes long to go: a reaper sees to it");
+    pod_give_away(tenant->pod);
 }
 
 static void on_gone(void *user, struct call *call)
@@ -92,12 +125,16 @@ void pause_create(struct tenant *tenant, struct call *call, const char *id,
         .created = on_created,
         .exited = on_exited,
         .oom = on_oom,
+        .retold = on_retold,
+        .quiet = on_quiet,
         .dead = on_dead,
+        .removed = on_removed,
     };
     struct pod_options options = {
         .loop = tenant->loop,
         .queue = tenant->queue,
         .cri_sandbox_id = id,
+        .conf_path = tenant->conf_path,
         .bundle = bundle,
         .deadline_ms = call_left_ms(call),
     };
@@ -129,6 +166,18 @@ void pause_start(struct tenant *tenant)
     events_start(tenant->publisher, tenant->pause);
 }
 
+static void delete_when_removed(struct tenant *tenant, struct call *call)
+{
+    struct error err;
+
+    if (!tenant->delete_limit && loop_after(tenant->loop, DELETE_WAIT_MS, on_delete_limit, tenant,
+                                            &tenant->delete_limit, &err) < 0) {
+        call_fail_with(call, &err);
+        return;
+    }
+    call_park(&tenant->deleting, call);
+}
+
 void pause_delete(struct tenant *tenant, struct call *call)
 {
     struct error err;
@@ -140,15 +189,15 @@ void pause_delete(struct tenant *tenant, struct call *call)
         return;
     case TASK_CREATED:
         pod_stop(tenant->pod);
-        call_park(&tenant->deleting, call);
+        delete_when_removed(tenant, call);
         return;
     default:
-        if (task_allow(tenant->pause, TASK_OP_DELETE, &err) < 0) {
+        if (task_allow(tenant->pause, TASK_OP_DELETE, &err) < 0)
             call_fail_with(call, &err);
-            return;
-        }
-        finish_delete(tenant, call);
-        entry_remove(tenant);
+        else if (pod_is_stopping(tenant->pod))
+            delete_when_removed(tenant, call);
+        else
+            finish_delete(tenant, call);
     }
 }
 
@@ -158,5 +207,6 @@ void pause_free(struct tenant *tenant)
         call_fail(take_ptr(tenant->creating), STATUS_UNAVAILABLE, "the shim ends");
     if (tenant->pause)
         entry_remove(tenant);
+    source_free(take_ptr(tenant->delete_limit));
     pod_free(take_ptr(tenant->pod));
 }

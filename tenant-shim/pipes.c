@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -10,15 +11,13 @@
 #include "codec_stdio.h"
 #include "stdio_wake.h"
 
-enum { STATEMENT_EVERY = 64 * 1024 };
-
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
+enum { STATEMENT_EVERY = 64 * 1024, LINGER_MIN_MS = 5, LINGER_MAX_MS = 50 };
 
 static const char *const stream_name[] = {"stdin", "stdout", "stderr"};
 
 static void settle(struct pipes *pipes)
 {
-    if (pipes_are_drained(pipes))
+    if (pipes_have_arrived(pipes))
         source_rearm(pipes->settled, 0);
 }
 
@@ -30,9 +29,43 @@ static void output_close(struct output *output)
     if (!output->open)
         return;
     output->open = false;
+    output->arrived = true;
+    source_free(take_ptr(output->linger));
     source_free(output->source);
     output->source = NULL;
     fifo_close(&output->fifo);
+    settle(output->pipes);
+}
+
+/* What nobody has read when the last end of a FIFO closes is gone, and containerd, which may be
+ * between two lives, is the only other end. */
+static void output_linger(void *user)
+{
+    struct output *output = user;
+    struct error err;
+    int unread = 0;
+
+    if (ioctl(output->fifo.fd, FIONREAD, &unread) < 0 || unread == 0) {
+        output_close(output);
+        return;
+    }
+    output->linger_ms = output->linger_ms * 2 < LINGER_MAX_MS ? output->linger_ms * 2
+                                                              : LINGER_MAX_MS;
+    if (output->linger)
+        source_rearm(output->linger, output->linger_ms);
+    else if (loop_after(stdio_loop(output->pipes->stdio), output->linger_ms, output_linger, output,
+                        &output->linger, &err) < 0)
+        output_close(output);
+}
+
+static void output_finish(struct output *output)
+{
+    if (!output->open || output->arrived)
+        return;
+    output->arrived = true;
+    output->linger_ms = LINGER_MIN_MS / 2;
+    source_set_events(output->source, 0);
+    output_linger(output);
     settle(output->pipes);
 }
 
@@ -40,7 +73,7 @@ static void output_fail(struct output *output, const struct error *err)
 {
     log_error("%s of '%s' '%s': %s", stream_name[output->fd], output->pipes->container_id,
               output->pipes->exec_id, err->message);
-    output_close(output);
+    output_finish(output);
 }
 
 static void state_later(struct output *output)
@@ -58,7 +91,9 @@ static void output_flush(struct output *output)
     size_t length;
     struct error err;
 
-    while (output->open && (data = receive_window_peek(window, &length))) {
+    if (output->arrived)
+        return;
+    while ((data = receive_window_peek(window, &length))) {
         ssize_t n = write(output->fifo.fd, data, length);
 
         if (n < 0 && errno == EINTR)
@@ -75,14 +110,15 @@ static void output_flush(struct output *output)
     if (window->consumed - output->stated >= STATEMENT_EVERY ||
         (receive_window_complete(window) && output->stated != window->consumed))
         state_later(output);
-    if (output->open)
-        source_set_events(output->source, receive_window_peek(window, &length) ? LOOP_WRITE : 0);
-    if (!receive_window_complete(window))
+    source_set_events(output->source, receive_window_peek(window, &length) ? LOOP_WRITE : 0);
+    if (output->ending && !receive_window_peek(window, &length))
+        output_finish(output);
+    if (!receive_window_complete(window) || output->arrived)
         return;
     if (receive_window_verify(window, &err) < 0)
         output_fail(output, &err);
     else
-        output_close(output);
+        output_finish(output);
 }
 
 static void on_space(void *user, uint32_t events)
@@ -95,7 +131,7 @@ static void output_receive(struct output *output, const struct stdio_frame *fram
     struct error err;
     int r = 0;
 
-    if (!output->open)
+    if (!output->open || output->arrived || output->ending)
         return;
     if (frame->kind == STDIO_DATA)
         r = receive_window_put(&output->window, frame->offset, frame->data, frame->length, &err);
@@ -205,8 +241,8 @@ static void on_settled(void *user)
 {
     struct pipes *pipes = user;
 
-    if (pipes->drained && pipes_are_drained(pipes))
-        pipes->drained(pipes->user);
+    if (pipes->changed)
+        pipes->changed(pipes->user);
 }
 
 int pipes_open(struct stdio *stdio, const struct pipes_options *options, struct pipes **ret,
@@ -222,14 +258,14 @@ int pipes_open(struct stdio *stdio, const struct pipes_options *options, struct 
         .in = {.pipes = pipes, .fifo = FIFO_CLOSED},
         .out = {{.pipes = pipes, .fd = 1, .fifo = FIFO_CLOSED},
                 {.pipes = pipes, .fd = 2, .fifo = FIFO_CLOSED}},
-        .drained = options->drained,
+        .changed = options->changed,
         .user = options->user,
     };
     send_window_init(&pipes->in.window);
     receive_window_init(&pipes->out[0].window);
     receive_window_init(&pipes->out[1].window);
     stdio_add(stdio, pipes);
-    if (loop_after(loop, NEVER_MS, on_settled, pipes, &pipes->settled, err) < 0 ||
+    if (loop_after(loop, LOOP_NEVER, on_settled, pipes, &pipes->settled, err) < 0 ||
         input_open(&pipes->in, loop, options->stdin_path, err) < 0 ||
         output_open(&pipes->out[0], loop, options->stdout_path, err) < 0 ||
         output_open(&pipes->out[1], loop, options->stderr_path, err) < 0)
@@ -241,7 +277,7 @@ int pipes_open(struct stdio *stdio, const struct pipes_options *options, struct 
 static void state_outputs(struct pipes *pipes)
 {
     for (int i = 0; i < 2; i++) {
-        if (pipes->out[i].open)
+        if (pipes->out[i].open && !pipes->out[i].arrived)
             state_later(&pipes->out[i]);
     }
 }
@@ -276,6 +312,31 @@ void pipes_exited(struct pipes *pipes)
     input_close(&pipes->in);
 }
 
+void pipes_end(struct pipes *pipes)
+{
+    pipes_exited(pipes);
+    for (int i = 0; i < 2; i++) {
+        struct output *output = &pipes->out[i];
+
+        if (!output->open || output->arrived)
+            continue;
+        if (output->window.received > 0 && !output->window.final)
+            log_warn("%s of '%s' '%s' may be cut off", stream_name[i + 1], pipes->container_id,
+                     pipes->exec_id);
+        output->ending = true;
+        output_flush(output);
+    }
+}
+
+bool pipes_have_arrived(const struct pipes *pipes)
+{
+    for (int i = 0; i < 2; i++) {
+        if (pipes->out[i].open && !pipes->out[i].arrived)
+            return false;
+    }
+    return true;
+}
+
 bool pipes_are_drained(const struct pipes *pipes)
 {
     return !pipes->out[0].open && !pipes->out[1].open;
@@ -285,12 +346,13 @@ void pipes_free(struct pipes *pipes)
 {
     if (!pipes)
         return;
-    pipes->drained = NULL;
+    pipes->changed = NULL;
     stdio_remove(pipes->stdio, pipes);
     for (int i = 0; i < 2; i++) {
-        if (pipes->out[i].open && pipes->out[i].window.received > 0)
+        if (pipes->out[i].open && !pipes->out[i].arrived && pipes->out[i].window.received > 0)
             log_warn("%s of '%s' '%s' is cut off", stream_name[i + 1], pipes->container_id,
                      pipes->exec_id);
+        source_free(pipes->out[i].linger);
         source_free(pipes->out[i].source);
         fifo_close(&pipes->out[i].fifo);
         receive_window_fini(&pipes->out[i].window);

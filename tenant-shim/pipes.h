@@ -16,6 +16,10 @@ struct output {
     struct source *source; /* watches the FIFO for space; NULL when closed or not wanted */
     struct receive_window window;
     bool open;
+    bool arrived;          /* nothing more comes from the guest, or is wanted from there */
+    bool ending;           /* likewise, but what is in the window still goes out */
+    struct source *linger; /* while somebody may still read what is in the FIFO */
+    uint64_t linger_ms;
     bool statement_due; /* of what was consumed */
     uint64_t stated;
 };
@@ -35,8 +39,8 @@ struct pipes {
     bool started;
     struct input in;
     struct output out[2];   /* stdout, stderr */
-    struct source *settled; /* tells `drained` outside of whatever made it so */
-    void (*drained)(void *user);
+    struct source *settled; /* tells `changed` outside of whatever made it so */
+    void (*changed)(void *user);
     void *user;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -20,13 +21,21 @@
 enum {
     CREATE_MARGIN_MS = 500,   /* to answer before the caller gives up */
     SHUTDOWN_GRACE_MS = 2000, /* for what still runs when pause is killed */
-    SHUTDOWN_WAIT_MS = 5000,
-    REMOVAL_MS = 60 * 1000,
-    REMOVAL_PAUSE_MS = 2000,
-    REMOVAL_ATTEMPTS = 3,
+    SHUTDOWN_WAIT_MS = 5000,  /* for the answer of the guest, which may be a slow machine */
+    DRAIN_MS = SHUTDOWN_GRACE_MS + 3000,
+    POWER_OFF_MS = 1000,
+    REMOVAL_MS = 20 * 1000, /* in all: kubelet allows StopPodSandbox 2 min */
+    REMOVAL_PAUSE_MS = 1000,
 };
 
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
+enum stop_stage {
+    STOP_NONE,
+    STOP_ASKED,    /* Shutdown is under way */
+    STOP_DRAINING, /* accepted: processes end, records and output arrive */
+    STOP_QUIET,    /* dead: a moment for the guest to power off by itself */
+    STOP_REMOVING,
+    STOP_OVER, /* or given away */
+};
 
 struct pod {
     struct loop *loop;
@@ -49,7 +58,9 @@ struct pod {
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
-    unsigned removals;
+    enum stop_stage stage;
+    bool dead_told;
+    uint64_t removal_end_ms;
     struct error why;
 };
 
@@ -82,6 +93,8 @@ static void on_next(void *user)
     pod->step(pod);
 }
 
+static void remove_host(struct pod *pod);
+
 /* ---- birth ------------------------------------------------------------------------------------
  */
 
@@ -100,7 +113,7 @@ static void fail(struct pod *pod, const struct error *err)
         return;
     pod->why = *err;
     set_state(pod, POD_DEAD);
-    source_rearm(pod->deadline, NEVER_MS);
+    source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
     if (pod->link)
         link_end(pod->link);
@@ -112,8 +125,8 @@ static void on_deadline(void *user)
     struct pod *pod = user;
     struct error err;
 
-    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s: %s)",
-              state_names[pod->state], pod->why.message);
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%s)",
+              state_names[pod->state], pod->link ? ": " : "", pod->link ? link_why(pod->link) : "");
     fail(pod, &err);
 }
 
@@ -131,9 +144,17 @@ static void on_oom(void *user, const char *container_id)
     pod->events.oom(pod->user, container_id);
 }
 
+static void on_begun(void *user)
+{
+    struct pod *pod = user;
+
+    pod->events.retold(pod->user);
+}
+
 static void on_configured(void *user, const struct agent_reply *reply, const struct error *err)
 {
-    static const struct watch_events events = {.exited = on_exited, .oom = on_oom};
+    static const struct watch_events events = {
+        .begun = on_begun, .exited = on_exited, .oom = on_oom};
     struct pod *pod = user;
     struct error error;
 
@@ -151,7 +172,7 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     log_info("guest kernel %s, %llu MiB", reply->kernel_release,
              (unsigned long long) reply->memory_total >> 20);
     set_state(pod, POD_RUNNING);
-    source_rearm(pod->deadline, NEVER_MS);
+    source_rearm(pod->deadline, LOOP_NEVER);
     do_next(pod, 0, tell_created);
 }
 
@@ -187,11 +208,21 @@ static void on_lost(void *user, const struct error *err)
     log_warn("the channel is lost: %s", err->message);
     if (pod->state == POD_RUNNING)
         set_state(pod, POD_UNKNOWN);
+    if (pod->stage == STOP_QUIET) /* powered off */
+        do_next(pod, 0, remove_host);
 }
 
-static void tell_dead(struct pod *pod)
+static void tell_dead(struct pod *pod, uint32_t exit_status)
 {
-    pod->events.dead(pod->user, 255);
+    if (pod->dead_told)
+        return;
+    pod->dead_told = true;
+    pod->events.dead(pod->user, exit_status);
+}
+
+static void tell_lost(struct pod *pod)
+{
+    tell_dead(pod, 255);
 }
 
 static void on_link_ended(void *user, const struct error *err)
@@ -202,11 +233,13 @@ static void on_link_ended(void *user, const struct error *err)
         fail(pod, err);
         return;
     }
+    if (pod->stage == STOP_DRAINING || pod->stage == STOP_QUIET)
+        do_next(pod, 0, remove_host);
     if (pod->state == POD_STOPPING || pod->state == POD_DEAD)
         return;
     log_error("the pod is given up: %s", err->message);
     set_state(pod, POD_DEAD);
-    do_next(pod, 0, tell_dead);
+    do_next(pod, 0, tell_lost);
 }
 
 /* The file's identity must be the one that the provisioner named, with our key in it. */
@@ -296,18 +329,28 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
         patience -= CREATE_MARGIN_MS;
     pod->half = xnew(struct host_half);
     pod->half->bundle = xstrdup(options->bundle->path);
+    pod->half->conf_path = xstrdup(options->conf_path);
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
         host_half_write(pod->half, err) < 0)
         return -1;
     provision.program = pod->half->program;
+    provision.conf_path = pod->half->conf_path;
     provision.deadline_ms = patience;
     if (loop_after(pod->loop, patience, on_deadline, pod, &pod->deadline, err) < 0 ||
-        loop_after(pod->loop, NEVER_MS, on_next, pod, &pod->next, err) < 0)
+        loop_after(pod->loop, LOOP_NEVER, on_next, pod, &pod->next, err) < 0)
         return -1;
     return provision_create(pod->loop, &provision, pod->config, &pod->conf, on_provisioned, pod,
                             &pod->provision, err);
+}
+
+/* Without a file the defaults hold, but one that was named is there. */
+static int load_conf(const char *path, struct tenant_conf *ret, struct error *err)
+{
+    if (!text_equal(path, TENANT_CONF_PATH) && !file_exists(path))
+        return error_set(err, STATUS_NOT_FOUND, "ConfigPath '%s' does not exist", path);
+    return tenant_conf_load(path, ret, err);
 }
 
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
@@ -319,8 +362,7 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
-    error_set(&pod->why, STATUS_UNAVAILABLE, "not reached");
-    if (tenant_conf_load(TENANT_CONF_PATH, &pod->conf, err) < 0)
+    if (load_conf(options->conf_path, &pod->conf, err) < 0)
         return error_wrap(err, "configuration");
     if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
         begin(pod, options, err) < 0)
@@ -358,22 +400,23 @@ void pod_cancel(struct pod *pod)
 /* ---- death ------------------------------------------------------------------------------------
  */
 
-static void remove_host(struct pod *pod);
-
-static void tell_stopped(struct pod *pod)
+static void tell_removed(struct pod *pod)
 {
     link_end(pod->link);
     set_state(pod, POD_DEAD);
-    pod->events.dead(pod->user, 137);
+    tell_dead(pod, 137);
+    pod->events.removed(pod->user);
 }
 
 static void bury(struct pod *pod)
 {
     struct error err;
 
+    provision_free(take_ptr(pod->provision));
     if (host_half_bury(pod->half, &err) < 0)
         log_error("the host half may be left over: %s", err.message);
-    do_next(pod, 0, tell_stopped);
+    pod->stage = STOP_OVER;
+    do_next(pod, 0, tell_removed);
 }
 
 static void on_removed(void *user, const struct provision_answer *answer, const struct error *err)
@@ -383,51 +426,91 @@ static void on_removed(void *user, const struct provision_answer *answer, const 
 
     if (err) {
         log_warn("removal of the host half: %s", err->message);
-        do_next(pod, REMOVAL_PAUSE_MS, ++pod->removals < REMOVAL_ATTEMPTS ? remove_host : bury);
+        do_next(pod, REMOVAL_PAUSE_MS, remove_host);
         return;
     }
     pod->half->state = HOST_HALF_REMOVED;
     if (host_half_write(pod->half, &error) < 0 || host_half_forget(pod->half, &error) < 0)
         log_warn("%s", error.message);
-    do_next(pod, 0, tell_stopped);
+    pod->stage = STOP_OVER;
+    do_next(pod, 0, tell_removed);
 }
 
 static void remove_host(struct pod *pod)
 {
     struct provision_options options = {.program = pod->half->program,
-                                        .cri_sandbox_id = pod->half->cri_sandbox_id,
-                                        .deadline_ms = REMOVAL_MS};
+                                        .conf_path = pod->half->conf_path,
+                                        .cri_sandbox_id = pod->half->cri_sandbox_id};
+    uint64_t now = clock_monotonic_ms();
     struct error err;
 
+    if (pod->stage != STOP_REMOVING)
+        pod->removal_end_ms = now + REMOVAL_MS;
+    pod->stage = STOP_REMOVING;
     provision_free(take_ptr(pod->provision));
+    if (now >= pod->removal_end_ms) {
+        bury(pod);
+        return;
+    }
+    options.deadline_ms = pod->removal_end_ms - now;
     if (provision_delete(pod->loop, &options, on_removed, pod, &pod->provision, &err) < 0) {
         log_warn("removal of the host half: %s", err.message);
         bury(pod);
     }
 }
 
+/* By the guest's own word nothing runs any more: whoever waits for that need not wait for the
+ * host. */
+static void on_quiet(struct pod *pod)
+{
+    pod->stage = STOP_QUIET;
+    do_next(pod, link_is_open(pod->link) ? POWER_OFF_MS : 0, remove_host);
+    tell_dead(pod, 137);
+}
+
+void pod_changed(struct pod *pod)
+{
+    if (pod->stage == STOP_DRAINING && pod->events.quiet(pod->user))
+        do_next(pod, 0, on_quiet);
+}
+
 static void on_shutdown(void *user, const struct agent_reply *reply, const struct error *err)
 {
     struct pod *pod = user;
 
-    if (err)
+    if (pod->stage != STOP_ASKED)
+        return;
+    if (err) {
         log_warn("the guest does not answer to power-off: %s", err->message);
-    do_next(pod, 0, remove_host);
+        do_next(pod, 0, remove_host);
+        return;
+    }
+    pod->stage = STOP_DRAINING;
+    do_next(pod, DRAIN_MS, remove_host);
+    pod_changed(pod);
 }
 
 void pod_stop(struct pod *pod)
 {
     struct agent_ask ask = {
         .link = pod->link, .done = on_shutdown, .user = pod, .deadline_ms = SHUTDOWN_WAIT_MS};
-    bool reachable = pod->link && link_is_open(pod->link);
 
     if (!pod->created || pod->state == POD_STOPPING || pod->state == POD_DEAD)
         return;
     set_state(pod, POD_STOPPING);
-    if (reachable)
-        agent_shutdown(&ask, SHUTDOWN_GRACE_MS);
-    else
-        do_next(pod, 0, remove_host);
+    pod->stage = STOP_ASKED;
+    agent_shutdown(&ask, SHUTDOWN_GRACE_MS);
+}
+
+bool pod_is_stopping(const struct pod *pod)
+{
+    return pod->stage != STOP_NONE && pod->stage != STOP_OVER;
+}
+
+void pod_give_away(struct pod *pod)
+{
+    if (pod_is_stopping(pod))
+        bury(pod);
 }
 
 /* ---- questions --------------------------------------------------------------------------------

@@ -5,8 +5,9 @@
  *   provisioning -> dialing -> appraised -> running <-> unknown
  *                                              \-> stopping -> dead
  *
- * "unknown" is a lost channel: nothing is reported as ended because of it, calls wait, and the link
- * dials until it is back or until lost_timeout is over. */
+ * In "stopping" the guest ends its processes and hands over what they left, then the host half is
+ * removed. "unknown" is a lost channel: nothing is reported as ended because of it, calls wait, and
+ * the link dials until it is back or until lost_timeout is over. */
 #include <stdint.h>
 #include "base/scoped.h"
 #include "codec_agent.h"
@@ -33,15 +34,21 @@ struct pod_events {
     void (*created)(void *user, const struct error *err); /* once: the outcome of pod_create() */
     void (*exited)(void *user, const struct exit_record *record);
     void (*oom)(void *user, const char *container_id);
+    void (*retold)(void *user); /* exits and OOMs that the guest keeps follow once more */
+    /* Nothing runs in the guest, and all that it has to say is here. */
+    bool (*quiet)(void *user);
     /* Once, after created without error: nothing of the pod runs any more. 137 if it was stopped,
      * 255 if the guest was lost. */
     void (*dead)(void *user, uint32_t exit_status);
+    /* Once, after a stop: the host half is gone, or somebody else sees to it. */
+    void (*removed)(void *user);
 };
 
 struct pod_options {
     struct loop *loop;
     struct rpc_queue *queue;
     const char *cri_sandbox_id;
+    const char *conf_path;
     const struct bundle *bundle; /* of pause; borrowed for the call */
     uint64_t deadline_ms;        /* the caller's patience */
 };
@@ -55,8 +62,14 @@ SCOPED_PTR(struct pod, pod_free)
 
 /* Gives up a creation: `created` follows with CANCELLED. */
 void pod_cancel(struct pod *pod);
-/* Powers the guest off and has the host half removed; `dead` follows. */
+/* Powers the guest off and has the host half removed; `dead` and `removed` follow. */
 void pod_stop(struct pod *pod);
+/* Something has ended or arrived: a stop may go on. */
+void pod_changed(struct pod *pod);
+/* Is `removed` still to come? */
+bool pod_is_stopping(const struct pod *pod);
+/* Nobody can wait for the removal any more: a reaper takes it over, `dead` and `removed` follow. */
+void pod_give_away(struct pod *pod);
 
 enum pod_state pod_state(const struct pod *pod);
 const char *pod_state_name(enum pod_state state);

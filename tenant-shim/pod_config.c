@@ -113,8 +113,9 @@ static int take_sysctl(void *user, const char *key, struct js *value, struct err
     return 0;
 }
 
-/* containerd says what the pod's containers may use together; a guest is never smaller than the
- * default, because the kernel and the agent live in it too. */
+/* containerd says what the pod's containers may use together. The default is what a guest needs for
+ * itself, kernel, agent and images (which are in its memory), so both are added: a container that
+ * may use all of its limit must meet that limit, not the end of the machine. */
 static void take_size(struct pod_config *config, const struct js *spec,
                       const struct tenant_conf *conf)
 {

@@ -13,8 +13,6 @@
 
 enum { REOPEN_MS = 200 };
 
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
-
 struct stdio {
     struct loop *loop;
     struct link *link;
@@ -135,7 +133,7 @@ int stdio_new(struct loop *loop, struct link *link, struct stdio **ret, struct e
     stdio->loop = loop;
     stdio->link = link;
     stdio->listener.changed = on_link_changed;
-    if (loop_after(loop, NEVER_MS, on_reopen, stdio, &stdio->reopen, err) < 0) {
+    if (loop_after(loop, LOOP_NEVER, on_reopen, stdio, &stdio->reopen, err) < 0) {
         free(stdio);
         return -1;
     }

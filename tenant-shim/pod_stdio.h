@@ -23,8 +23,8 @@ struct pipes_options {
     const char *container_id;
     const char *exec_id;                                /* "" for the init */
     const char *stdin_path, *stdout_path, *stderr_path; /* "" or NULL: not wanted */
-    /* Once: every output has ended and its FIFO is closed. May free the pipes. */
-    void (*drained)(void *user);
+    /* All outputs have arrived, or a FIFO was closed after that. May free the pipes. */
+    void (*changed)(void *user);
     void *user;
 };
 
@@ -37,6 +37,11 @@ void pipes_start(struct pipes *pipes);
 void pipes_close_stdin(struct pipes *pipes);
 /* The process is gone: nobody reads its stdin. */
 void pipes_exited(struct pipes *pipes);
+/* Nothing more comes from the guest: what is here goes out, then the outputs end. */
+void pipes_end(struct pipes *pipes);
+/* Every byte of every output is here: the guest need not keep it. */
+bool pipes_have_arrived(const struct pipes *pipes);
+/* And somebody has read them: every output is closed. */
 bool pipes_are_drained(const struct pipes *pipes);
 /* Closes every FIFO; what had not arrived is lost, and the log says so. */
 void pipes_free(struct pipes *pipes);

@@ -229,6 +229,35 @@ static char *create_input(const char *cri_sandbox_id, const struct pod_config *c
     return js_print(input);
 }
 
+/* A configuration of our own goes along by name. A `create` whose shim is killed must not go on for
+ * minutes, with the lock that `delete` waits for; a `delete` may well finish. */
+void provision_command_make(const struct provision_options *options, const char *verb,
+                            struct provision_command *ret)
+{
+    struct provision_command command = {.wrapper = in_path("setpriv")};
+    size_t n = 0;
+
+    if (options->conf_path && !text_equal(options->conf_path, TENANT_CONF_PATH)) {
+        command.environment = xformat("CLEAVE_TENANT_CONF=%s", options->conf_path);
+        command.argv[n++] = "env";
+        command.argv[n++] = command.environment;
+    }
+    if (command.wrapper && text_equal(verb, "create")) {
+        command.argv[n++] = command.wrapper;
+        command.argv[n++] = "--pdeathsig";
+        command.argv[n++] = "KILL";
+    }
+    command.argv[n++] = options->program;
+    command.argv[n] = verb;
+    *ret = command;
+}
+
+void provision_command_clear(struct provision_command *command)
+{
+    free(command->environment);
+    free(command->wrapper);
+}
+
 struct run {
     const char *verb;
     const char *input;
@@ -237,13 +266,14 @@ struct run {
 static int start(struct loop *loop, const struct provision_options *options, const struct run *run,
                  provision_done_fn *done, void *user, struct provision **ret, struct error *err)
 {
-    const char *argv[] = {options->program, run->verb, NULL};
-    struct child_options child = {.argv = argv,
+    scoped(provision_command_clear) struct provision_command command = {0};
+    struct child_options child = {.argv = command.argv,
                                   .input = run->input,
                                   .input_length = strlen(run->input),
                                   .deadline_ms = options->deadline_ms ? options->deadline_ms : 1};
     struct provision *provision = xnew(struct provision);
 
+    provision_command_make(options, run->verb, &command);
     provision->creates = text_equal(run->verb, "create");
     provision->done = done;
     provision->user = user;

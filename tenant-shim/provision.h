@@ -32,6 +32,7 @@ typedef void provision_done_fn(void *user, const struct provision_answer *answer
 
 struct provision_options {
     const char *program;
+    const char *conf_path;
     const char *cri_sandbox_id;
     uint64_t deadline_ms;
 };
@@ -46,6 +47,16 @@ int provision_delete(struct loop *loop, const struct provision_options *options,
                      struct error *err) must_check;
 void provision_free(struct provision *provision);
 SCOPED_PTR(struct provision, provision_free)
+
+/* How a verb is run, for a tombstone too: the program with what must be around it. */
+struct provision_command {
+    const char *argv[8]; /* NULL-terminated; of options, of this, or constant */
+    char *environment;
+    char *wrapper;
+};
+void provision_command_make(const struct provision_options *options, const char *verb,
+                            struct provision_command *ret);
+void provision_command_clear(struct provision_command *command);
 
 /* What `delete` gets on its stdin: for a tombstone. The caller frees. */
 char *provision_delete_input(const char *cri_sandbox_id);

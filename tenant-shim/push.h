@@ -19,7 +19,8 @@ struct push_blob {
     const char *media_type;
     const char *diff_id;
     uint64_t size;
-    uint64_t offset; /* what the guest has */
+    uint64_t offset;        /* what the guest has */
+    uint64_t unpacked_size; /* a hint, 0: unknown */
 };
 
 struct push_options {

@@ -13,9 +13,7 @@
 #include "oci/image.h"
 #include "push.h"
 
-enum { RETRY_MS = 300 };
-
-#define NEVER_MS (UINT64_C(365) * 86400 * 1000)
+enum { RETRY_MS = 300, FRUITLESS_MAX = 20 };
 
 /* What the document that is being read will be taken for. */
 enum reading { READING_TARGET, READING_MANIFEST, READING_CONFIG };
@@ -38,6 +36,11 @@ struct rootfs {
     struct rpc_channel *bulk; /* borrowed from the link */
     struct link_call *ask;
     struct push *push;
+    size_t layer; /* that was sent last, and what the guest had of it */
+    uint64_t received;
+    unsigned fruitless; /* attempts since the guest had more */
+    uint8_t trailer[IMAGE_TRAILER];
+    size_t trailer_length;
     struct source *next; /* the next step, outside of whatever decided it */
     void (*step)(struct rootfs *rootfs);
     struct error why;
@@ -89,31 +92,87 @@ static void on_pushed(void *user, const struct error *err)
 {
     struct rootfs *rootfs = user;
 
-    if (err && !can_go_on(err->status))
+    if (err && (!can_go_on(err->status) || ++rootfs->fruitless > FRUITLESS_MAX))
         fail(rootfs, err);
     else
         do_next(rootfs, err ? RETRY_MS : 0, ask_states);
 }
 
-static void push_layer(struct rootfs *rootfs, size_t i, uint64_t received)
+static void push_layer(struct rootfs *rootfs)
 {
-    const struct image_descriptor *blob = &rootfs->manifest.layers[i].blob;
+    size_t i = rootfs->layer;
+    const struct image_layer *layer = &rootfs->manifest.layers[i];
     struct push_options options = {
         .content = rootfs->options.content,
         .bulk = rootfs->bulk,
-        .blob = {.digest = blob->digest,
-                 .media_type = blob->media_type,
+        .blob = {.digest = layer->blob.digest,
+                 .media_type = layer->blob.media_type,
                  .diff_id = rootfs->config.diff_ids[i],
-                 .size = blob->size,
-                 .offset = received},
+                 .size = layer->blob.size,
+                 .offset = rootfs->received,
+                 .unpacked_size = image_unpacked_size(layer, rootfs->trailer)},
         .pad = rootfs->options.pad,
     };
     struct error err;
 
-    log_debug("layer %zu of %zu: %s from byte %llu", i + 1, rootfs->manifest.layer_count,
-              blob->digest, (unsigned long long) received);
+    log_debug("layer %zu of %zu: %s from byte %llu, unpacked %llu", i + 1,
+              rootfs->manifest.layer_count, layer->blob.digest,
+              (unsigned long long) rootfs->received,
+              (unsigned long long) options.blob.unpacked_size);
     if (push_new(&options, on_pushed, rootfs, &rootfs->push, &err) < 0)
         on_pushed(rootfs, &err);
+}
+
+static void on_trailer_data(void *user, const uint8_t *data, size_t length)
+{
+    struct rootfs *rootfs = user;
+
+    if (length > IMAGE_TRAILER - rootfs->trailer_length)
+        length = IMAGE_TRAILER - rootfs->trailer_length;
+    memcpy(rootfs->trailer + rootfs->trailer_length, data, length);
+    rootfs->trailer_length += length;
+}
+
+static void on_trailer_end(void *user)
+{
+    do_next(user, 0, push_layer);
+}
+
+/* Only a hint is missing; what is wrong shows when the layer is read. */
+static void on_trailer_failed(void *user, const struct error *err)
+{
+    do_next(user, 0, push_layer);
+}
+
+static void read_trailer(struct rootfs *rootfs)
+{
+    static const struct content_events events = {
+        .data = on_trailer_data,
+        .ended = on_trailer_end,
+        .failed = on_trailer_failed,
+    };
+    const struct image_descriptor *blob = &rootfs->manifest.layers[rootfs->layer].blob;
+    struct error ignored;
+
+    content_request_free(take_ptr(rootfs->request));
+    memset(rootfs->trailer, 0, sizeof(rootfs->trailer));
+    rootfs->trailer_length = 0;
+    if (blob->size < IMAGE_TRAILER ||
+        content_read(rootfs->options.content, blob->digest, blob->size - IMAGE_TRAILER, &events,
+                     rootfs, &rootfs->request, &ignored) < 0)
+        do_next(rootfs, 0, push_layer);
+}
+
+static void next_layer(struct rootfs *rootfs, size_t i, uint64_t received)
+{
+    if (i != rootfs->layer || received > rootfs->received)
+        rootfs->fruitless = 0;
+    rootfs->layer = i;
+    rootfs->received = received;
+    if (rootfs->manifest.layers[i].compression == IMAGE_GZIP && received == 0)
+        read_trailer(rootfs);
+    else
+        push_layer(rootfs);
 }
 
 static void on_states(void *user, const struct push_state *states, size_t count,
@@ -136,7 +195,7 @@ static void on_states(void *user, const struct push_state *states, size_t count,
         if (states[i].complete)
             continue;
         if (rootfs->bulk)
-            push_layer(rootfs, i, states[i].received);
+            next_layer(rootfs, i, states[i].received);
         return;
     }
     do_next(rootfs, 0, tell_success);
@@ -145,6 +204,7 @@ static void on_states(void *user, const struct push_state *states, size_t count,
 static void ask_states(struct rootfs *rootfs)
 {
     push_free(take_ptr(rootfs->push));
+    content_request_free(take_ptr(rootfs->request));
     link_cancel(take_ptr(rootfs->ask));
     if (rootfs->bulk)
         rootfs->ask = push_ask(rootfs->options.link, rootfs->digests, rootfs->manifest.layer_count,
@@ -158,7 +218,8 @@ static void on_link_changed(struct link_listener *listener, struct rpc_channel *
 
     rootfs->bulk = bulk;
     push_free(take_ptr(rootfs->push));
-    do_next(rootfs, bulk ? 0 : NEVER_MS, ask_states);
+    content_request_free(take_ptr(rootfs->request));
+    do_next(rootfs, bulk ? 0 : LOOP_NEVER, ask_states);
 }
 
 static void begin_push(struct rootfs *rootfs)
@@ -303,7 +364,7 @@ int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, v
     rootfs->done = done;
     rootfs->user = user;
     rootfs->listener.changed = on_link_changed;
-    if (loop_after(options->loop, NEVER_MS, on_next, rootfs, &rootfs->next, err) < 0 ||
+    if (loop_after(options->loop, LOOP_NEVER, on_next, rootfs, &rootfs->next, err) < 0 ||
         content_image_of(options->content, options->container_id, &content_events, rootfs,
                          &rootfs->request, err) < 0)
         return -1;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "codec_events.h"
 #include "io/loop.h"
+#include "leftovers.h"
 #include "link.h"
 #include "pod.h"
 #include "pod_config.h"
@@ -23,7 +24,7 @@
 enum {
     DRAIN_MS = 10 * 1000,
     GUEST_DELETE_MS = 5 * 1000, /* then the answer does not wait for the guest any more */
-    CREATE_MS = 10 * 60 * 1000, /* the caller's own patience ends it earlier */
+    CREATE_MS = 10 * 60 * 1000, /* with the image; mostly the caller's patience ends it earlier */
     STATS_MS = 1500,            /* containerd allows 2 s */
     STATS_AGE_MS = 1000,
 };
@@ -40,15 +41,21 @@ static void answer(struct task_answer *answer, struct task_entry *entry, const s
         was.done(was.call, entry, err);
 }
 
-static void ask_done(void *user, const struct agent_reply *reply, const struct error *err)
+static void ask_unlink(struct ask *ask)
 {
-    struct ask *ask = user;
-    struct task *task = ask->task;
-    struct ask **p = &task->asks;
+    struct ask **p = &ask->task->asks;
 
     while (*p != ask)
         p = &(*p)->next;
     *p = ask->next;
+}
+
+static void ask_done(void *user, const struct agent_reply *reply, const struct error *err)
+{
+    struct ask *ask = user;
+    struct task *task = ask->task;
+
+    ask_unlink(ask);
     if (err && ask->failed)
         ask->failed(task);
     if (!err && ask->after)
@@ -68,12 +75,48 @@ static struct ask *ask_new(struct task *task, struct task_answer to)
     return ask;
 }
 
-static struct agent_ask ask_guest(struct ask *ask, uint64_t deadline_ms)
+static uint64_t left_of(const struct call *call, uint64_t limit_ms)
 {
-    return (struct agent_ask){.link = pod_link(ask->task->tasks->pod),
+    uint64_t left = call ? call_left_ms(call) : UINT64_MAX;
+
+    if (left > limit_ms)
+        return limit_ms;
+    return left ? left : 1;
+}
+
+/* Nobody waits longer than the caller. */
+static struct agent_ask ask_guest(struct ask *ask, uint64_t limit_ms)
+{
+    struct pod *pod = ask->task->tasks->pod;
+
+    if (limit_ms == 0)
+        limit_ms = (uint64_t) pod_conf(pod)->request_timeout * 1000;
+    return (struct agent_ask){.link = pod_link(pod),
                               .done = ask_done,
                               .user = ask,
-                              .deadline_ms = deadline_ms};
+                              .deadline_ms = left_of(ask->answer.call, limit_ms)};
+}
+
+/* What has not been sent yet must not happen later, when nobody wants it any more. What has been
+ * sent takes its course: the guest may have done it. */
+static void ask_abandoned(void *user, struct call *call)
+{
+    struct ask *ask = user;
+    struct error err;
+
+    if (link_call_was_sent(ask->link_call))
+        return;
+    link_cancel(take_ptr(ask->link_call));
+    error_set(&err, STATUS_CANCELLED, "the caller has given up");
+    ask_done(ask, NULL, &err);
+}
+
+/* Last of all: the caller may be gone already, and the ask with it. */
+static void ask_sent(struct ask *ask, struct link_call *link_call)
+{
+    ask->link_call = link_call;
+    if (ask->answer.call)
+        call_on_gone(ask->answer.call, ask_abandoned, ask);
 }
 
 static bool refuse(struct task *task, enum task_op op, struct task_answer to)
@@ -102,19 +145,9 @@ static const char *owner_of_pid(void *user, uint32_t pid)
     return NULL;
 }
 
-static void forget_in_guest(struct task *task)
-{
-    struct agent_ask ask = {.link = pod_link(task->tasks->pod)};
-    struct agent_process name = task_name(task);
-
-    if (task->is_in_guest)
-        agent_delete(&ask, &name);
-    task->is_in_guest = false;
-}
-
 void task_create_failed(struct task *task, const struct error *err)
 {
-    forget_in_guest(task);
+    task_leave_behind(task);
     answer(&task->creating, task->entry, err);
     task_free(task);
 }
@@ -130,6 +163,7 @@ static void created(void *user, const struct agent_reply *reply, const struct er
         task_create_failed(task, err);
         return;
     }
+    source_free(take_ptr(task->create_limit));
     guest_spec_free(take_ptr(task->spec));
     task_set_state(task->entry, TASK_CREATED);
     pipes_start(task->pipes);
@@ -150,7 +184,7 @@ static void on_rootfs(void *user, const struct agent_layer *layers, size_t count
         return;
     }
     ask = ask_new(task, (struct task_answer){0});
-    guest = ask_guest(ask, 0);
+    guest = ask_guest(ask, CREATE_MS);
     guest.done = created;
     task->is_in_guest = true;
     ask->link_call = agent_create(&guest, &name, task->spec, layers, count);
@@ -185,15 +219,24 @@ static int open_pipes(struct task *task, struct error *err)
         .stdin_path = task->entry->stdin_path,
         .stdout_path = task->entry->stdout_path,
         .stderr_path = task->entry->stderr_path,
-        .drained = task_drained,
+        .changed = task_io_changed,
         .user = task,
     };
 
     return pipes_open(pod_stdio(task->tasks->pod), &options, &task->pipes, err);
 }
 
+static void on_create_limit(void *user)
+{
+    struct error err;
+
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the image was not in the guest in time");
+    task_create_failed(user, &err);
+}
+
 static int begin_create(struct task *task, const struct bundle *bundle, struct error *err)
 {
+    uint64_t limit = left_of(task->creating.call, CREATE_MS);
     struct rootfs_options options = {
         .loop = task->tasks->loop,
         .link = pod_link(task->tasks->pod),
@@ -203,7 +246,8 @@ static int begin_create(struct task *task, const struct bundle *bundle, struct e
     };
 
     task->entry->bundle = xstrdup(bundle->path);
-    if (translate(task, bundle, err) < 0 || open_pipes(task, err) < 0)
+    if (translate(task, bundle, err) < 0 || open_pipes(task, err) < 0 ||
+        loop_after(task->tasks->loop, limit, on_create_limit, task, &task->create_limit, err) < 0)
         return -1;
     return rootfs_prepare(&options, on_rootfs, task, &task->rootfs, err);
 }
@@ -217,6 +261,15 @@ static void create_abandoned(void *user, struct call *call)
     task_create_failed(task, &err);
 }
 
+static int check_name(const struct tasks *tasks, const char *container_id, const char *exec_id,
+                      struct error *err)
+{
+    if (!leftovers_has(tasks->leftovers, container_id, exec_id))
+        return 0;
+    return error_set(err, STATUS_UNAVAILABLE, "a former '%s' is still being removed from the guest",
+                     *exec_id ? exec_id : container_id);
+}
+
 void task_create(struct tasks *tasks, const char *id, const struct bundle *bundle,
                  const struct task_io *io, struct task_answer to)
 {
@@ -224,7 +277,8 @@ void task_create(struct tasks *tasks, const char *id, const struct bundle *bundl
     struct task *task;
     struct error err;
 
-    if (task_table_add(&tasks->table, id, &entry, &err) < 0) {
+    if (check_name(tasks, id, "", &err) < 0 ||
+        task_table_add(&tasks->table, id, &entry, &err) < 0) {
         answer(&to, NULL, &err);
         return;
     }
@@ -237,7 +291,7 @@ void task_create(struct tasks *tasks, const char *id, const struct bundle *bundl
     task->creating = to;
     if (begin_create(task, bundle, &err) < 0)
         task_create_failed(task, &err);
-    else
+    else if (to.call)
         call_on_gone(to.call, create_abandoned, task);
 }
 
@@ -253,6 +307,7 @@ int task_exec(struct task *task, const char *exec_id, const struct task_io *io, 
     struct task *exec;
 
     if (task_allow(task->entry, TASK_OP_EXEC, err) < 0 ||
+        check_name(task->tasks, task->entry->id, exec_id, err) < 0 ||
         js_parse(spec, spec_length, &in, err) < 0 || spec_rules_process(in, &out, err) < 0 ||
         task_table_add_exec(task->entry, exec_id, &entry, err) < 0)
         return -1;
@@ -266,12 +321,26 @@ int task_exec(struct task *task, const char *exec_id, const struct task_io *io, 
     return 0;
 }
 
+static void send_size(struct task *task)
+{
+    struct agent_ask ask = {.link = pod_link(task->tasks->pod)};
+    struct agent_process name = task_name(task);
+
+    task->resize_due = false;
+    agent_resize(&ask, &name);
+}
+
 static void started(struct task *task, const struct agent_reply *reply)
 {
     task->starting = false;
     task_set_state(task->entry, TASK_RUNNING);
-    if (task->entry->parent && task->pipes)
+    if (task->entry->parent && task->pipes) {
         pipes_start(task->pipes);
+        if (task->stdin_closed)
+            pipes_close_stdin(task->pipes);
+    }
+    if (task->resize_due)
+        send_size(task);
     events_start(task->tasks->publisher, task->entry);
 }
 
@@ -289,9 +358,9 @@ static void start_done(void *user, const struct agent_reply *reply, const struct
     struct task *task = ask->task;
 
     ask_done(ask, reply, err);
-    if (task->has_held_exit)
-        task_stop(task, &task->held);
-    task->has_held_exit = false;
+    task_let_exit(task);
+    if (task->entry->parent)
+        task_let_exit(task->entry->parent->user);
 }
 
 void task_start(struct task *task, struct task_answer to)
@@ -321,9 +390,9 @@ void task_start(struct task *task, struct task_answer to)
     guest.done = start_done;
     if (task->entry->parent) {
         task->is_in_guest = true;
-        ask->link_call = agent_exec(&guest, &name, task->process);
+        ask_sent(ask, agent_exec(&guest, &name, task->process));
     } else {
-        ask->link_call = agent_start(&guest, name.container_id);
+        ask_sent(ask, agent_start(&guest, name.container_id));
     }
 }
 
@@ -338,21 +407,19 @@ static void delete_finish(struct task *task)
     task_free(task);
 }
 
-/* Whatever the guest says, the exit is known and the caller need not wait longer. */
+/* Whatever the guest says, the exit is known and the caller need not wait longer: what the guest
+ * still has goes later. */
 static void deleted(void *user, const struct agent_reply *reply, const struct error *err)
 {
     struct ask *ask = user;
     struct task *task = ask->task;
-    struct ask **p = &task->asks;
 
-    while (*p != ask)
-        p = &(*p)->next;
-    *p = ask->next;
+    ask_unlink(ask);
     free(ask);
-    if (err && err->status != STATUS_NOT_FOUND)
+    if (err && err->status != STATUS_NOT_FOUND) {
         log_warn("delete of '%s' in the guest: %s", task->entry->id, err->message);
-    if (err && err->status == STATUS_DEADLINE_EXCEEDED)
-        forget_in_guest(task);
+        task_leave_behind(task);
+    }
     task->is_in_guest = false;
     delete_finish(task);
 }
@@ -364,6 +431,7 @@ static void delete_in_guest(struct task *task)
     struct ask *ask;
 
     source_free(take_ptr(task->drain_limit));
+    task_acknowledge(task);
     if (!task->is_in_guest) {
         delete_finish(task);
         return;
@@ -379,11 +447,14 @@ static void on_drain_limit(void *user)
     delete_in_guest(user);
 }
 
-void task_drained(void *user)
+void task_io_changed(void *user)
 {
     struct task *task = user;
 
-    if (task->drain_limit)
+    if (pipes_have_arrived(task->pipes) && task->entry->state == TASK_STOPPED)
+        task_acknowledge(task);
+    pod_changed(task->tasks->pod);
+    if (task->drain_limit && pipes_are_drained(task->pipes))
         delete_in_guest(task);
 }
 
@@ -406,6 +477,10 @@ void task_delete(struct task *task, struct task_answer to)
         return;
     }
     task->deleting = to;
+    if (task->starting && task->entry->parent) { /* the cancel of its start */
+        delete_finish(task);
+        return;
+    }
     if (task->pipes && task->entry->state == TASK_STOPPED && !pipes_are_drained(task->pipes) &&
         loop_after(task->tasks->loop, DRAIN_MS, on_drain_limit, task, &task->drain_limit, &err) ==
             0)
@@ -427,7 +502,7 @@ void task_kill(struct task *task, uint32_t signal, enum agent_kill_scope scope,
         return;
     ask = ask_new(task, to);
     guest = ask_guest(ask, 0);
-    ask->link_call = agent_kill(&guest, &name, signal, scope);
+    ask_sent(ask, agent_kill(&guest, &name, signal, scope));
 }
 
 void task_resize(struct task *task, uint32_t width, uint32_t height, struct task_answer to)
@@ -442,6 +517,7 @@ void task_resize(struct task *task, uint32_t width, uint32_t height, struct task
      * success; a size that comes early goes along with the start. */
     if (!task->entry->terminal || task->entry->state == TASK_STOPPED ||
         (task->entry->parent && task->entry->state == TASK_CREATED)) {
+        task->resize_due = task->starting;
         answer(&to, task->entry, NULL);
         return;
     }
@@ -450,11 +526,12 @@ void task_resize(struct task *task, uint32_t width, uint32_t height, struct task
     name = task_name(task);
     ask = ask_new(task, to);
     guest = ask_guest(ask, 0);
-    ask->link_call = agent_resize(&guest, &name);
+    ask_sent(ask, agent_resize(&guest, &name));
 }
 
 void task_close_stdin(struct task *task)
 {
+    task->stdin_closed = true;
     if (task->pipes)
         pipes_close_stdin(task->pipes);
 }
@@ -477,7 +554,7 @@ void task_update(struct task *task, const char *resources, size_t length, struct
     text = js_print(out);
     ask = ask_new(task, to);
     guest = ask_guest(ask, 0);
-    ask->link_call = agent_update(&guest, task->entry->id, text);
+    ask_sent(ask, agent_update(&guest, task->entry->id, text));
 }
 
 static void paused(struct task *task, const struct agent_reply *reply)
@@ -502,7 +579,7 @@ void task_pause(struct task *task, struct task_answer to)
     ask = ask_new(task, to);
     ask->after = paused;
     guest = ask_guest(ask, 0);
-    ask->link_call = agent_pause(&guest, task->entry->id);
+    ask_sent(ask, agent_pause(&guest, task->entry->id));
 }
 
 void task_resume(struct task *task, struct task_answer to)
@@ -515,7 +592,7 @@ void task_resume(struct task *task, struct task_answer to)
     ask = ask_new(task, to);
     ask->after = resumed;
     guest = ask_guest(ask, 0);
-    ask->link_call = agent_resume(&guest, task->entry->id);
+    ask_sent(ask, agent_resume(&guest, task->entry->id));
 }
 
 static void sampled(struct task *task, const struct agent_reply *reply)
@@ -547,7 +624,7 @@ void task_stats(struct task *task, struct task_answer to)
     ask->after = sampled;
     guest = ask_guest(ask, STATS_MS);
     guest.done = stats_done;
-    ask->link_call = agent_stats(&guest, task->entry->id);
+    ask_sent(ask, agent_stats(&guest, task->entry->id));
 }
 
 const struct container_sample *task_sample(const struct task *task)

@@ -10,6 +10,7 @@
 struct bundle;
 struct content;
 struct error;
+struct leftovers;
 struct loop;
 struct pod;
 struct publisher;
@@ -20,6 +21,7 @@ struct tasks {
     struct loop *loop;
     struct task_table table;
     struct pod *pod; /* NULL until it is running */
+    struct leftovers *leftovers;
     struct content *content;
     struct publisher *publisher;
     const char *sandbox_id;
@@ -41,11 +43,15 @@ struct task_io {
 
 /* Frees every task, answering what is under way; the table is empty then (but for pause). */
 void tasks_clear(struct tasks *tasks);
-/* A record of the guest: applied, published, acknowledged. */
+/* A record of the guest: applied and published; acknowledged when the output is here too. */
 void tasks_exited(struct tasks *tasks, const struct exit_record *record);
 void tasks_oom(struct tasks *tasks, const char *container_id);
-/* The pod is no more. */
-void tasks_all_dead(struct tasks *tasks, uint32_t exit_status);
+/* The guest begins to tell anew what was not acknowledged. */
+void tasks_retold(struct tasks *tasks);
+/* Nothing runs, and what has ended is here with all of its output. */
+bool tasks_are_quiet(const struct tasks *tasks);
+/* The pod is no more. What the guest gave no record of gets 255: nobody knows. */
+void tasks_all_dead(struct tasks *tasks);
 
 /* From the image to a created process in the guest. On failure (answered) nothing stays. */
 void task_create(struct tasks *tasks, const char *id, const struct bundle *bundle,

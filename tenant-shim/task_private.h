@@ -30,16 +30,22 @@ struct task {
     struct rootfs *rootfs; /* during creation, with the two below */
     struct guest_spec *spec;
     struct task_answer creating;
-    bool is_in_guest; /* Create was sent: something may be there to delete */
+    struct source *create_limit;
+    bool is_in_guest; /* Create or Exec was sent: something may be there to delete */
 
     char *process; /* of an exec: JSON */
     uint32_t width, height;
+    bool resize_due;   /* the size changed after it went out with the start */
+    bool stdin_closed; /* before there was a stdin */
     char *termination_log;
 
-    bool starting; /* an exit that comes now is told after the start */
-    bool has_held_exit;
+    bool starting;
+    bool has_held_exit; /* told later: task_let_exit() knows what it waits for */
     struct exit_record held;
-    bool oom_told;
+    bool execs_over, oom_over; /* these have been waited for long enough */
+    struct source *hold_limit;
+    bool owes_ack;                   /* its record is here, its output perhaps not */
+    unsigned ooms_told, ooms_retold; /* retold: of this connection */
 
     struct task_answer deleting;
     struct source *drain_limit;
@@ -48,13 +54,17 @@ struct task {
     uint64_t sampled_ms; /* 0: never */
 };
 
+/* Whatever the guest has under this name goes, though nobody waits. */
+void task_leave_behind(struct task *task);
 struct task *task_new(struct tasks *tasks, struct task_entry *entry, const struct task_io *io,
                       struct error *err);
 /* Answers what is under way with CANCELLED; the entry goes too. */
 void task_free(struct task *task);
 /* Answers the creation with err; nothing stays. */
 void task_create_failed(struct task *task, const struct error *err);
-/* Applies an exit: state, events, waiters. */
-void task_stop(struct task *task, const struct exit_record *record);
-void task_drained(void *user);
+/* A held exit: applied when nothing that must be told before it is still to come. */
+void task_let_exit(struct task *task);
+/* The record can go if the output is here, or nobody wants it. */
+void task_acknowledge(struct task *task);
+void task_io_changed(void *user);
 struct agent_process task_name(const struct task *task);

@@ -6,10 +6,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "codec_options.h"
 #include "codec_task.h"
 #include "pod.h"
 #include "shim/bundle.h"
-#include "shim/shim_main.h"
 #include "task.pb-c.h"
 #include "tenant.h"
 #include "ttrpc/server.h"
@@ -124,24 +124,42 @@ static int open_bundle(struct tenant *tenant, const Task__CreateTaskRequest *in,
     return 0;
 }
 
-static void create_rpc(struct call *call, const void *request)
+static int take_options(struct tenant *tenant, const Ttrpc__Any *options, struct error *err)
 {
-    const Task__CreateTaskRequest *in = request;
-    struct tenant *tenant = call_user(call);
-    scoped(bundle_freep) struct bundle *bundle = NULL;
+    if (!options)
+        return 0;
+    return codec_options_conf_path(options->type_url, options->value.data, options->value.len,
+                                   &tenant->conf_path, err);
+}
+
+static void create_container(struct tenant *tenant, struct call *call, const struct bundle *bundle)
+{
+    const Task__CreateTaskRequest *in = call_request(call);
     struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal};
     struct error err;
 
-    if (open_bundle(tenant, in, &bundle, &err) < 0)
-        call_fail_with(call, &err);
-    else if (bundle->role == BUNDLE_SANDBOX)
-        pause_create(tenant, call, in->id, bundle);
-    else if (!tenant->tasks.pod)
+    if (!tenant->tasks.pod)
         call_fail(call, STATUS_FAILED_PRECONDITION, "the pod of '%s' is not running", in->id);
     else if (pod_need_running(tenant->pod, &err) < 0)
         call_fail_with(call, &err);
     else
         task_create(&tenant->tasks, in->id, bundle, &io, (struct task_answer){create_done, call});
+}
+
+static void create_rpc(struct call *call, const void *request)
+{
+    const Task__CreateTaskRequest *in = request;
+    struct tenant *tenant = call_user(call);
+    scoped(bundle_freep) struct bundle *bundle = NULL;
+    struct error err;
+
+    if (open_bundle(tenant, in, &bundle, &err) < 0 || !bundle ||
+        take_options(tenant, in->options, &err) < 0)
+        call_fail_with(call, &err);
+    else if (bundle->role == BUNDLE_SANDBOX)
+        pause_create(tenant, call, in->id, bundle);
+    else
+        create_container(tenant, call, bundle);
 }
 
 static void start_rpc(struct call *call, const void *request)
@@ -357,7 +375,7 @@ static void shutdown_rpc(struct call *call, const void *request)
 
     call_reply(call, NULL); /* the request goes with it */
     if (now)
-        shim_quit(tenant->self);
+        tenant_quit(tenant);
 }
 
 static const struct ttrpc_method methods[] = {

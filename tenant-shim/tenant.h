@@ -11,6 +11,7 @@ struct tenant {
     struct loop *loop;
     struct shim_server *self;
     char *ns;
+    char *conf_path;  /* of the configuration */
     char *sandbox_id; /* the group that containerd gave: the id of pause */
     struct rpc_queue *queue;
     struct content *content; /* NULL: containerd gave no address (CRI-O) */
@@ -18,9 +19,14 @@ struct tenant {
     struct pod *pod;           /* from Create of pause on */
     struct task_entry *pause;  /* its task; NULL before and after */
     struct call *creating;     /* Create of pause, not answered yet */
-    struct call_list deleting; /* Delete of a created pause: waits for the end of the pod */
+    struct call_list deleting; /* Delete of pause: waits a while for the end of the pod */
+    struct source *delete_limit;
     struct tasks tasks;
+    struct source *quit_limit; /* from Shutdown or SIGTERM on */
 };
+
+/* Ends the process when the events are out, soon in any case. */
+void tenant_quit(struct tenant *tenant);
 
 /* Registers containerd.task.v2.Task and v3.Task. */
 void task_service_register(struct ttrpc_server *server, struct tenant *tenant);

@@ -9,6 +9,7 @@ struct loop;
 struct watch;
 
 struct watch_events {
+    void (*begun)(void *user); /* on each connection: the replay follows */
     void (*exited)(void *user, const struct exit_record *record);
     void (*oom)(void *user, const char *container_id);
 };

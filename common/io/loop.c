@@ -329,6 +329,10 @@ void source_rearm(struct source *source, uint64_t delay_ms)
 
     if (!source->event)
         return;
+    if (delay_ms == LOOP_NEVER) {
+        (void) event_del(source->event);
+        return;
+    }
     if (delay_ms > DELAY_MAX_MS)
         delay_ms = DELAY_MAX_MS;
     delay.tv_sec = (time_t) (delay_ms / 1000);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The one event loop: descriptors, timers, signals, children. An adapter over libevent_core.
- * All mutable state belongs to the thread that runs the loop; other threads may only loop_post(). */
+ * All mutable state belongs to the thread that runs the loop; other threads may only loop_post().
+ */
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,7 +28,8 @@ static inline void loop_freep(struct loop **p)
 }
 int loop_run(struct loop *loop, struct error *err) __attribute__((warn_unused_result));
 void loop_quit(struct loop *loop);
-/* Runs what is ready, waiting at most timeout_ms for the first thing. For tests and synchronous tools. */
+/* Runs what is ready, waiting at most timeout_ms for the first thing. For tests and synchronous
+ * tools. */
 int loop_turn(struct loop *loop, uint64_t timeout_ms, struct error *err)
     __attribute__((warn_unused_result));
 
@@ -42,7 +44,9 @@ int loop_watch_child(struct loop *loop, pid_t pid, loop_fn *fn, void *user, stru
 /* Blocks the signal in the calling thread and reads a signalfd: call before starting threads. */
 int loop_watch_signal(struct loop *loop, int signum, loop_fn *fn, void *user, struct source **ret,
                       struct error *err) __attribute__((warn_unused_result));
-/* Once. The source stays valid until freed; loop_rearm() starts it anew. */
+/* As a delay: not at all, until it is armed with another. */
+#define LOOP_NEVER UINT64_MAX
+/* Once. The source stays valid until freed; source_rearm() starts it anew. */
 int loop_after(struct loop *loop, uint64_t delay_ms, loop_fn *fn, void *user, struct source **ret,
                struct error *err) __attribute__((warn_unused_result));
 void source_rearm(struct source *source, uint64_t delay_ms);

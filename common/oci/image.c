@@ -11,6 +11,8 @@
 #define OCI    "application/vnd.oci.image."
 #define DOCKER "application/vnd.docker."
 
+enum { DEFLATE_RATIO_MAX = 1032 };
+
 static const char os[] = "linux", architecture[] = "amd64";
 
 static const char *const index_types[] = {OCI "index.v1+json",
@@ -120,26 +122,38 @@ static bool is_our_platform(const struct js *platform)
            text_equal(js_get_string(platform, "architecture"), architecture);
 }
 
+enum platform_match { PLATFORM_OURS, PLATFORM_UNSAID };
+
+static const struct js *find_manifest(const struct js *manifests, enum platform_match match)
+{
+    for (size_t i = 0; i < js_length(manifests); i++) {
+        const struct js *entry = js_at(manifests, i), *platform = js_get(entry, "platform");
+
+        if (one_of(manifest_types, js_get_string(entry, "mediaType")) &&
+            (match == PLATFORM_UNSAID ? !platform : is_our_platform(platform)))
+            return entry;
+    }
+    return NULL;
+}
+
 int image_pick_platform(const char *text, size_t length, struct image_descriptor *ret,
                         struct error *err)
 {
     scoped(js_freep) struct js *root = NULL;
-    const struct js *manifests;
+    const struct js *manifests, *entry;
 
     if (parse_kind(text, length, IMAGE_INDEX, &root, err) < 0)
         return error_wrap(err, "image index");
     manifests = js_get(root, "manifests");
-    for (size_t i = 0; i < js_length(manifests); i++) {
-        const struct js *entry = js_at(manifests, i);
-
-        if (!is_our_platform(js_get(entry, "platform")) ||
-            !one_of(manifest_types, js_get_string(entry, "mediaType")))
-            continue;
-        if (parse_descriptor(entry, ret, err) < 0)
-            return error_wrap(err, "image index: manifest %zu", i);
-        return 0;
-    }
-    return error_set(err, STATUS_NOT_FOUND, "image index: no manifest for %s/%s", os, architecture);
+    entry = find_manifest(manifests, PLATFORM_OURS);
+    if (!entry)
+        entry = find_manifest(manifests, PLATFORM_UNSAID); /* the config will say */
+    if (!entry)
+        return error_set(err, STATUS_NOT_FOUND, "image index: no manifest for %s/%s", os,
+                         architecture);
+    if (parse_descriptor(entry, ret, err) < 0)
+        return error_wrap(err, "image index: the manifest for %s/%s", os, architecture);
+    return 0;
 }
 
 static int parse_layer(const struct js *node, struct image_layer *ret, struct error *err)
@@ -182,6 +196,19 @@ int image_parse_manifest(const char *text, size_t length, struct image_manifest 
     *ret = manifest;
     manifest.layers = NULL;
     return 0;
+}
+
+uint64_t image_unpacked_size(const struct image_layer *layer, const uint8_t trailer[IMAGE_TRAILER])
+{
+    uint64_t length = trailer[0] | (uint64_t) trailer[1] << 8 | (uint64_t) trailer[2] << 16 |
+                      (uint64_t) trailer[3] << 24;
+
+    if (layer->compression == IMAGE_PLAIN)
+        return layer->blob.size;
+    if (layer->compression != IMAGE_GZIP || length < layer->blob.size ||
+        length / DEFLATE_RATIO_MAX > layer->blob.size)
+        return 0;
+    return length;
 }
 
 void image_clear_manifest(struct image_manifest *manifest)

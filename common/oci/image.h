@@ -39,11 +39,16 @@ struct image_config {
 /* Which of the two the document is: by its mediaType, or by its members where it has none. */
 int image_kind(const char *text, size_t length, enum image_kind *ret, struct error *err)
     __attribute__((warn_unused_result));
-/* The manifest for linux/amd64 (first match; attestation manifests are skipped). */
+/* The manifest for linux/amd64 (first match; attestation manifests are skipped), else the first
+ * that says no platform: its config does, and is judged then. */
 int image_pick_platform(const char *text, size_t length, struct image_descriptor *ret,
                         struct error *err) __attribute__((warn_unused_result));
 int image_parse_manifest(const char *text, size_t length, struct image_manifest *ret,
                          struct error *err) __attribute__((warn_unused_result));
+enum { IMAGE_TRAILER = 4 }; /* bytes at the end of a blob */
+/* A hint: what the layer takes when unpacked, 0 if nobody can say. A gzip file ends with its
+ * length, modulo 4 GiB and of its last part only: what cannot be true is 0. */
+uint64_t image_unpacked_size(const struct image_layer *layer, const uint8_t trailer[IMAGE_TRAILER]);
 void image_clear_manifest(struct image_manifest *manifest);
 /* Refuses another platform than linux/amd64. */
 int image_parse_config(const char *text, size_t length, struct image_config *ret, struct error *err)

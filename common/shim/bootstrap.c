@@ -2,7 +2,6 @@
 #include "shim/bootstrap.h"
 
 #include <limits.h>
-#include <protobuf-c/protobuf-c.h>
 
 #include "base/digest.h"
 #include "base/error.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/publisher.h"
 
-#include <protobuf-c/protobuf-c.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"

@@ -195,6 +195,8 @@ static int delete_verb(const struct shim *shim, const struct bootstrap *bootstra
         cleanup.group = bundle->sandbox_id;
     cleanup.is_sandbox = bundle && (bundle->role == BUNDLE_SANDBOX ||
                                     (bundle->role == BUNDLE_ALONE && bundle->spec));
+    if (shim->prepare)
+        shim->prepare(&cleanup);
     /* The process and its cleaner must not act at the same time. */
     if (cleanup.is_sandbox &&
         find_socket(bootstrap, bundle_group(bundle, bootstrap->id), socket, err) == 0)

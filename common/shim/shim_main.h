@@ -28,9 +28,10 @@ struct shim_cleanup {
     const char *id;
     const char *group; /* "" if the bundle no longer says */
     const char *bundle;
-    uint64_t end_ms; /* clock_monotonic_ms() at which it has to be over */
     bool is_sandbox; /* id is the pod's own; false: a container's, nothing of the VM may be touched
                       */
+    uint64_t end_ms; /* clock_monotonic_ms() at which it has to be over: then containerd kills it */
+    void *prepared;  /* of shim.prepare() */
 };
 
 struct shim_exit {
@@ -49,6 +50,9 @@ struct shim {
     void (*destroy_service)(void *service);
     /* SIGTERM: end in an orderly way, then shim_quit(). NULL: shim_quit() at once. */
     void (*terminate)(void *service);
+    /* The verb delete, before the resident process is ended, which may use up most of the time:
+     * what must not get lost if the verb is killed is written down here. May be NULL. */
+    void (*prepare)(struct shim_cleanup *cleanup);
     /* The verb delete: idempotent, 5 s in all, also after a normal end and for unknown ids. Runs in
      * a process of its own, concurrently with others. *ret is set to the default before. */
     int (*cleanup)(const struct shim_cleanup *cleanup, struct shim_exit *ret, struct error *err);

@@ -74,6 +74,20 @@ int tombstone_remove(const char *directory, const char *id, struct error *err)
     return 0;
 }
 
+/* Not file_lock(): a second reaper must leave, not wait. */
+int tombstone_hold(const char *directory, const char *id, int *ret_fd, struct error *err)
+{
+    scoped(freep) char *file = file_of(directory, id, "lock");
+    scoped(closep) int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return error_errno(err, errno, "open %s", file);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, STATUS_ABORTED, "'%s' is in other hands", id);
+    *ret_fd = take_fd(fd);
+    return 0;
+}
+
 /* ---- one attempt ---- */
 
 struct run {
@@ -141,20 +155,6 @@ static uint64_t pause_after(int64_t attempts)
     return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
 }
 
-/* Not file_lock(): a second reaper must leave, not wait. */
-static int try_lock(const char *directory, const char *id, int *ret, struct error *err)
-{
-    scoped(freep) char *file = file_of(directory, id, "lock");
-    scoped(closep) int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return error_errno(err, errno, "open %s", file);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return error_set(err, STATUS_ABORTED, "'%s' is in other hands", id);
-    *ret = take_fd(fd);
-    return 0;
-}
-
 static int attempt_locked(const char *directory, const char *id, uint64_t *ret_delay_ms,
                           struct error *err)
 {
@@ -195,7 +195,7 @@ int tombstone_attempt(const char *directory, const char *id, uint64_t *ret_delay
 {
     scoped(closep) int lock = -1;
 
-    if (try_lock(directory, id, &lock, err) < 0)
+    if (tombstone_hold(directory, id, &lock, err) < 0)
         return -1;
     return attempt_locked(directory, id, ret_delay_ms, err);
 }

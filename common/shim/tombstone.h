@@ -27,6 +27,11 @@ int tombstone_write(const char *directory, const struct tombstone *tombstone, st
 int tombstone_remove(const char *directory, const char *id, struct error *err)
     __attribute__((warn_unused_result));
 
+/* Keeps reapers away from id until the descriptor is closed, or this process is gone: for whoever
+ * wrote it in case that it gets killed, and does the work itself. ABORTED: somebody has it. */
+int tombstone_hold(const char *directory, const char *id, int *ret_fd, struct error *err)
+    __attribute__((warn_unused_result));
+
 /* Starts the reaper, detached (double fork, session of its own, stdio closed), for this one or (id
  * NULL) for every tombstone of the directory that has none. Returns at once; cheap when there is
  * nothing. Reapers end when their work is done, or after a day. */

@@ -42,6 +42,12 @@ START_TEST(the_platform_is_picked_from_an_index)
                                      PLATFORM("linux", "amd64") "}]}";
     static const char other[] = "{\"schemaVersion\":2,\"manifests\":[{" DESCRIPTOR(
         OCI "manifest.v1+json", D1, "1") PLATFORM("windows", "amd64") "}]}";
+    static const char unsaid[] = "{\"schemaVersion\":2,\"manifests\":["
+                                 "{" DESCRIPTOR(OCI "manifest.v1+json", D1, "1")
+                                     PLATFORM("windows", "amd64") "},"
+                                                                  "{" DESCRIPTOR(OCI
+                                                                                 "manifest.v1+json",
+                                                                                 D2, "2") "}]}";
     struct image_descriptor picked;
     enum image_kind kind;
 
@@ -54,6 +60,23 @@ START_TEST(the_platform_is_picked_from_an_index)
     ck_assert_str_eq(picked.digest, D3);
     ck_assert_int_eq(image_pick_platform(other, strlen(other), &picked, &err), -1);
     ck_assert_int_eq(err.status, STATUS_NOT_FOUND);
+    ck_assert_int_eq(image_pick_platform(unsaid, strlen(unsaid), &picked, &err), 0);
+    ck_assert_str_eq(picked.digest, D2);
+}
+END_TEST
+
+START_TEST(the_unpacked_size_is_guessed_where_it_is_plausible)
+{
+    struct image_layer plain = {.blob.size = 10240, .compression = IMAGE_PLAIN};
+    struct image_layer gzip = {.blob.size = 1000, .compression = IMAGE_GZIP};
+    struct image_layer zstd = {.blob.size = 1000, .compression = IMAGE_ZSTD};
+    static const uint8_t size[4] = {0x00, 0x28, 0, 0}, wrapped[4] = {0x10}, wild[4] = {0, 0, 0, 1};
+
+    ck_assert_uint_eq(image_unpacked_size(&plain, size), 10240);
+    ck_assert_uint_eq(image_unpacked_size(&gzip, size), 0x2800);
+    ck_assert_uint_eq(image_unpacked_size(&gzip, wrapped), 0);
+    ck_assert_uint_eq(image_unpacked_size(&gzip, wild), 0);
+    ck_assert_uint_eq(image_unpacked_size(&zstd, size), 0);
 }
 END_TEST
 
@@ -177,6 +200,7 @@ END_TEST
 int main(void)
 {
     return suite_run("image", (const TTest *[]){the_platform_is_picked_from_an_index,
+                                                the_unpacked_size_is_guessed_where_it_is_plausible,
                                                 a_manifest_gives_config_and_layers,
                                                 what_is_not_understood_is_refused,
                                                 layers_are_counted_and_bounded,

@@ -171,6 +171,21 @@ START_TEST(the_termination_log_is_remembered)
 }
 END_TEST
 
+START_TEST(a_read_only_file_at_the_termination_path_is_not_the_log)
+{
+    scoped(js_freep) struct js *spec = with(
+        "", "mounts",
+        "[{\"destination\":\"/dev/termination-log\",\"type\":\"bind\",\"source\":\"/x/log\","
+        "\"options\":[\"rbind\",\"ro\"]}]");
+    struct spec_context context = {0};
+    struct guest_spec *result;
+    struct error err;
+
+    ck_assert_int_eq(spec_rules_apply(spec, &context, &result, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "/dev/termination-log"));
+}
+END_TEST
+
 START_TEST(what_is_the_nodes_is_dropped)
 {
     scoped(js_freep) struct js *spec = with("process", "apparmorProfile",
@@ -258,6 +273,7 @@ int main(void)
         (const TTest *[]){what_containerd_makes_is_accepted, namespaces_of_the_pod_get_its_name,
                           a_debug_container_names_its_target, the_pods_files_get_their_names,
                           a_hosts_file_of_kubelet_is_copied, the_termination_log_is_remembered,
+                          a_read_only_file_at_the_termination_path_is_not_the_log,
                           what_is_the_nodes_is_dropped, annotations_that_steer_runtimes_are_dropped,
                           refusals_name_the_field, every_rule_says_why,
                           an_exec_and_an_update_follow_the_same_rules, NULL});
