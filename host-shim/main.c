@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "base/scoped.h"
 #include "io/loop.h"
 #include "service.h"
 #include "shim/shim_main.h"
 #include "sweep.h"
 
-enum { OWNER_LOOK_MS = 5000 };
 enum { SWEEP_AFTER_MS = 1000 }; /* it forks: not before the first calls have been answered */
 
 static void host_free(struct host *host)
@@ -17,11 +14,9 @@ static void host_free(struct host *host)
         return;
     source_free(host->farewell);
     source_free(host->sweep);
-    source_free(host->owner);
     anchors_clear(&host->anchors);
     sandbox_free(host->sandbox);
     free(host->id);
-    free(host->bundle);
     free(host);
 }
 SCOPED_PTR(struct host, host_free)
@@ -30,24 +25,6 @@ static void sweep(void *user)
 {
     (void) user;
     sweep_stale();
-}
-
-/* containerd kills `start` when its caller gives up. If this process was forked by then, nobody
- * knows of it: the bundle goes, no call ever comes and no `delete`. */
-static void look_for_owner(void *user)
-{
-    struct host *host = user;
-    struct sandbox_view view;
-
-    sandbox_view(host->sandbox, &view);
-    if (view.state != SANDBOX_NEW)
-        return;
-    if (file_exists(host->bundle)) {
-        source_rearm(host->owner, OWNER_LOOK_MS);
-        return;
-    }
-    log_warn("the bundle has gone and nobody has called: this shim is nobody's");
-    host_quit(host);
 }
 
 static int create_service(struct loop *loop, struct ttrpc_server *server, struct shim_server *self,
@@ -64,11 +41,9 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
     host->loop = loop;
     host->self = self;
     host->id = xstrdup(options->id);
-    host->bundle = xstrdup(options->bundle);
     host->anchors.loop = loop;
     if (sandbox_new(loop, &sandbox, &host->sandbox, err) < 0 ||
-        loop_after(loop, SWEEP_AFTER_MS, sweep, host, &host->sweep, err) < 0 ||
-        loop_after(loop, OWNER_LOOK_MS, look_for_owner, host, &host->owner, err) < 0)
+        loop_after(loop, SWEEP_AFTER_MS, sweep, host, &host->sweep, err) < 0)
         return -1;
     sandbox_service_register(server, host);
     task_service_register(server, host);

@@ -10,7 +10,6 @@ struct host {
     struct loop *loop;
     struct shim_server *self;
     char *id;
-    char *bundle;
     struct sandbox *sandbox;
     struct anchors anchors;
     struct call *starting; /* StartSandbox in progress */
@@ -19,7 +18,7 @@ struct host {
     struct call_list task_waiters; /* Wait of the Task API with the id of the sandbox */
     struct call_list shutdowns;
     bool quitting;
-    struct source *sweep, *owner;
+    struct source *sweep;
     struct source *farewell; /* between the last answer and the end */
 };
 

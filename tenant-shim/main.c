@@ -161,8 +161,7 @@ static int cleanup(const struct shim_cleanup *what, struct shim_exit *ret, struc
         *err = remains->why;
     if (!half || remains->in_other_hands)
         return remains->failed ? -1 : 0;
-    return host_half_remove(half, what->end_ms > now ? what->end_ms - now : 1,
-                            remains->hold, err);
+    return host_half_remove(half, what->end_ms > now ? what->end_ms - now : 1, remains->hold, err);
 }
 
 int main(int argc, char *argv[])

@@ -22,8 +22,8 @@ static inline void js_freep(struct js **p)
     if (*p)
         js_free(*p);
 }
-struct js *js_copy(const struct js *node); /* deep */
-char *js_print(const struct js *node);     /* compact; the caller frees */
+struct js *js_copy(const struct js *node);       /* deep */
+char *js_print(const struct js *node);           /* compact; the caller frees */
 char *js_print_canonical(const struct js *node); /* keys sorted by bytes, for digests */
 
 enum js_type js_type(const struct js *node); /* NULL is JS_NULL */

@@ -13,7 +13,8 @@ void log_set_level(enum log_level level);
 /* Fields of every later line; copied; NULL removes. */
 void log_set_sandbox(const char *sandbox);
 
-/* A task named for the lines inside a scope: const char *old = log_task("id"); ... log_task(old). */
+/* A task named for the lines inside a scope: const char *old = log_task("id"); ... log_task(old).
+ */
 const char *log_task(const char *task);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -7,7 +7,8 @@
 
 #define scoped(fn) __attribute__((cleanup(fn)))
 
-/* SCOPED_PTR(struct vm, vm_free) defines vm_freep(), for `scoped(vm_freep) struct vm *vm = NULL;` */
+/* SCOPED_PTR(struct vm, vm_free) defines vm_freep(), for `scoped(vm_freep) struct vm *vm = NULL;`
+ */
 #define SCOPED_PTR(type, fn)                                                                       \
     static inline void fn##p(type **p)                                                             \
     {                                                                                              \
@@ -40,18 +41,18 @@ static inline void closep(const int *fd)
         _taken;                                                                                    \
     })
 
-#define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
-#define BIT(n) (1u << (n))
-#define container_of(ptr, type, member) ((type *) ((char *) (ptr) - offsetof(type, member)))
-#define must_check __attribute__((warn_unused_result))
+#define ARRAY_LENGTH(a)                 (sizeof(a) / sizeof((a)[0]))
+#define BIT(n)                          (1u << (n))
+#define container_of(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))
+#define must_check                      __attribute__((warn_unused_result))
 
-/* Small allocations of sizes that we chose ourselves: they abort when memory is gone, because a dead
- * process fails closed. A size that came from a peer is bounded first, by a named limit. */
+/* Small allocations of sizes that we chose ourselves: they abort when memory is gone, because a
+ * dead process fails closed. A size that came from a peer is bounded first, by a named limit. */
 void *xalloc(size_t size); /* zeroed */
 void *xrealloc(void *old, size_t size);
 void *xmemdup(const void *data, size_t size);
 char *xstrdup(const char *text); /* NULL stays NULL */
 char *xstrndup(const char *text, size_t length);
 char *xformat(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-#define xnew(type) ((type *) xalloc(sizeof(type)))
+#define xnew(type)          ((type *) xalloc(sizeof(type)))
 #define xnew_array(type, n) ((type *) xalloc(sizeof(type) * (n)))

@@ -19,7 +19,7 @@
 #include "shim/bundle.h"
 #include "ttrpc/server.h"
 
-enum { BACKLOG = 128, ORPHAN_PAUSE_MS = 2000 };
+enum { BACKLOG = 128, ORPHAN_PAUSE_MS = 2000, OWNER_PAUSE_MS = 5000 };
 
 struct shim_server {
     const struct shim *shim;
@@ -27,7 +27,8 @@ struct shim_server {
     struct loop *loop;
     struct ttrpc_server *server;
     void *service;
-    struct source *sigterm, *sigint, *sigchld, *orphans;
+    const char *bundle;
+    struct source *sigterm, *sigint, *sigchld, *orphans, *owner;
     pid_t suspect; /* an exited child that nobody had reaped when we last looked */
     bool quitting;
 };
@@ -133,6 +134,22 @@ static void on_sigchld(void *user)
         source_rearm(self->orphans, ORPHAN_PAUSE_MS);
 }
 
+/* containerd kills `start` when its caller gives up. If this process was forked by then, nobody
+ * knows of it: the bundle goes, no call ever comes and no `delete`. */
+static void look_for_owner(void *user)
+{
+    struct shim_server *self = user;
+
+    if (ttrpc_server_was_used(self->server))
+        return;
+    if (file_exists(self->bundle)) {
+        source_rearm(self->owner, OWNER_PAUSE_MS);
+        return;
+    }
+    log_warn("the bundle has gone and nobody has called: this shim is nobody's");
+    shim_quit(self);
+}
+
 /* ---- serving ---- */
 
 static void on_sigterm(void *user)
@@ -170,6 +187,8 @@ static int watch_signals(struct shim_server *self, struct error *err)
         loop_watch_signal(self->loop, SIGINT, on_sigterm, self, &self->sigint, err) < 0 ||
         loop_watch_signal(self->loop, SIGCHLD, on_sigchld, self, &self->sigchld, err) < 0)
         return -1;
+    if (loop_after(self->loop, OWNER_PAUSE_MS, look_for_owner, self, &self->owner, err) < 0)
+        return -1;
     return loop_after(self->loop, ORPHAN_PAUSE_MS, look_for_orphans, self, &self->orphans, err);
 }
 
@@ -206,12 +225,14 @@ static void stop(struct shim_server *self)
     source_freep(&self->sigint);
     source_freep(&self->sigchld);
     source_freep(&self->orphans);
+    source_freep(&self->owner);
     loop_free(self->loop);
 }
 
 int resident_run(struct resident *resident, struct error *err)
 {
-    struct shim_server self = {.shim = resident->shim, .socket = resident->socket};
+    struct shim_server self = {
+        .shim = resident->shim, .socket = resident->socket, .bundle = resident->bootstrap->bundle};
     int r = -1;
 
     log_set_sandbox(resident->group);

@@ -32,6 +32,7 @@ struct ttrpc_server {
     struct service *services;
     struct connection *connections;
     unsigned connection_count;
+    bool was_used;
     struct call *calls;  /* every call that is not answered, gone or not */
     unsigned call_count; /* of them */
     size_t memory;       /* of the requests of all calls that are not answered */

@@ -68,6 +68,13 @@ static void on_accept(void *user, uint32_t events)
     }
     if (check_peer(fd, &err) < 0 || connection_new(server, take_fd(fd), &err) < 0)
         log_debug("connection refused: %s", err.message);
+    else
+        server->was_used = true;
+}
+
+bool ttrpc_server_was_used(const struct ttrpc_server *server)
+{
+    return server->was_used;
 }
 
 int ttrpc_server_new(struct loop *loop, int listen_fd, const struct ttrpc_server_options *options,

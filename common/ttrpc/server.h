@@ -33,6 +33,8 @@ struct ttrpc_server_options {
     size_t max_output;        /* answers not read by a peer, bytes; 0: 16 MiB; then it is cut off */
 };
 
+/* Has anybody ever connected? */
+bool ttrpc_server_was_used(const struct ttrpc_server *server);
 /* Takes listen_fd, also on failure. options may be NULL. */
 int ttrpc_server_new(struct loop *loop, int listen_fd, const struct ttrpc_server_options *options,
                      struct ttrpc_server **ret, struct error *err)

@@ -508,8 +508,9 @@ static void the_end(struct bed *bed, struct pipe *pipe)
     uint64_t started;
     int status;
 
-    must_create(bed, "last", "trap 'echo farewell; exit 6' TERM; echo ready >&2; "
-                             "while :; do sleep 1 & wait; done");
+    must_create(bed, "last",
+                "trap 'echo farewell; exit 6' TERM; echo ready >&2; "
+                "while :; do sleep 1 & wait; done");
     start(bed, "last");
     pipe_output(pipe, "host", "", 1);
     pipe_output(pipe, "host", "", 2);

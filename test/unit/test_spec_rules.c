@@ -177,11 +177,11 @@ START_TEST(a_read_only_file_at_the_termination_path_is_not_the_log)
         "", "mounts",
         "[{\"destination\":\"/dev/termination-log\",\"type\":\"bind\",\"source\":\"/x/log\","
         "\"options\":[\"rbind\",\"ro\"]}]");
-    struct spec_context context = {0};
+    struct spec_context empty = {0};
     struct guest_spec *result;
     struct error err;
 
-    ck_assert_int_eq(spec_rules_apply(spec, &context, &result, &err), -1);
+    ck_assert_int_eq(spec_rules_apply(spec, &empty, &result, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.message, "/dev/termination-log"));
 }
 END_TEST
