@@ -91,6 +91,7 @@ def nodes(bed):
     left = snapshot.leftovers(bed, before)
     for node in both.values():
         node.close()
+    print(f"left behind: {len(left)}", *left, sep="\n")
     assert not left, "left behind:\n" + "\n".join(left)
 
 

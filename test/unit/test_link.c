@@ -6,7 +6,7 @@
 #include "agent.pb-c.h"
 #include "base/error.h"
 #include "base/scoped.h"
-#include "io/loop.h"
+#include "fake_time.h"
 #include "link.h"
 #include "suite.h"
 
@@ -160,63 +160,6 @@ static void answer(const char *id, enum status status)
         call = call->next;
     ck_assert_msg(call != NULL, "'%s' is not on the wire", id);
     call->done(call->user, &result);
-}
-
-/* ---- time ---- */
-
-struct source {
-    struct source *next;
-    uint64_t due_ms;
-    loop_fn *fn;
-    void *user;
-};
-
-static struct source *sources;
-static uint64_t now_ms;
-
-int loop_after(struct loop *loop, uint64_t delay_ms, loop_fn *fn, void *user, struct source **ret,
-               struct error *err)
-{
-    struct source *source = xnew(struct source);
-
-    source->fn = fn;
-    source->user = user;
-    source->next = sources;
-    sources = source;
-    source_rearm(source, delay_ms);
-    *ret = source;
-    return 0;
-}
-
-void source_rearm(struct source *source, uint64_t delay_ms)
-{
-    source->due_ms = delay_ms == LOOP_NEVER ? LOOP_NEVER : now_ms + delay_ms;
-}
-
-void source_free(struct source *source)
-{
-    struct source **p = &sources;
-
-    if (!source)
-        return;
-    while (*p != source)
-        p = &(*p)->next;
-    *p = source->next;
-    free(source);
-}
-
-static void pass(uint64_t ms)
-{
-    now_ms += ms;
-    for (struct source *source = sources; source;) {
-        bool due = source->due_ms <= now_ms;
-
-        if (due) {
-            source->due_ms = LOOP_NEVER;
-            source->fn(source->user);
-        }
-        source = due ? sources : source->next;
-    }
 }
 
 /* ---- a link ---- */

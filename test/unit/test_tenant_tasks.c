@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "codec_events.h"
-#include "io/loop.h"
+#include "fake_time.h"
 #include "leftovers.h"
 #include "link.h"
 #include "pod.h"
@@ -283,63 +283,6 @@ void publisher_flush(struct publisher *publisher, unsigned timeout_ms, void (*do
 {
     flushed = done;
     flushed_user = user;
-}
-
-/* ---- time ---- */
-
-struct source {
-    struct source *next;
-    uint64_t due_ms;
-    loop_fn *fn;
-    void *user;
-};
-
-static struct source *sources;
-static uint64_t now_ms;
-
-int loop_after(struct loop *loop, uint64_t delay_ms, loop_fn *fn, void *user, struct source **ret,
-               struct error *err)
-{
-    struct source *source = xnew(struct source);
-
-    source->fn = fn;
-    source->user = user;
-    source->next = sources;
-    sources = source;
-    source_rearm(source, delay_ms);
-    *ret = source;
-    return 0;
-}
-
-void source_rearm(struct source *source, uint64_t delay_ms)
-{
-    source->due_ms = delay_ms == LOOP_NEVER ? LOOP_NEVER : now_ms + delay_ms;
-}
-
-void source_free(struct source *source)
-{
-    struct source **p = &sources;
-
-    if (!source)
-        return;
-    while (*p != source)
-        p = &(*p)->next;
-    *p = source->next;
-    free(source);
-}
-
-static void pass(uint64_t ms)
-{
-    now_ms += ms;
-    for (struct source *source = sources; source;) {
-        bool due = source->due_ms <= now_ms;
-
-        if (due) {
-            source->due_ms = LOOP_NEVER;
-            source->fn(source->user);
-        }
-        source = due ? sources : source->next;
-    }
 }
 
 /* ---- callers ---- */
