@@ -368,7 +368,7 @@ static void shutdown_rpc(struct call *call, const void *message)
     struct sandbox_view view;
 
     sandbox_view(host->sandbox, &view);
-    call_reply(call, NULL); /* the request goes with it */
+    call_reply(call, NULL);
     if (view.state == SANDBOX_NEW || view.state == SANDBOX_STOPPED || now)
         host_quit(host);
 }

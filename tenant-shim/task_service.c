@@ -373,7 +373,7 @@ static void shutdown_rpc(struct call *call, const void *request)
     struct tenant *tenant = call_user(call);
     bool now = in->now || tenant->tasks.table.count == 0;
 
-    call_reply(call, NULL); /* the request goes with it */
+    call_reply(call, NULL);
     if (now)
         tenant_quit(tenant);
 }

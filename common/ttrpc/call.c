@@ -124,6 +124,15 @@ void call_cut(struct call *call)
         fn(call->on_gone_user, call);
 }
 
+void call_handle(struct call *call)
+{
+    call->in_handler = true;
+    call->method->handler(call, call->request);
+    call->in_handler = false;
+    if (call->ended)
+        call_free(call);
+}
+
 void call_free(struct call *call)
 {
     struct ttrpc_server *server = call->server;
@@ -131,6 +140,11 @@ void call_free(struct call *call)
     list_remove(call);
     leave_connection(call);
     source_freep(&call->timer);
+    call->timer = NULL;
+    if (call->in_handler) {
+        call->ended = true;
+        return;
+    }
     if (call->request) {
         ProtobufCAllocator allocator = {charged_alloc, charged_free, call};
 

@@ -15,8 +15,9 @@ void *call_user(const struct call *call);            /* what was registered with
 const char *call_service(const struct call *call);   /* "containerd.task.v3.Task" */
 const char *call_method(const struct call *call);    /* "Create" */
 const char *call_namespace(const struct call *call); /* of the metadata; NULL if none or invalid */
-const void *call_request(const struct call *call);   /* the message; lives until the answer */
-uint64_t call_left_ms(const struct call *call);      /* until the deadline; UINT64_MAX: none */
+const void *call_request(const struct call *call); /* the message; lives until the answer, and until
+                                                      its handler returns */
+uint64_t call_left_ms(const struct call *call);    /* until the deadline; UINT64_MAX: none */
 bool call_is_gone(const struct call *call);
 
 /* message is of the method's reply type and stays the caller's; NULL: an empty message. */

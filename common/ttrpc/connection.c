@@ -280,7 +280,7 @@ static void on_request(struct connection *connection, const struct frame *frame)
 
     if (prepare(call, &envelope, &err) < 0)
         return call_fail_with(call, &err);
-    call->method->handler(call, call->request);
+    call_handle(call);
 }
 
 /* Stream ids are odd and grow; ours to check, the peer may be broken or hostile. */

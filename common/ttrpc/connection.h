@@ -63,8 +63,9 @@ struct call {
     uint32_t stream;
     const struct service *service;
     const struct ttrpc_method *method;
-    void *request; /* unpacked */
-    size_t memory; /* that unpacking took */
+    void *request;          /* unpacked */
+    bool in_handler, ended; /* ended in its handler: freed when that returns */
+    size_t memory;          /* that unpacking took */
     char *ns;
     uint64_t deadline; /* in clock_monotonic_ms; 0: none */
     struct source *timer;
@@ -92,4 +93,6 @@ int call_unpack(struct call *call, const uint8_t *body, size_t length, struct er
 /* The connection or the deadline has ended: forget it there, tell the handler. */
 void call_cut(struct call *call);
 int call_arm(struct call *call, int64_t timeout_ns, struct error *err);
+/* Runs the handler; a call that it answers is freed when it returns. */
+void call_handle(struct call *call);
 void call_free(struct call *call);

@@ -11,7 +11,8 @@ struct ProtobufCMessageDescriptor;
 struct loop;
 struct ttrpc_server;
 
-/* call_request(call) as a parameter. A service's file casts it to its type in its first line. */
+/* call_request(call) as a parameter, good until the handler returns even if it answers before. A
+ * service's file casts it to its type in its first line. */
 typedef void ttrpc_handler_fn(struct call *call, const void *request);
 
 struct ttrpc_method {

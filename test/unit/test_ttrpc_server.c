@@ -31,6 +31,7 @@ static struct ttrpc_server *server;
 static struct call_list parked;
 static struct call *held;
 static unsigned gone, handled;
+static size_t seen_length;
 static char seen_namespace[80];
 static uint64_t seen_left;
 static int peer;
@@ -62,6 +63,7 @@ static void connect_rpc(struct call *call, const void *message)
     response.shim_pid = (uint32_t) strlen(request->id);
     response.version = request->id;
     call_reply(call, &response);
+    seen_length = strlen(request->id); /* the answer is out, the request still ours to read */
 }
 
 static void park_rpc(struct call *call, const void *request)
@@ -295,6 +297,7 @@ START_TEST(a_call_is_answered_under_both_names)
     expect(1, STATUS_OK);
     ck_assert_str_eq(seen_namespace, "k8s.io");
     ck_assert(seen_left == UINT64_MAX);
+    ck_assert_uint_eq(seen_length, 3);
     send_ask(3, &(struct ask){.service = "containerd.task.v3.Task", .method = "Connect"});
     expect(3, STATUS_OK);
     ck_assert_str_eq(seen_namespace, "(none)");
