@@ -8,8 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -23,9 +21,9 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "test/bed"))
 import bed as bed_program   # noqa: E402
 import cri as cri_program   # noqa: E402
-import ns                   # noqa: E402
 import setup as bed_setup   # noqa: E402
 import snapshot             # noqa: E402
+import ttrpc                # noqa: E402
 
 ANCHOR = "registry.cleave.test/anchor:1"
 ID = "00112233445566778899aabbccddeeff"
@@ -434,82 +432,47 @@ def test_libvirt_that_hangs_does_not_hold_up_a_stop(bed, cri):
         os.kill(libvirtd, signal.SIGCONT)
 
 
-def test_a_domain_that_appears_when_all_is_over_is_destroyed(bed, script, cri):
-    logs = bed.path("host", "/var/log/libvirt/qemu")
+def late_domain(bed, script, cri, logs):
+    """libvirtd is stopped as it is asked for a domain. True: it had not begun with it; False: it had."""
     before = set(os.listdir(logs))
     script("create", "domain", STOP_LIBVIRTD)
     try:
-        assert "no answer from libvirt" in run_and_fail(bed, cri)
-        assert set(os.listdir(logs)) == before
+        error = run_and_fail(bed, cri)
+        late = set(os.listdir(logs)) == before
+        assert not late or "no answer from libvirt" in error
     finally:
         os.kill(bed.daemon_pid("host", "libvirtd"), signal.SIGCONT)
     wait_for(lambda: set(os.listdir(logs)) != before)           # libvirt does what nobody wants any more
+    return late
+
+
+def test_a_domain_that_appears_when_all_is_over_is_destroyed(bed, script, cri):
+    logs = bed.path("host", "/var/log/libvirt/qemu")
+    assert any(late_domain(bed, script, cri, logs) for _ in range(5))
 
 
 # ---- the shim's own socket -------------------------------------------------------------------
-
-def field(number, data):
-    """A length-delimited field of a protobuf message; all that is written here is short."""
-    assert len(data) < 16384
-    size = len(data)
-    return bytes([number << 3 | 2]) + (bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])) + data
-
-
-def fields(data):
-    """{number: value} of a message of varints and bytes."""
-    def varint():
-        nonlocal data
-        value = shift = 0
-        while True:
-            byte, data = data[0], data[1:]
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-    found = {}
-    while data:
-        tag = varint()
-        value = varint()
-        if tag & 7 == 2:
-            value, data = data[:value], data[value:]
-        found[tag >> 3] = value
-    return found
-
-
-def ttrpc(path, service, method, payload):
-    """One call as anybody with root on the host can make it: (code, message)."""
-    body = field(1, service.encode()) + field(2, method.encode()) + field(3, payload)
-    with socket.socket(socket.AF_UNIX) as shim:
-        shim.settimeout(10)
-        shim.connect(path)
-        shim.sendall(struct.pack(">IIBB", len(body), 1, 1, 0) + body)
-        answer = shim.makefile("rb")
-        length, stream, kind, _ = struct.unpack(">IIBB", answer.read(10))
-        assert (stream, kind) == (1, 2)
-        status = fields(fields(answer.read(length)).get(1, b""))
-    return status.get(1, 0), status.get(2, b"").decode()
-
 
 def test_the_shims_own_socket_refuses_what_reaches_into_the_pod(bed, cri):
     pod = run_pod(cri)
     ctr = cri.create(pod, "anchor", ANCHOR)
     cri.start_container(ctr)
-    bundle = f"/run/containerd/io.containerd.sandbox.controller.v1.shim/k8s.io/{pod}"
-    with open(bed.path("host", bundle + "/bootstrap.json"), encoding="utf-8") as file:
-        address = json.load(file)["address"].removeprefix("unix://")
-    with open(bed.path("host", bundle + "/address"), encoding="utf-8") as file:
-        assert file.read() == "unix://" + address
-    path = bed.path("host", address)
-    for version in ("v2", "v3"):
-        task = f"containerd.task.{version}.Task"
+    shim = ttrpc.of_sandbox(bed, "host", pod)
+    for task in ("containerd.task.v2.Task", "containerd.task.v3.Task"):
         for target in (pod, ctr):
-            exec_it = field(1, target.encode()) + field(2, b"exec-1") + field(4, b"/bin/sh")
-            code, message = ttrpc(path, task, "Exec", exec_it)
-            assert code == 7 and "the host cannot run anything in it" in message, message
-            code, message = ttrpc(path, task, "Checkpoint", field(1, target.encode()) + field(2, b"/tmp/x"))
-            assert code == 7 and "cannot be saved by its host" in message, message
-        assert ttrpc(path, task, "Connect", field(1, pod.encode())) == (0, "")
-        assert ttrpc(path, task, "Migrate", b"")[0] == 12
+            exec_it = ttrpc.field(1, target) + ttrpc.field(2, "exec-1") + ttrpc.field(4, "/bin/sh")
+            code, message, _ = shim.call(task, "Exec", exec_it)
+            assert code == ttrpc.PERMISSION_DENIED and "the host cannot run anything in it" in message, message
+            code, message, _ = shim.call(task, "Checkpoint", ttrpc.field(1, target) + ttrpc.field(2, "/tmp/x"))
+            assert code == ttrpc.PERMISSION_DENIED and "cannot be saved by its host" in message, message
+        assert shim.call(task, "Connect", ttrpc.field(1, pod))[:2] == (0, "")
+        assert shim.call(task, "Migrate")[0] == 12
+    shim.close()
+    bundle = f"/run/containerd/io.containerd.sandbox.controller.v1.shim/k8s.io/{pod}/"
+    with open(bed.path("host", bundle + "bootstrap.json"), encoding="utf-8") as file:
+        address = json.load(file)["address"]
+    with open(bed.path("host", bundle + "address"), encoding="utf-8") as file:
+        assert file.read() == address
     assert cri.container_status(ctr).state == cri_program.RUNNING
 
 

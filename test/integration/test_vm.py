@@ -2,6 +2,7 @@
 """Both halves together, as a tenant and a host have them: what the host can learn, what survives a
 restart, and what is left when any of the processes dies. Where the machine is the point it is a real
 VM; else the pair's guest is a stub."""
+import json
 import os
 import re
 import secrets
@@ -13,6 +14,7 @@ import time
 import grpc
 import pytest
 
+import bed as bed_program
 import cri as cri_program
 import images
 import ns
@@ -76,7 +78,8 @@ def everything_of_the_host(bed):
     for tree in ("/run", "/var/lib", "/var/log", "/etc", "/tmp"):
         top = bed.path("host", tree)
         for folder, directories, names in os.walk(top):
-            if folder.endswith("/run/host-node") or "/overlayfs/snapshots" in folder:
+            # Images of the host's own; and the checkout, where the tenant node's logs lie, too.
+            if "/overlayfs/snapshots" in folder or folder[len(bed.path("host", "")):] == bed_program.ROOT:
                 directories[:] = []
                 continue
             for name in names:
@@ -327,3 +330,50 @@ def test_a_stranger_at_the_guests_port_gets_nothing(bed, nodes, vm):
 
     assert ns.call(bed.pid("host"), ns.NEWNET, open_ports)
     assert tenant.pod_status(pod).status.state == cri_program.READY
+
+
+# ---- what else a user meets ------------------------------------------------------------------
+
+def test_an_image_that_does_not_fit_says_how_much_it_needs(bed, nodes, vm):
+    """Layers live in the guest's memory: 512 MiB here."""
+    tenant = nodes["tenant"]
+    name = f"{images.REGISTRY}/large:1"
+    made = images.busybox([("zeros", bytes(700 << 20))])
+    assert ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(bed_setup.REGISTRY_PORT, "large", "1"))
+    tenant.pull(name)
+    pod = tenant.run_pod("web")
+    with pytest.raises(grpc.RpcError) as failure:
+        tenant.run(pod, "large", name, SLEEP)
+    assert re.search(r"needs (more than )?\d+ MiB, has \d+", failure.value.details()), failure.value.details()
+    small = tenant.run(pod, "small", BUSYBOX, SLEEP)        # the pod is none the worse for it
+    assert tenant.exec(small, "echo", "here")[1] == b"here\n"
+    tenant.remove_everything()
+    tenant.remove_image(name)
+
+
+def test_a_host_half_that_exists_already_is_used_and_left(bed, nodes, pair):
+    """The static provisioner: what one of its makers left for it is an endpoint, initdata and a key."""
+    tenant, host = nodes["tenant"], nodes["host"]
+    build = bed.state["build"]
+    request = {"version": 1, "cri_sandbox_id": "maker", "name": "web", "namespace": "test", "vcpus": 1,
+               "memory": 512 << 20, "network": "none", "evidence": "sample"}
+
+    def maker(verb, asked):
+        done = bed.run("tenant", f"{build}/bin/cleave-provision-cri", verb, input=json.dumps(asked))
+        return json.loads(done.stdout or "{}")
+
+    made = maker("create", request)
+    endpoint = f"{made['endpoints'][0]['address']}:7433"
+    place = f"/etc/cleave/static/{endpoint}"
+    bed.run("tenant", "mkdir", "-p", place)
+    bed.run("tenant", "cp", made["initdata_path"], made["key_path"], place)
+    change(bed, "tenant", "/etc/cleave/tenant.conf", provisioner=f'"{build}/bin/cleave-provision-static"')
+    pod = tenant.run_pod("web", annotations={"cleave.dev/endpoint": endpoint})
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
+    assert tenant.exec(ctr, "echo", "reached") == (0, b"reached\n", b"")
+    tenant.stop_pod(pod)
+    tenant.remove_pod(pod)
+    assert [p.id for p in host.pods()] == [made["host_id"]]     # not ours to remove
+    bed.run("tenant", "rm", "-r", "/etc/cleave/static")
+    maker("delete", {"version": 1, "cri_sandbox_id": "maker"})
+    assert host.pods() == []
