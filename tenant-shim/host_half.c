@@ -137,9 +137,15 @@ int host_half_bury(const struct host_half *half, struct error *err)
 
 int host_half_prepare(const struct host_half *half, int *ret_hold, struct error *err)
 {
-    if (write_tombstone(half, err) < 0)
+    scoped(closep) int hold = -1;
+
+    /* In this order: whoever has it is at the same work, and may be about to be done with it. */
+    if (file_make_directories(TENANT_TOMBSTONES, 0700, err) < 0 ||
+        tombstone_hold(TENANT_TOMBSTONES, half->cri_sandbox_id, &hold, err) < 0 ||
+        write_tombstone(half, err) < 0)
         return -1;
-    return tombstone_hold(TENANT_TOMBSTONES, half->cri_sandbox_id, ret_hold, err);
+    *ret_hold = take_fd(hold);
+    return 0;
 }
 
 struct removal {

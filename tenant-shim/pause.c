@@ -189,7 +189,10 @@ void pause_delete(struct tenant *tenant, struct call *call)
         return;
     case TASK_CREATED:
         pod_stop(tenant->pod);
-        delete_when_removed(tenant, call);
+        if (pod_is_stopping(tenant->pod))
+            delete_when_removed(tenant, call);
+        else
+            finish_delete(tenant, call); /* it died meanwhile: `delete` removes the host half */
         return;
     default:
         if (task_allow(tenant->pause, TASK_OP_DELETE, &err) < 0)
@@ -203,6 +206,10 @@ void pause_delete(struct tenant *tenant, struct call *call)
 
 void pause_free(struct tenant *tenant)
 {
+    struct call *call;
+
+    while ((call = call_unpark(&tenant->deleting)))
+        call_fail(call, STATUS_UNAVAILABLE, "the shim ends");
     if (tenant->creating)
         call_fail(take_ptr(tenant->creating), STATUS_UNAVAILABLE, "the shim ends");
     if (tenant->pause)

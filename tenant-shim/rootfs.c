@@ -167,6 +167,8 @@ static void next_layer(struct rootfs *rootfs, size_t i, uint64_t received)
 {
     if (i != rootfs->layer || received > rootfs->received)
         rootfs->fruitless = 0;
+    if (i != rootfs->layer)
+        memset(rootfs->trailer, 0, sizeof(rootfs->trailer));
     rootfs->layer = i;
     rootfs->received = received;
     if (rootfs->manifest.layers[i].compression == IMAGE_GZIP && received == 0)
@@ -219,6 +221,7 @@ static void on_link_changed(struct link_listener *listener, struct rpc_channel *
     rootfs->bulk = bulk;
     push_free(take_ptr(rootfs->push));
     content_request_free(take_ptr(rootfs->request));
+    link_cancel(take_ptr(rootfs->ask)); /* its time would run on without a link */
     do_next(rootfs, bulk ? 0 : LOOP_NEVER, ask_states);
 }
 

@@ -102,6 +102,7 @@ static struct agent_ask ask_guest(struct ask *ask, uint64_t limit_ms)
 static void ask_abandoned(void *user, struct call *call)
 {
     struct ask *ask = user;
+    struct tasks *tasks = ask->task->tasks;
     struct error err;
 
     if (link_call_was_sent(ask->link_call))
@@ -109,6 +110,7 @@ static void ask_abandoned(void *user, struct call *call)
     link_cancel(take_ptr(ask->link_call));
     error_set(&err, STATUS_CANCELLED, "the caller has given up");
     ask_done(ask, NULL, &err);
+    pod_changed(tasks->pod);
 }
 
 /* Last of all: the caller may be gone already, and the ask with it. */
@@ -157,7 +159,7 @@ static void created(void *user, const struct agent_reply *reply, const struct er
     struct ask *ask = user;
     struct task *task = ask->task;
 
-    task->asks = NULL; /* the only one while it is being created */
+    ask_unlink(ask);
     free(ask);
     if (err) {
         task_create_failed(task, err);
@@ -169,6 +171,7 @@ static void created(void *user, const struct agent_reply *reply, const struct er
     pipes_start(task->pipes);
     events_create(task->tasks->publisher, task->entry);
     answer(&task->creating, task->entry, NULL);
+    task_let_exit(task); /* its record may have come before the answer */
 }
 
 static void on_rootfs(void *user, const struct agent_layer *layers, size_t count,
@@ -361,6 +364,7 @@ static void start_done(void *user, const struct agent_reply *reply, const struct
     task_let_exit(task);
     if (task->entry->parent)
         task_let_exit(task->entry->parent->user);
+    pod_changed(task->tasks->pod);
 }
 
 void task_start(struct task *task, struct task_answer to)
@@ -401,10 +405,13 @@ void task_start(struct task *task, struct task_answer to)
 
 static void delete_finish(struct task *task)
 {
+    struct tasks *tasks = task->tasks;
+
     if (!task->entry->parent)
         events_delete(task->tasks->publisher, task->entry);
     answer(&task->deleting, task->entry, NULL);
     task_free(task);
+    pod_changed(tasks->pod);
 }
 
 /* Whatever the guest says, the exit is known and the caller need not wait longer: what the guest
@@ -613,8 +620,14 @@ static void stats_done(void *user, const struct agent_reply *reply, const struct
 void task_stats(struct task *task, struct task_answer to)
 {
     struct agent_ask guest;
+    struct error err;
     struct ask *ask;
 
+    if (task->entry->state == TASK_CREATING) {
+        error_set(&err, STATUS_NOT_FOUND, "'%s' is being created", task->entry->id);
+        answer(&to, task->entry, &err);
+        return;
+    }
     if (task->sampled_ms && (clock_monotonic_ms() - task->sampled_ms < STATS_AGE_MS ||
                              task->entry->state == TASK_STOPPED)) {
         answer(&to, task->entry, NULL);

@@ -229,7 +229,7 @@ static void stop(struct task *task)
 
 void task_let_exit(struct task *task)
 {
-    if (!task->has_held_exit || task->starting)
+    if (!task->has_held_exit || task->starting || task->entry->state == TASK_CREATING)
         return;
     if (!task->entry->parent && !task->execs_over && has_active_execs(task) &&
         hold(task, HOLD_EXECS_MS))

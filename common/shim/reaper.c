@@ -75,7 +75,8 @@ static void start_next(void *user, const char *id)
     struct sweep *sweep = user;
     struct error err;
 
-    if (sweep->started < SWEEP_MAX && start_reaper(sweep->directory, id, &err) == 0)
+    if (sweep->started < SWEEP_MAX && !tombstone_is_attended(sweep->directory, id) &&
+        start_reaper(sweep->directory, id, &err) == 0)
         sweep->started++;
 }
 

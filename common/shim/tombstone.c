@@ -25,6 +25,9 @@
 
 enum { DEADLINE_MS = 60000, PAUSE_FIRST_MS = 1000, PAUSE_MAX_MS = 60000, WORDS_MAX = 64 };
 
+/* After this long without a word in its record a tombstone has no reaper any more. */
+enum { SILENCE_S = 180 };
+
 static const struct state_format format = {.kind = "tombstone", .version = 1};
 
 static char *file_of(const char *directory, const char *id, const char *suffix)
@@ -198,6 +201,20 @@ int tombstone_attempt(const char *directory, const char *id, uint64_t *ret_delay
     if (tombstone_hold(directory, id, &lock, err) < 0)
         return -1;
     return attempt_locked(directory, id, ret_delay_ms, err);
+}
+
+bool tombstone_is_attended(const char *directory, const char *id)
+{
+    scoped(freep) char *file = file_of(directory, id, "json");
+    scoped(js_freep) struct js *record = NULL;
+    struct error ignored;
+    struct stat status;
+    int64_t age_s;
+
+    if (stat(file, &status) < 0 || state_file_read(file, &format, &record, &ignored) < 0)
+        return false;
+    age_s = clock_wall_ns() / 1000000000 - status.st_mtime;
+    return js_get_integer(record, "attempts", 0) > 0 && age_s >= 0 && age_s < SILENCE_S;
 }
 
 void tombstone_each(const char *directory, tombstone_fn *fn, void *user)

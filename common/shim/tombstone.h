@@ -42,6 +42,8 @@ int tombstone_reap(const char *directory, const char *id, struct error *err)
  * the record asks for. Another process holding it is STATUS_ABORTED. */
 int tombstone_attempt(const char *directory, const char *id, uint64_t *ret_delay_ms,
                       struct error *err) __attribute__((warn_unused_result));
+/* Has a reaper tried lately? It writes down each attempt and pauses a minute at most. */
+bool tombstone_is_attended(const char *directory, const char *id);
 /* The reaper itself: /proc/self/exe started anew as "NAME reap DIRECTORY ID" (a program with
  * threads cannot go on after a mere fork). A program that calls tombstone_reap() begins its main()
  * with if (tombstone_is_reaper(argc, argv)) return tombstone_main(argc, argv); shim_main() does

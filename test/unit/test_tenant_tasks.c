@@ -411,6 +411,25 @@ START_TEST(an_exit_that_overtakes_its_start_is_told_after_it)
 }
 END_TEST
 
+START_TEST(nothing_is_told_or_asked_of_what_is_being_created)
+{
+    struct call call;
+
+    setup();
+    init->entry->state = TASK_CREATING;
+    task_stats(init, to(&call));
+    ck_assert(call.answered && call.status == STATUS_NOT_FOUND);
+    ck_assert_ptr_null(asked);
+    exit_of("", 3); /* before Create's answer */
+    ck_assert_str_eq(history, "");
+    init->entry->state = TASK_CREATED;
+    task_let_exit(init);
+    ck_assert_str_eq(history, "exit told ");
+    ck_assert_uint_eq(init->entry->exit_status, 3);
+    teardown();
+}
+END_TEST
+
 START_TEST(the_init_ends_after_its_execs)
 {
     setup();
@@ -639,7 +658,8 @@ int main(void)
     return suite_run(
         "tenant_tasks",
         (const TTest *[]){
-            an_exit_that_overtakes_its_start_is_told_after_it, the_init_ends_after_its_execs,
+            an_exit_that_overtakes_its_start_is_told_after_it,
+            nothing_is_told_or_asked_of_what_is_being_created, the_init_ends_after_its_execs,
             an_exec_that_stays_holds_its_init_up_for_two_seconds, the_reason_goes_before_the_exit,
             each_oom_is_told_and_no_replay, a_record_is_acknowledged_when_the_output_is_here,
             without_a_record_the_code_is_255, delete_of_an_exec_that_starts_is_the_cancel,

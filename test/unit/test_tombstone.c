@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -194,6 +196,24 @@ START_TEST(two_reapers_do_the_work_once)
 }
 END_TEST
 
+/* Each start of a shim sweeps; while a host cannot be reached that must not add up. */
+START_TEST(a_sweep_leaves_what_has_a_reaper)
+{
+    scoped(freep) char *file = xformat("%s/one.json", directory);
+    const struct timespec long_ago[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - 200}};
+
+    bury("one", "exit 1", NULL);
+    ck_assert(!tombstone_is_attended(directory, "one"));
+    ck_assert_int_eq(tombstone_attempt(directory, "one", &delay, &err), 0);
+    ck_assert(tombstone_is_attended(directory, "one"));
+    ck_assert_int_eq(tombstone_reap(directory, NULL, &err), 0);
+    (void) usleep(300000);
+    ck_assert(log_is("{\"a\":1}\n")); /* once: by the attempt above */
+    ck_assert_int_eq(utimensat(AT_FDCWD, file, long_ago, 0), 0);
+    ck_assert(!tombstone_is_attended(directory, "one"));
+}
+END_TEST
+
 START_TEST(no_directory_is_no_work)
 {
     ck_assert_uint_eq(tombstone_count(directory), 0);
@@ -225,6 +245,7 @@ int main(int argc, char *argv[])
     tcase_add_test(tcase, an_id_is_an_identifier);
     tcase_add_test(tcase, the_reaper_finishes_alone);
     tcase_add_test(tcase, two_reapers_do_the_work_once);
+    tcase_add_test(tcase, a_sweep_leaves_what_has_a_reaper);
     tcase_add_test(tcase, no_directory_is_no_work);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);
