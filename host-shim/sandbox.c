@@ -2,7 +2,8 @@
 /* A sandbox lives in three places: this process, the machine's process, and the helper that makes
  * or ends it. Destroying never waits for libvirt to kill: the pidfd kills, the helper then confirms
  * and cleans up behind it. What the helper does not finish within PATIENCE_MS becomes a tombstone,
- * so that a stop ends soon after the machine whatever libvirt does. */
+ * so that a stop ends soon after the machine whatever libvirt does. A machine that outlives its
+ * kill, as one in uninterruptible sleep can, makes the stop fail instead of last. */
 #include "sandbox.h"
 
 #include <string.h>
@@ -37,7 +38,7 @@ struct sandbox {
     bool powered;              /* the button was pressed: an end is what was asked for */
     struct machine_call *call; /* create or destroy */
     struct machine_call *power;
-    struct source *patience; /* of whoever waits for a destroy */
+    struct source *patience; /* of whoever waits for a destroy, or for a death after it */
     bool impatient;
     struct watch *watch;
     int64_t created_at_ns, exited_at_ns;
@@ -58,6 +59,12 @@ static void set_exited(struct sandbox *sandbox, uint32_t exit_status, const char
     sandbox->events.on_exited(sandbox->user);
 }
 
+static void end_patience(struct sandbox *sandbox)
+{
+    source_free(sandbox->patience);
+    sandbox->patience = NULL;
+}
+
 static void tell_stopped(void *user)
 {
     struct sandbox *sandbox = user;
@@ -65,6 +72,7 @@ static void tell_stopped(void *user)
 
     if (!sandbox->stopping || sandbox->call) /* told already, or tried again meanwhile */
         return;
+    end_patience(sandbox);
     sandbox->stopping = false;
     sandbox->events.on_stopped(sandbox->user, failed ? &sandbox->stop_error : NULL);
 }
@@ -97,10 +105,22 @@ static void finish_stop(struct sandbox *sandbox)
         (void) bury(sandbox);
 }
 
-/* Killed, but not dead yet: its end comes, see machine_gone(). */
+/* Killed, but not dead yet: its end comes, see machine_gone(), but nobody knows when. */
 static bool is_dying(const struct sandbox *sandbox)
 {
     return sandbox->watch && !sandbox->exited;
+}
+
+/* machine_gone() tells, or this does. */
+static void await_death(struct sandbox *sandbox)
+{
+    struct error err;
+
+    if (loop_after(sandbox->loop, PATIENCE_MS, tell_stopped, sandbox, &sandbox->patience, &err) ==
+        0)
+        return;
+    log_warn("%s", err.message);
+    loop_post(sandbox->loop, tell_stopped, sandbox);
 }
 
 /* What the helper has not finished is for the reaper. Without one the stop has failed: its next
@@ -119,13 +139,14 @@ static void destroyed(void *user, const struct machine_answer *answer, const str
 
     (void) answer;
     sandbox->call = NULL;
-    source_freep(&sandbox->patience);
-    sandbox->patience = NULL;
+    end_patience(sandbox);
     if (err)
         give_up(sandbox, err);
     else
         finish_stop(sandbox);
-    if (!err || !is_dying(sandbox))
+    if (err && is_dying(sandbox))
+        await_death(sandbox);
+    else
         tell_stopped(sandbox);
 }
 
@@ -151,12 +172,15 @@ static void begin_destroy(struct sandbox *sandbox)
 
     sandbox->state = SANDBOX_STOPPING;
     sandbox->impatient = false;
+    end_patience(sandbox);
     record_target(&sandbox->record, &target);
     input = machine_input(&target);
     question.input = input;
     if (machine_ask(sandbox->loop, &question, destroyed, sandbox, &sandbox->call, &err) < 0) {
         give_up(sandbox, &err);
-        if (!is_dying(sandbox))
+        if (is_dying(sandbox))
+            await_death(sandbox);
+        else
             loop_post(sandbox->loop, tell_stopped, sandbox);
     } else if (loop_after(sandbox->loop, PATIENCE_MS, lose_patience, sandbox, &sandbox->patience,
                           &err) < 0) {
@@ -334,7 +358,7 @@ void sandbox_stop(struct sandbox *sandbox)
         begin_destroy(sandbox);
         break;
     case SANDBOX_STOPPING:
-        if (!sandbox->call) /* the last attempt failed */
+        if (!sandbox->call && !sandbox->patience) /* the last attempt failed */
             begin_destroy(sandbox);
         break;
     default:

@@ -17,6 +17,7 @@
 #include "record.h"
 #include "shim/host_conf.h"
 #include "suite.h"
+#include "watch.h"
 
 enum { WAIT_MS = 10000 };
 
@@ -32,6 +33,7 @@ static struct {
     bool start_failed, stop_failed;
     unsigned buried, removed;
     bool bury_fails;
+    bool unkillable; /* as a process in uninterruptible sleep */
     enum record_create create;
 } seen;
 
@@ -90,6 +92,17 @@ void host_conf_fini(struct host_conf *conf)
     *conf = (struct host_conf){0};
 }
 
+/* ---- around watch.c ---- */
+
+void __real_watch_kill(struct watch *watch);
+void __wrap_watch_kill(struct watch *watch);
+
+void __wrap_watch_kill(struct watch *watch)
+{
+    if (!seen.unkillable)
+        __real_watch_kill(watch);
+}
+
 /* ---- the scene ---- */
 
 static void on_started(void *user, const struct error *e)
@@ -127,10 +140,11 @@ static void set_helper(const char *create, const char *destroy)
     ck_assert_int_eq(file_write_atomic(path, text, strlen(text), 0700, &err), 0);
 }
 
-#define BORN  "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
-#define DONE  "echo '{}'"
-#define FAILS "echo '{\"code\":13,\"message\":\"libvirt: no\"}'; exit 1"
-#define HANGS "exec sleep 100"
+#define BORN     "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
+#define DONE     "echo '{}'"
+#define FAILS    "echo '{\"code\":13,\"message\":\"libvirt: no\"}'; exit 1"
+#define HANGS    "exec sleep 100"
+#define OUTLIVES "echo '{\"code\":4,\"message\":\"process does not die\"}'; exit 1"
 
 static void setup(void)
 {
@@ -299,6 +313,49 @@ START_TEST(a_destroy_that_hangs_is_not_waited_for)
 }
 END_TEST
 
+START_TEST(a_machine_that_does_not_die_fails_the_stop)
+{
+    set_helper(BORN, OUTLIVES);
+    seen.unkillable = true;
+    start_and_wait();
+    for (unsigned attempt = 1; attempt <= 2; attempt++) {
+        seen.stopped = 0;
+        sandbox_stop(sandbox);
+        turn_until(&seen.stopped);
+        ck_assert(seen.stop_failed);
+        ck_assert_str_eq(seen.stop_error.message, "process does not die");
+        ck_assert_int_eq(state(), SANDBOX_STOPPING);
+        ck_assert_uint_eq(seen.buried, attempt);
+        ck_assert_uint_eq(seen.exited, 0);
+    }
+    seen.stopped = 0;
+    kill(machine, SIGKILL);
+    turn_until(&seen.exited);
+    ck_assert_int_eq(state(), SANDBOX_STOPPED);
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert(!seen.stop_failed);
+    ck_assert_uint_eq(seen.removed, 0);
+}
+END_TEST
+
+START_TEST(a_machine_that_dies_late_ends_every_stop_once)
+{
+    set_helper(BORN, OUTLIVES);
+    seen.unkillable = true;
+    start_and_wait();
+    sandbox_stop(sandbox);
+    turn_until(&seen.buried);
+    sandbox_stop(sandbox);
+    ck_assert_uint_eq(seen.stopped, 0);
+    kill(machine, SIGKILL);
+    turn_until(&seen.stopped);
+    ck_assert(!seen.stop_failed);
+    ck_assert_uint_eq(seen.stopped, 1);
+    ck_assert_uint_eq(seen.buried, 1); /* the second one joined the first */
+}
+END_TEST
+
 START_TEST(a_start_and_a_destroy_that_fail_still_end)
 {
     set_helper(FAILS, FAILS);
@@ -372,6 +429,8 @@ int main(void)
     tcase_add_loop_test(group, a_helper_that_talks_nonsense_is_a_failed_start, 0, 4);
     tcase_add_test(group, a_destroy_that_fails_is_buried_and_the_stop_succeeds);
     tcase_add_test(group, a_destroy_that_hangs_is_not_waited_for);
+    tcase_add_test(group, a_machine_that_does_not_die_fails_the_stop);
+    tcase_add_test(group, a_machine_that_dies_late_ends_every_stop_once);
     tcase_add_test(group, a_start_and_a_destroy_that_fail_still_end);
     tcase_add_test(group, without_a_tombstone_the_next_stop_tries_again);
     tcase_add_test(group, a_machine_that_dies_is_noticed_and_cleaned_up);
