@@ -40,6 +40,7 @@ struct sandbox {
     struct machine_call *power;
     struct source *patience; /* of whoever waits for a destroy, or for a death after it */
     bool impatient;
+    bool buried; /* a reaper has it */
     struct watch *watch;
     int64_t created_at_ns, exited_at_ns;
     uint32_t exit_status;
@@ -77,14 +78,14 @@ static void tell_stopped(void *user)
     sandbox->events.on_stopped(sandbox->user, failed ? &sandbox->stop_error : NULL);
 }
 
-static int bury(struct sandbox *sandbox)
+static void bury(struct sandbox *sandbox)
 {
     struct error err;
 
     if (record_bury(&sandbox->record, sandbox->create, &err) == 0)
-        return 0;
-    log_error("cannot leave a tombstone: %s", err.message);
-    return -1;
+        sandbox->buried = true;
+    else
+        log_error("cannot leave a tombstone: %s", err.message);
 }
 
 /* The machine is gone or buried: nothing here waits for it any more. */
@@ -102,7 +103,7 @@ static void finish_stop(struct sandbox *sandbox)
     if (record_remove(sandbox->id, &err) < 0)
         log_warn("remove the state directory: %s", err.message);
     if (sandbox->create == RECORD_CREATE_CUT)
-        (void) bury(sandbox);
+        bury(sandbox);
 }
 
 /* Killed, but not dead yet: its end comes, see machine_gone(), but nobody knows when. */
@@ -129,7 +130,8 @@ static void give_up(struct sandbox *sandbox, const struct error *why)
 {
     log_warn("machine is not cleaned up yet: %s", why->message);
     sandbox->stop_error = *why;
-    if (bury(sandbox) == 0 && !is_dying(sandbox))
+    bury(sandbox);
+    if (sandbox->buried && !is_dying(sandbox))
         set_stopped(sandbox, "the machine did not come up");
 }
 
@@ -192,6 +194,7 @@ static void machine_gone(void *user, const struct watch_exit *exit)
 {
     struct sandbox *sandbox = user;
     bool by_itself = sandbox->state == SANDBOX_RUNNING;
+    bool idle;
 
     if (by_itself)
         sandbox->state = SANDBOX_STOPPING;
@@ -200,11 +203,12 @@ static void machine_gone(void *user, const struct watch_exit *exit)
                    exit->known ? exit->reason : "the machine powered off as asked");
     else
         set_exited(sandbox, exit->exit_status, exit->reason);
-    if (by_itself) {
-        begin_destroy(sandbox);
-    } else if (sandbox->call && sandbox->impatient) {
+    idle = sandbox->state == SANDBOX_STOPPING && !sandbox->call;
+    if (sandbox->call && sandbox->impatient) {
         machine_call_cancel(sandbox->call);
-    } else if (sandbox->state == SANDBOX_STOPPING && !sandbox->call) { /* buried meanwhile */
+    } else if (idle && !sandbox->buried) { /* nobody else cleans up behind it */
+        begin_destroy(sandbox);
+    } else if (idle) {
         sandbox->state = SANDBOX_STOPPED;
         tell_stopped(sandbox);
     }

@@ -356,6 +356,25 @@ START_TEST(a_machine_that_dies_late_ends_every_stop_once)
 }
 END_TEST
 
+START_TEST(a_machine_that_dies_late_without_a_tombstone_is_cleaned_up)
+{
+    set_helper(BORN, OUTLIVES);
+    seen.unkillable = true;
+    seen.bury_fails = true;
+    start_and_wait();
+    sandbox_stop(sandbox);
+    turn_until(&seen.buried);
+    set_helper(BORN, _i == 0 ? DONE : FAILS);
+    kill(machine, SIGKILL);
+    turn_until(&seen.stopped);
+    ck_assert_uint_eq(seen.stopped, 1);
+    ck_assert_int_eq(seen.stop_failed, _i == 1);
+    ck_assert_int_eq(state(), _i == 0 ? SANDBOX_STOPPED : SANDBOX_STOPPING);
+    ck_assert_uint_eq(seen.removed, _i == 0);
+    ck_assert_uint_eq(seen.buried, _i == 0 ? 1 : 2);
+}
+END_TEST
+
 START_TEST(a_start_and_a_destroy_that_fail_still_end)
 {
     set_helper(FAILS, FAILS);
@@ -431,6 +450,7 @@ int main(void)
     tcase_add_test(group, a_destroy_that_hangs_is_not_waited_for);
     tcase_add_test(group, a_machine_that_does_not_die_fails_the_stop);
     tcase_add_test(group, a_machine_that_dies_late_ends_every_stop_once);
+    tcase_add_loop_test(group, a_machine_that_dies_late_without_a_tombstone_is_cleaned_up, 0, 2);
     tcase_add_test(group, a_start_and_a_destroy_that_fail_still_end);
     tcase_add_test(group, without_a_tombstone_the_next_stop_tries_again);
     tcase_add_test(group, a_machine_that_dies_is_noticed_and_cleaned_up);
