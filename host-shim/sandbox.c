@@ -198,7 +198,7 @@ static void machine_gone(void *user, const struct watch_exit *exit)
 
     if (by_itself)
         sandbox->state = SANDBOX_STOPPING;
-    if (by_itself && sandbox->powered)
+    if (by_itself && (sandbox->powered || sandbox->power))
         set_exited(sandbox, exit->known ? exit->exit_status : 0,
                    exit->known ? exit->reason : "the machine powered off as asked");
     else
@@ -378,6 +378,8 @@ static void powered(void *user, const struct machine_answer *answer, const struc
     sandbox->power = NULL;
     if (err)
         log_warn("power button: %s", err->message);
+    else
+        sandbox->powered = true;
 }
 
 int sandbox_power(struct sandbox *sandbox, struct error *err)
@@ -394,7 +396,6 @@ int sandbox_power(struct sandbox *sandbox, struct error *err)
         return 0; /* it is being destroyed: more than was asked for */
     if (sandbox_allow(sandbox, SANDBOX_OP_POWER, err) < 0)
         return -1;
-    sandbox->powered = true;
     if (sandbox->power)
         return 0; /* a finger is on it already */
     record_target(&sandbox->record, &target);

@@ -3,6 +3,7 @@
  * here: records are counted, not written. */
 #include "sandbox.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/scoped.h"
 #include "io/loop.h"
 #include "record.h"
@@ -128,16 +130,21 @@ static void on_stopped(void *user, const struct error *e)
 
 static const struct sandbox_events events = {on_started, on_exited, on_stopped};
 
-/* What the helper does at "create" and at "destroy"; $M is the pid of a live machine. */
-static void set_helper(const char *create, const char *destroy)
+/* What the helper does; $M is the pid of a live machine. */
+static void set_helpers(const char *create, const char *destroy, const char *power)
 {
     scoped(freep) char *path = xformat("%s/helper", directory);
     scoped(freep) char *text = xformat(
         "#!/bin/sh\ncat >/dev/null\nM=%d\nS=$(cut -d' ' -f22 /proc/$M/stat)\n"
-        "case $1 in\ncreate) %s ;;\ndestroy) %s ;;\nesac\n",
-        (int) machine, create, destroy);
+        "case $1 in\ncreate) %s ;;\ndestroy) %s ;;\npower) %s ;;\nesac\n",
+        (int) machine, create, destroy, power);
 
     ck_assert_int_eq(file_write_atomic(path, text, strlen(text), 0700, &err), 0);
+}
+
+static void set_helper(const char *create, const char *destroy)
+{
+    set_helpers(create, destroy, "exit 1");
 }
 
 #define BORN     "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
@@ -422,6 +429,92 @@ START_TEST(a_machine_that_dies_is_noticed_and_cleaned_up)
 }
 END_TEST
 
+/* The line on stderr shows in the log when the helper's answer is heard. */
+#define PRESSED    "echo pressed >&2; echo '{}'"
+#define NO_PRESSED "echo pressed >&2; " FAILS
+
+static void press(const char *helper)
+{
+    scoped(freep) char *path = xformat("%s/log", directory);
+    scoped(closep) int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    uint64_t end = clock_monotonic_ms() + WAIT_MS;
+    char text[4096] = "";
+
+    set_helpers(BORN, DONE, helper);
+    log_to(fd);
+    ck_assert_msg(sandbox_power(sandbox, &err) == 0, "%s", err.message);
+    while (!strstr(text, "pressed")) {
+        ck_assert_msg(clock_monotonic_ms() < end, "the button is not pressed");
+        ck_assert_int_eq(loop_turn(loop, 100, &err), 0);
+        ck_assert_int_ge(pread(fd, text, sizeof(text) - 1, 0), 0);
+    }
+    log_to(STDERR_FILENO);
+}
+
+/* Nobody reaps it meanwhile: the kernel does not tell how it ended. */
+static void kill_unexplained(void)
+{
+    uint64_t end = clock_monotonic_ms() + WAIT_MS;
+
+    kill(machine, SIGKILL);
+    while (seen.exited == 0) {
+        ck_assert_msg(clock_monotonic_ms() < end, "the end is not noticed");
+        ck_assert_int_eq(loop_turn(loop, 100, &err), 0);
+    }
+}
+
+START_TEST(an_end_is_as_asked_when_the_button_was_pressed)
+{
+    static const struct {
+        const char *helpers[2];
+        uint32_t exit_status;
+    } cases[] = {
+        {{NULL}, 137},
+        {{PRESSED}, 0},
+        {{NO_PRESSED}, 137},
+        {{NO_PRESSED, PRESSED}, 0},
+        {{PRESSED, NO_PRESSED}, 0},
+    };
+    struct sandbox_view view;
+
+    set_helper(BORN, DONE);
+    start_and_wait();
+    for (size_t i = 0; i < 2 && cases[_i].helpers[i]; i++)
+        press(cases[_i].helpers[i]);
+    kill_unexplained();
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, cases[_i].exit_status);
+}
+END_TEST
+
+START_TEST(an_end_is_as_asked_while_the_button_is_pressed)
+{
+    struct sandbox_view view;
+
+    set_helpers(BORN, DONE, HANGS);
+    start_and_wait();
+    ck_assert_msg(sandbox_power(sandbox, &err) == 0, "%s", err.message);
+    kill_unexplained();
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, 0);
+}
+END_TEST
+
+START_TEST(a_button_without_a_helper_is_not_pressed)
+{
+    scoped(freep) char *path = xformat("%s/helper", directory);
+    struct sandbox_view view;
+
+    set_helper(BORN, DONE);
+    start_and_wait();
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_lt(sandbox_power(sandbox, &err), 0);
+    kill_unexplained();
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, 137);
+}
+END_TEST
+
 START_TEST(the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough)
 {
     set_helper(BORN, HANGS);
@@ -454,6 +547,9 @@ int main(void)
     tcase_add_test(group, a_start_and_a_destroy_that_fail_still_end);
     tcase_add_test(group, without_a_tombstone_the_next_stop_tries_again);
     tcase_add_test(group, a_machine_that_dies_is_noticed_and_cleaned_up);
+    tcase_add_loop_test(group, an_end_is_as_asked_when_the_button_was_pressed, 0, 5);
+    tcase_add_test(group, an_end_is_as_asked_while_the_button_is_pressed);
+    tcase_add_test(group, a_button_without_a_helper_is_not_pressed);
     tcase_add_test(group, the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough);
     suite_add_tcase(suite, group);
     runner = srunner_create(suite);
