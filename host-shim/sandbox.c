@@ -2,7 +2,8 @@
 /* A sandbox lives in three places: this process, the machine's process, and the helper that makes
  * or ends it. Destroying never waits for libvirt to kill: the pidfd kills, the helper then confirms
  * and cleans up behind it. What the helper does not finish within PATIENCE_MS becomes a tombstone,
- * so that a stop ends soon after the machine whatever libvirt does. */
+ * so that a stop ends soon after the machine whatever libvirt does. A machine that outlives its
+ * kill, as one in uninterruptible sleep can, makes the stop fail instead of last. */
 #include "sandbox.h"
 
 #include <string.h>
@@ -37,8 +38,9 @@ struct sandbox {
     bool powered;              /* the button was pressed: an end is what was asked for */
     struct machine_call *call; /* create or destroy */
     struct machine_call *power;
-    struct source *patience; /* of whoever waits for a destroy */
+    struct source *patience; /* of whoever waits for a destroy, or for a death after it */
     bool impatient;
+    bool buried; /* a reaper has it */
     struct watch *watch;
     int64_t created_at_ns, exited_at_ns;
     uint32_t exit_status;
@@ -58,6 +60,12 @@ static void set_exited(struct sandbox *sandbox, uint32_t exit_status, const char
     sandbox->events.on_exited(sandbox->user);
 }
 
+static void end_patience(struct sandbox *sandbox)
+{
+    source_free(sandbox->patience);
+    sandbox->patience = NULL;
+}
+
 static void tell_stopped(void *user)
 {
     struct sandbox *sandbox = user;
@@ -65,18 +73,19 @@ static void tell_stopped(void *user)
 
     if (!sandbox->stopping || sandbox->call) /* told already, or tried again meanwhile */
         return;
+    end_patience(sandbox);
     sandbox->stopping = false;
     sandbox->events.on_stopped(sandbox->user, failed ? &sandbox->stop_error : NULL);
 }
 
-static int bury(struct sandbox *sandbox)
+static void bury(struct sandbox *sandbox)
 {
     struct error err;
 
     if (record_bury(&sandbox->record, sandbox->create, &err) == 0)
-        return 0;
-    log_error("cannot leave a tombstone: %s", err.message);
-    return -1;
+        sandbox->buried = true;
+    else
+        log_error("cannot leave a tombstone: %s", err.message);
 }
 
 /* The machine is gone or buried: nothing here waits for it any more. */
@@ -94,13 +103,25 @@ static void finish_stop(struct sandbox *sandbox)
     if (record_remove(sandbox->id, &err) < 0)
         log_warn("remove the state directory: %s", err.message);
     if (sandbox->create == RECORD_CREATE_CUT)
-        (void) bury(sandbox);
+        bury(sandbox);
 }
 
-/* Killed, but not dead yet: its end comes, see machine_gone(). */
+/* Killed, but not dead yet: its end comes, see machine_gone(), but nobody knows when. */
 static bool is_dying(const struct sandbox *sandbox)
 {
     return sandbox->watch && !sandbox->exited;
+}
+
+/* machine_gone() tells, or this does. */
+static void await_death(struct sandbox *sandbox)
+{
+    struct error err;
+
+    if (loop_after(sandbox->loop, PATIENCE_MS, tell_stopped, sandbox, &sandbox->patience, &err) ==
+        0)
+        return;
+    log_warn("%s", err.message);
+    loop_post(sandbox->loop, tell_stopped, sandbox);
 }
 
 /* What the helper has not finished is for the reaper. Without one the stop has failed: its next
@@ -109,7 +130,8 @@ static void give_up(struct sandbox *sandbox, const struct error *why)
 {
     log_warn("machine is not cleaned up yet: %s", why->message);
     sandbox->stop_error = *why;
-    if (bury(sandbox) == 0 && !is_dying(sandbox))
+    bury(sandbox);
+    if (sandbox->buried && !is_dying(sandbox))
         set_stopped(sandbox, "the machine did not come up");
 }
 
@@ -119,13 +141,14 @@ static void destroyed(void *user, const struct machine_answer *answer, const str
 
     (void) answer;
     sandbox->call = NULL;
-    source_freep(&sandbox->patience);
-    sandbox->patience = NULL;
+    end_patience(sandbox);
     if (err)
         give_up(sandbox, err);
     else
         finish_stop(sandbox);
-    if (!err || !is_dying(sandbox))
+    if (err && is_dying(sandbox))
+        await_death(sandbox);
+    else
         tell_stopped(sandbox);
 }
 
@@ -151,12 +174,15 @@ static void begin_destroy(struct sandbox *sandbox)
 
     sandbox->state = SANDBOX_STOPPING;
     sandbox->impatient = false;
+    end_patience(sandbox);
     record_target(&sandbox->record, &target);
     input = machine_input(&target);
     question.input = input;
     if (machine_ask(sandbox->loop, &question, destroyed, sandbox, &sandbox->call, &err) < 0) {
         give_up(sandbox, &err);
-        if (!is_dying(sandbox))
+        if (is_dying(sandbox))
+            await_death(sandbox);
+        else
             loop_post(sandbox->loop, tell_stopped, sandbox);
     } else if (loop_after(sandbox->loop, PATIENCE_MS, lose_patience, sandbox, &sandbox->patience,
                           &err) < 0) {
@@ -168,19 +194,21 @@ static void machine_gone(void *user, const struct watch_exit *exit)
 {
     struct sandbox *sandbox = user;
     bool by_itself = sandbox->state == SANDBOX_RUNNING;
+    bool idle;
 
     if (by_itself)
         sandbox->state = SANDBOX_STOPPING;
-    if (by_itself && sandbox->powered)
+    if (by_itself && (sandbox->powered || sandbox->power))
         set_exited(sandbox, exit->known ? exit->exit_status : 0,
                    exit->known ? exit->reason : "the machine powered off as asked");
     else
         set_exited(sandbox, exit->exit_status, exit->reason);
-    if (by_itself) {
-        begin_destroy(sandbox);
-    } else if (sandbox->call && sandbox->impatient) {
+    idle = sandbox->state == SANDBOX_STOPPING && !sandbox->call;
+    if (sandbox->call && sandbox->impatient) {
         machine_call_cancel(sandbox->call);
-    } else if (sandbox->state == SANDBOX_STOPPING && !sandbox->call) { /* buried meanwhile */
+    } else if (idle && !sandbox->buried) { /* nobody else cleans up behind it */
+        begin_destroy(sandbox);
+    } else if (idle) {
         sandbox->state = SANDBOX_STOPPED;
         tell_stopped(sandbox);
     }
@@ -334,7 +362,7 @@ void sandbox_stop(struct sandbox *sandbox)
         begin_destroy(sandbox);
         break;
     case SANDBOX_STOPPING:
-        if (!sandbox->call) /* the last attempt failed */
+        if (!sandbox->call && !sandbox->patience) /* the last attempt failed */
             begin_destroy(sandbox);
         break;
     default:
@@ -350,6 +378,8 @@ static void powered(void *user, const struct machine_answer *answer, const struc
     sandbox->power = NULL;
     if (err)
         log_warn("power button: %s", err->message);
+    else
+        sandbox->powered = true;
 }
 
 int sandbox_power(struct sandbox *sandbox, struct error *err)
@@ -366,7 +396,6 @@ int sandbox_power(struct sandbox *sandbox, struct error *err)
         return 0; /* it is being destroyed: more than was asked for */
     if (sandbox_allow(sandbox, SANDBOX_OP_POWER, err) < 0)
         return -1;
-    sandbox->powered = true;
     if (sandbox->power)
         return 0; /* a finger is on it already */
     record_target(&sandbox->record, &target);

@@ -5,6 +5,7 @@ test_request_SRCS       := test/unit/test_request.c host-shim/helper/request.c h
 	host-shim/watch.c
 test_sandbox_SRCS       := test/unit/test_sandbox.c \
 	$(addprefix host-shim/,sandbox.c sandbox_state.c machine.c pod.c watch.c)
+test_sandbox_LDLIBS     := -Wl,--wrap=watch_kill
 test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
 	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c

@@ -3,6 +3,7 @@
  * here: records are counted, not written. */
 #include "sandbox.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +13,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/scoped.h"
 #include "io/loop.h"
 #include "record.h"
 #include "shim/host_conf.h"
 #include "suite.h"
+#include "watch.h"
 
 enum { WAIT_MS = 10000 };
 
@@ -32,6 +35,7 @@ static struct {
     bool start_failed, stop_failed;
     unsigned buried, removed;
     bool bury_fails;
+    bool unkillable; /* as a process in uninterruptible sleep */
     enum record_create create;
 } seen;
 
@@ -90,6 +94,17 @@ void host_conf_fini(struct host_conf *conf)
     *conf = (struct host_conf){0};
 }
 
+/* ---- around watch.c ---- */
+
+void __real_watch_kill(struct watch *watch);
+void __wrap_watch_kill(struct watch *watch);
+
+void __wrap_watch_kill(struct watch *watch)
+{
+    if (!seen.unkillable)
+        __real_watch_kill(watch);
+}
+
 /* ---- the scene ---- */
 
 static void on_started(void *user, const struct error *e)
@@ -115,22 +130,28 @@ static void on_stopped(void *user, const struct error *e)
 
 static const struct sandbox_events events = {on_started, on_exited, on_stopped};
 
-/* What the helper does at "create" and at "destroy"; $M is the pid of a live machine. */
-static void set_helper(const char *create, const char *destroy)
+/* What the helper does; $M is the pid of a live machine. */
+static void set_helpers(const char *create, const char *destroy, const char *power)
 {
     scoped(freep) char *path = xformat("%s/helper", directory);
     scoped(freep) char *text = xformat(
         "#!/bin/sh\ncat >/dev/null\nM=%d\nS=$(cut -d' ' -f22 /proc/$M/stat)\n"
-        "case $1 in\ncreate) %s ;;\ndestroy) %s ;;\nesac\n",
-        (int) machine, create, destroy);
+        "case $1 in\ncreate) %s ;;\ndestroy) %s ;;\npower) %s ;;\nesac\n",
+        (int) machine, create, destroy, power);
 
     ck_assert_int_eq(file_write_atomic(path, text, strlen(text), 0700, &err), 0);
 }
 
-#define BORN  "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
-#define DONE  "echo '{}'"
-#define FAILS "echo '{\"code\":13,\"message\":\"libvirt: no\"}'; exit 1"
-#define HANGS "exec sleep 100"
+static void set_helper(const char *create, const char *destroy)
+{
+    set_helpers(create, destroy, "exit 1");
+}
+
+#define BORN     "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
+#define DONE     "echo '{}'"
+#define FAILS    "echo '{\"code\":13,\"message\":\"libvirt: no\"}'; exit 1"
+#define HANGS    "exec sleep 100"
+#define OUTLIVES "echo '{\"code\":4,\"message\":\"process does not die\"}'; exit 1"
 
 static void setup(void)
 {
@@ -299,6 +320,68 @@ START_TEST(a_destroy_that_hangs_is_not_waited_for)
 }
 END_TEST
 
+START_TEST(a_machine_that_does_not_die_fails_the_stop)
+{
+    set_helper(BORN, OUTLIVES);
+    seen.unkillable = true;
+    start_and_wait();
+    for (unsigned attempt = 1; attempt <= 2; attempt++) {
+        seen.stopped = 0;
+        sandbox_stop(sandbox);
+        turn_until(&seen.stopped);
+        ck_assert(seen.stop_failed);
+        ck_assert_str_eq(seen.stop_error.message, "process does not die");
+        ck_assert_int_eq(state(), SANDBOX_STOPPING);
+        ck_assert_uint_eq(seen.buried, attempt);
+        ck_assert_uint_eq(seen.exited, 0);
+    }
+    seen.stopped = 0;
+    kill(machine, SIGKILL);
+    turn_until(&seen.exited);
+    ck_assert_int_eq(state(), SANDBOX_STOPPED);
+    sandbox_stop(sandbox);
+    turn_until(&seen.stopped);
+    ck_assert(!seen.stop_failed);
+    ck_assert_uint_eq(seen.removed, 0);
+}
+END_TEST
+
+START_TEST(a_machine_that_dies_late_ends_every_stop_once)
+{
+    set_helper(BORN, OUTLIVES);
+    seen.unkillable = true;
+    start_and_wait();
+    sandbox_stop(sandbox);
+    turn_until(&seen.buried);
+    sandbox_stop(sandbox);
+    ck_assert_uint_eq(seen.stopped, 0);
+    kill(machine, SIGKILL);
+    turn_until(&seen.stopped);
+    ck_assert(!seen.stop_failed);
+    ck_assert_uint_eq(seen.stopped, 1);
+    ck_assert_uint_eq(seen.buried, 1); /* the second one joined the first */
+}
+END_TEST
+
+START_TEST(a_machine_that_dies_late_without_a_tombstone_is_cleaned_up)
+{
+    set_helper(BORN, OUTLIVES);
+    seen.unkillable = true;
+    seen.bury_fails = true;
+    start_and_wait();
+    sandbox_stop(sandbox);
+    turn_until(&seen.buried);
+    set_helper(BORN, _i == 0 ? DONE : FAILS);
+    kill(machine, SIGKILL);
+    turn_until(&seen.stopped);
+    ck_assert_uint_eq(seen.stopped, 1);
+    ck_assert_int_eq(seen.stop_failed, _i == 1);
+    ck_assert_int_eq(state(), _i == 0 ? SANDBOX_STOPPED : SANDBOX_STOPPING);
+    ck_assert_uint_eq(seen.removed, _i == 0);
+    ck_assert_uint_eq(seen.buried, _i == 0 ? 1 : 2);
+}
+END_TEST
+
 START_TEST(a_start_and_a_destroy_that_fail_still_end)
 {
     set_helper(FAILS, FAILS);
@@ -346,6 +429,92 @@ START_TEST(a_machine_that_dies_is_noticed_and_cleaned_up)
 }
 END_TEST
 
+/* The line on stderr shows in the log when the helper's answer is heard. */
+#define PRESSED    "echo pressed >&2; echo '{}'"
+#define NO_PRESSED "echo pressed >&2; " FAILS
+
+static void press(const char *helper)
+{
+    scoped(freep) char *path = xformat("%s/log", directory);
+    scoped(closep) int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    uint64_t end = clock_monotonic_ms() + WAIT_MS;
+    char text[4096] = "";
+
+    set_helpers(BORN, DONE, helper);
+    log_to(fd);
+    ck_assert_msg(sandbox_power(sandbox, &err) == 0, "%s", err.message);
+    while (!strstr(text, "pressed")) {
+        ck_assert_msg(clock_monotonic_ms() < end, "the button is not pressed");
+        ck_assert_int_eq(loop_turn(loop, 100, &err), 0);
+        ck_assert_int_ge(pread(fd, text, sizeof(text) - 1, 0), 0);
+    }
+    log_to(STDERR_FILENO);
+}
+
+/* Nobody reaps it meanwhile: the kernel does not tell how it ended. */
+static void kill_unexplained(void)
+{
+    uint64_t end = clock_monotonic_ms() + WAIT_MS;
+
+    kill(machine, SIGKILL);
+    while (seen.exited == 0) {
+        ck_assert_msg(clock_monotonic_ms() < end, "the end is not noticed");
+        ck_assert_int_eq(loop_turn(loop, 100, &err), 0);
+    }
+}
+
+START_TEST(an_end_is_as_asked_when_the_button_was_pressed)
+{
+    static const struct {
+        const char *helpers[2];
+        uint32_t exit_status;
+    } cases[] = {
+        {{NULL}, 137},
+        {{PRESSED}, 0},
+        {{NO_PRESSED}, 137},
+        {{NO_PRESSED, PRESSED}, 0},
+        {{PRESSED, NO_PRESSED}, 0},
+    };
+    struct sandbox_view view;
+
+    set_helper(BORN, DONE);
+    start_and_wait();
+    for (size_t i = 0; i < 2 && cases[_i].helpers[i]; i++)
+        press(cases[_i].helpers[i]);
+    kill_unexplained();
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, cases[_i].exit_status);
+}
+END_TEST
+
+START_TEST(an_end_is_as_asked_while_the_button_is_pressed)
+{
+    struct sandbox_view view;
+
+    set_helpers(BORN, DONE, HANGS);
+    start_and_wait();
+    ck_assert_msg(sandbox_power(sandbox, &err) == 0, "%s", err.message);
+    kill_unexplained();
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, 0);
+}
+END_TEST
+
+START_TEST(a_button_without_a_helper_is_not_pressed)
+{
+    scoped(freep) char *path = xformat("%s/helper", directory);
+    struct sandbox_view view;
+
+    set_helper(BORN, DONE);
+    start_and_wait();
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_lt(sandbox_power(sandbox, &err), 0);
+    kill_unexplained();
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, 137);
+}
+END_TEST
+
 START_TEST(the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough)
 {
     set_helper(BORN, HANGS);
@@ -372,9 +541,15 @@ int main(void)
     tcase_add_loop_test(group, a_helper_that_talks_nonsense_is_a_failed_start, 0, 4);
     tcase_add_test(group, a_destroy_that_fails_is_buried_and_the_stop_succeeds);
     tcase_add_test(group, a_destroy_that_hangs_is_not_waited_for);
+    tcase_add_test(group, a_machine_that_does_not_die_fails_the_stop);
+    tcase_add_test(group, a_machine_that_dies_late_ends_every_stop_once);
+    tcase_add_loop_test(group, a_machine_that_dies_late_without_a_tombstone_is_cleaned_up, 0, 2);
     tcase_add_test(group, a_start_and_a_destroy_that_fail_still_end);
     tcase_add_test(group, without_a_tombstone_the_next_stop_tries_again);
     tcase_add_test(group, a_machine_that_dies_is_noticed_and_cleaned_up);
+    tcase_add_loop_test(group, an_end_is_as_asked_when_the_button_was_pressed, 0, 5);
+    tcase_add_test(group, an_end_is_as_asked_while_the_button_is_pressed);
+    tcase_add_test(group, a_button_without_a_helper_is_not_pressed);
     tcase_add_test(group, the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough);
     suite_add_tcase(suite, group);
     runner = srunner_create(suite);
