@@ -201,7 +201,7 @@ int pod_share_pid(struct pod *pod, struct error *err)
         return 0;
     path = xformat("%s/ns-pid", pod->options->state_directory);
     reaper_hold(pod->reaper);
-    if (namespaces_make_pid(path, &pod->keeper, err) < 0) {
+    if (namespaces_make_pid(path, pod->options->pod_netns, &pod->keeper, err) < 0) {
         reaper_release(pod->reaper);
         return -1;
     }
