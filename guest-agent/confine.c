@@ -15,7 +15,7 @@ enum reach { HARMLESS, REMOVED, REACHES };
  * kernel memory, mount, load code, or open files outside of the container's root; with
  * CAP_SYS_PTRACE the runtime itself is within reach while it is in the container to start an exec.
  * CAP_MKNOD is in every engine's default set, so refusing it would refuse every pod: it is taken
- * away. */
+ * away. So is CAP_LINUX_IMMUTABLE, by which a container could keep its files from being removed. */
 /* clang-format off */
 static const struct {
     const char *name;
@@ -36,7 +36,7 @@ static const struct {
     {"CAP_IPC_OWNER", HARMLESS},
     {"CAP_KILL", HARMLESS},
     {"CAP_LEASE", HARMLESS},
-    {"CAP_LINUX_IMMUTABLE", HARMLESS},
+    {"CAP_LINUX_IMMUTABLE", REMOVED},
     {"CAP_MAC_ADMIN", HARMLESS},
     {"CAP_MAC_OVERRIDE", HARMLESS},
     {"CAP_MKNOD", REMOVED},

@@ -115,11 +115,12 @@ START_TEST(a_capability_has_one_spelling)
 }
 END_TEST
 
-START_TEST(mknod_goes_and_the_harmless_stay)
+START_TEST(mknod_and_immutable_go_and_the_harmless_stay)
 {
     const struct confine_options root = powerful();
     scoped(freep) char *json = with_capability(
-        "bounding", "\"CAP_MKNOD\",\"CAP_CHOWN\",\"CAP_MKNOD\",\"CAP_NET_RAW\"");
+        "bounding", "\"CAP_MKNOD\",\"CAP_CHOWN\",\"CAP_MKNOD\",\"CAP_LINUX_IMMUTABLE\","
+                    "\"CAP_NET_RAW\"");
     scoped(js_freep) struct js *weak = confined(json, &plain);
     scoped(js_freep) struct js *strong = confined(json, &root);
     struct js *left = js_get(js_path(weak, "process", "capabilities"), "bounding");
@@ -127,7 +128,7 @@ START_TEST(mknod_goes_and_the_harmless_stay)
     ck_assert_uint_eq(js_length(left), 2);
     ck_assert_str_eq(js_string(js_at(left, 0)), "CAP_CHOWN");
     ck_assert_str_eq(js_string(js_at(left, 1)), "CAP_NET_RAW");
-    ck_assert_uint_eq(js_length(js_get(js_path(strong, "process", "capabilities"), "bounding")), 4);
+    ck_assert_uint_eq(js_length(js_get(js_path(strong, "process", "capabilities"), "bounding")), 5);
 }
 END_TEST
 
@@ -346,7 +347,7 @@ int main(void)
     return suite_run("confine", (const TTest *[]){
                                     capabilities_that_reach_the_agent_need_guest_root,
                                     a_capability_has_one_spelling,
-                                    mknod_goes_and_the_harmless_stay,
+                                    mknod_and_immutable_go_and_the_harmless_stay,
                                     the_kernels_trees_have_one_place,
                                     the_kernels_trees_are_read_only,
                                     a_spec_of_wrong_types_is_refused,
