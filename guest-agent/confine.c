@@ -336,19 +336,36 @@ static int check_place(const struct js *mount, struct error *err)
     return 0;
 }
 
-/* The kernel's own trees read-only: root in a container could write there without a capability. */
+static bool is_any(const char *type, const char *const *types, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(type, types[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The kernel's own trees read-only: root in a container could write there without a capability.
+ * Neither may a mount undo that of another: "remount" changes what is mounted there already, "rrw"
+ * all that is mounted below. In a procfs, which is writable, the parts that matter are masked. */
 static int confine_mount(struct js *mount, struct error *err)
 {
+    static const char *const trees[] = {"proc", "sysfs", "cgroup", "cgroup2"};
     const char *type = js_get_string(mount, "type");
     struct js *flags = js_get(mount, "options");
 
     if (check_place(mount, err) < 0)
         return -1;
-    if (!text_equal(type, "sysfs") && !text_equal(type, "cgroup") && !text_equal(type, "cgroup2"))
+    if (contains(flags, "remount"))
+        return error_set(err, STATUS_PERMISSION_DENIED,
+                         "the mount option 'remount' needs guest_root in the initdata");
+    if (!is_any(type, trees, ARRAY_LENGTH(trees)))
         return 0;
-    if (contains(flags, "rw"))
+    if (contains(flags, "rrw") || (contains(flags, "rw") && !text_equal(type, "proc")))
         return error_set(err, STATUS_PERMISSION_DENIED,
                          "a writable %s needs guest_root in the initdata", type);
+    if (text_equal(type, "proc"))
+        return 0;
     if (!flags) {
         flags = js_new_array();
         js_set(mount, "options", flags);

@@ -172,6 +172,34 @@ START_TEST(the_kernels_trees_are_read_only)
 }
 END_TEST
 
+START_TEST(no_mount_makes_another_writable)
+{
+    static const char *const wrong[] = {
+        "\"type\":\"sysfs\",\"destination\":\"/sys\",\"options\":[\"rrw\"]",
+        "\"type\":\"proc\",\"destination\":\"/proc\",\"options\":[\"nosuid\",\"rrw\"]",
+        "\"type\":\"cgroup\",\"destination\":\"/sys/fs/cgroup\",\"options\":[\"ro\",\"rrw\"]",
+        "\"type\":\"cgroup2\",\"destination\":\"/c\",\"options\":[\"rrw\"]",
+        "\"type\":\"sysfs\",\"destination\":\"/sys\",\"options\":[\"ro\",\"remount\"]",
+        "\"type\":\"tmpfs\",\"destination\":\"/sys\",\"options\":[\"remount\",\"rw\"]",
+        "\"type\":\"bind\",\"destination\":\"/proc/sys\",\"options\":[\"bind\",\"remount\"]",
+        "\"destination\":\"/sys\",\"options\":[\"remount\"]",
+    };
+    const struct confine_options root = powerful();
+    scoped(js_freep) struct js *usual = confined(
+        "{" PROCESS ",\"mounts\":[{\"type\":\"proc\",\"destination\":\"/proc\",\"options\":"
+        "[\"rw\"]},{\"type\":\"tmpfs\",\"destination\":\"/x\",\"options\":[\"rw\"]}]}",
+        &plain);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        scoped(freep) char *json = xformat("{" PROCESS ",\"mounts\":[{%s}]}", wrong[i]);
+        scoped(js_freep) struct js *spec = NULL;
+
+        refused(json, &plain, STATUS_PERMISSION_DENIED, "guest_root");
+        spec = confined(json, &root);
+    }
+}
+END_TEST
+
 START_TEST(a_spec_of_wrong_types_is_refused)
 {
     static const char *const wrong[] = {
@@ -350,6 +378,7 @@ int main(void)
                                     mknod_and_immutable_go_and_the_harmless_stay,
                                     the_kernels_trees_have_one_place,
                                     the_kernels_trees_are_read_only,
+                                    no_mount_makes_another_writable,
                                     a_spec_of_wrong_types_is_refused,
                                     what_steers_the_runtime_is_removed,
                                     hooks_and_devices_are_refused,
