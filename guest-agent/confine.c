@@ -86,6 +86,15 @@ static const char *const read_only[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
+static bool is_any(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
 /* An absent member is of any type: the runtime does not see it. */
 static int check_type(const struct js *object, const char *key, enum js_type type,
                       struct error *err)
@@ -264,6 +273,20 @@ static int check_sysctl(void *user, const char *key, struct js *value, struct er
     return confine_sysctl(key, err);
 }
 
+/* What the runtime may read of it: a newer one could know more, such as netDevices, which would
+ * take the uplink into the pod. Some of these are replaced or removed. */
+static int check_linux_member(void *user, const char *key, struct js *value, struct error *err)
+{
+    static const char *const members[] = {
+        "cgroupsPath",       "devices",    "gidMappings", "intelRdt",      "maskedPaths",
+        "mountLabel",        "namespaces", "personality", "readonlyPaths", "resources",
+        "rootfsPropagation", "seccomp",    "sysctl",      "uidMappings"};
+
+    if (is_any(key, members, ARRAY_LENGTH(members)))
+        return 0;
+    return error_set(err, STATUS_INVALID_ARGUMENT, "'linux.%.64s' is not known here", key);
+}
+
 static int check_linux_types(const struct js *linux_object, struct error *err)
 {
     static const char *const objects[] = {"sysctl", "resources", "seccomp"};
@@ -294,7 +317,8 @@ static int confine_linux(struct js *linux_object, const struct confine_options *
 {
     struct js *sysctls = js_get(linux_object, "sysctl");
 
-    if (check_linux_types(linux_object, err) < 0 ||
+    if (js_each(linux_object, check_linux_member, NULL, err) < 0 ||
+        check_linux_types(linux_object, err) < 0 ||
         confine_resources(js_get(linux_object, "resources"), err) < 0 ||
         (sysctls && js_each(sysctls, check_sysctl, NULL, err) < 0))
         return -1;
@@ -334,15 +358,6 @@ static int check_place(const struct js *mount, struct error *err)
                              type, destination ? destination : "", places[i].place);
     }
     return 0;
-}
-
-static bool is_any(const char *type, const char *const *types, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(type, types[i]))
-            return true;
-    }
-    return false;
 }
 
 /* The kernel's own trees read-only: root in a container could write there without a capability.

@@ -259,6 +259,26 @@ START_TEST(what_steers_the_runtime_is_removed)
 }
 END_TEST
 
+START_TEST(an_unknown_member_of_linux_is_refused)
+{
+    static const char *const unknown[] = {"netDevices", "timeOffsets", "memoryPolicy",
+                                          "Namespaces", "netdevices",  ""};
+    const struct confine_options root = powerful();
+    scoped(js_freep) struct js *known = confined(
+        "{" PROCESS ",\"linux\":{\"cgroupsPath\":\"/x\",\"devices\":[],\"maskedPaths\":[],"
+        "\"namespaces\":[],\"personality\":{\"domain\":\"LINUX\"},\"readonlyPaths\":[],"
+        "\"resources\":{},\"rootfsPropagation\":\"\",\"seccomp\":{},\"sysctl\":{}}}",
+        &plain);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(unknown); i++) {
+        scoped(freep) char *json = xformat("{" PROCESS ",\"linux\":{\"%s\":{}}}", unknown[i]);
+
+        refused(json, &plain, STATUS_INVALID_ARGUMENT, unknown[i]);
+        refused(json, &root, STATUS_INVALID_ARGUMENT, unknown[i]);
+    }
+}
+END_TEST
+
 START_TEST(hooks_and_devices_are_refused)
 {
     const struct confine_options root = powerful();
@@ -381,6 +401,7 @@ int main(void)
                                     no_mount_makes_another_writable,
                                     a_spec_of_wrong_types_is_refused,
                                     what_steers_the_runtime_is_removed,
+                                    an_unknown_member_of_linux_is_refused,
                                     hooks_and_devices_are_refused,
                                     namespaces_are_the_agents_choice,
                                     masks_are_added_to_those_of_the_spec,
