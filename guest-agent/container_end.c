@@ -108,6 +108,13 @@ static void process_ending(struct process *process, struct exit_record *record)
     record->message_length = length < EVENTS_MESSAGE_MAX ? length : EVENTS_MESSAGE_MAX;
 }
 
+void container_kill_rest(struct container *container)
+{
+    if (container->pid_path) /* else the kernel has ended them with their init */
+        cgroup_signal(container->pod->cgroups, container->cgroup,
+                      &(struct cgroup_signal){.signum = SIGKILL});
+}
+
 static void process_ended(struct process *process)
 {
     struct container *container = process->container;
@@ -115,9 +122,7 @@ static void process_ended(struct process *process)
 
     if (process == container->init) {
         container_unwatch_oom(container);
-        if (container->pid_path) /* else the kernel has ended them with their init */
-            cgroup_signal(pod->cgroups, container->cgroup,
-                          &(struct cgroup_signal){.signum = SIGKILL});
+        container_kill_rest(container);
     }
     container_delete_continue(container);
     pod_changed(pod);
