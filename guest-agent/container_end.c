@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a container ends and goes away. */
+#include <errno.h>
 #include <signal.h>
 
 #include "base/clock.h"
@@ -44,6 +45,8 @@ static void oom_readable(void *user, uint32_t events)
     char bytes[512];
     ssize_t n = read(container->oom_fd, bytes, sizeof(bytes));
 
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
     if (n <= 0)
         source_set_events(container->oom_source, 0);
     else if (container->oom_timer)
