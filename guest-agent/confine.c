@@ -15,7 +15,7 @@ enum reach { HARMLESS, REMOVED, REACHES };
  * kernel memory, mount, load code, or open files outside of the container's root; with
  * CAP_SYS_PTRACE the runtime itself is within reach while it is in the container to start an exec.
  * CAP_MKNOD is in every engine's default set, so refusing it would refuse every pod: it is taken
- * away. */
+ * away. So is CAP_LINUX_IMMUTABLE, by which a container could keep its files from being removed. */
 /* clang-format off */
 static const struct {
     const char *name;
@@ -36,7 +36,7 @@ static const struct {
     {"CAP_IPC_OWNER", HARMLESS},
     {"CAP_KILL", HARMLESS},
     {"CAP_LEASE", HARMLESS},
-    {"CAP_LINUX_IMMUTABLE", HARMLESS},
+    {"CAP_LINUX_IMMUTABLE", REMOVED},
     {"CAP_MAC_ADMIN", HARMLESS},
     {"CAP_MAC_OVERRIDE", HARMLESS},
     {"CAP_MKNOD", REMOVED},
@@ -85,6 +85,15 @@ static const char *const masked[] = {
 static const char *const read_only[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
+
+static bool is_any(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(name, names[i]))
+            return true;
+    }
+    return false;
+}
 
 /* An absent member is of any type: the runtime does not see it. */
 static int check_type(const struct js *object, const char *key, enum js_type type,
@@ -264,6 +273,20 @@ static int check_sysctl(void *user, const char *key, struct js *value, struct er
     return confine_sysctl(key, err);
 }
 
+/* What the runtime may read of it: a newer one could know more, such as netDevices, which would
+ * take the uplink into the pod. Some of these are replaced or removed. */
+static int check_linux_member(void *user, const char *key, struct js *value, struct error *err)
+{
+    static const char *const members[] = {
+        "cgroupsPath",       "devices",    "gidMappings", "intelRdt",      "maskedPaths",
+        "mountLabel",        "namespaces", "personality", "readonlyPaths", "resources",
+        "rootfsPropagation", "seccomp",    "sysctl",      "uidMappings"};
+
+    if (is_any(key, members, ARRAY_LENGTH(members)))
+        return 0;
+    return error_set(err, STATUS_INVALID_ARGUMENT, "'linux.%.64s' is not known here", key);
+}
+
 static int check_linux_types(const struct js *linux_object, struct error *err)
 {
     static const char *const objects[] = {"sysctl", "resources", "seccomp"};
@@ -294,7 +317,8 @@ static int confine_linux(struct js *linux_object, const struct confine_options *
 {
     struct js *sysctls = js_get(linux_object, "sysctl");
 
-    if (check_linux_types(linux_object, err) < 0 ||
+    if (js_each(linux_object, check_linux_member, NULL, err) < 0 ||
+        check_linux_types(linux_object, err) < 0 ||
         confine_resources(js_get(linux_object, "resources"), err) < 0 ||
         (sysctls && js_each(sysctls, check_sysctl, NULL, err) < 0))
         return -1;
@@ -336,19 +360,27 @@ static int check_place(const struct js *mount, struct error *err)
     return 0;
 }
 
-/* The kernel's own trees read-only: root in a container could write there without a capability. */
+/* The kernel's own trees read-only: root in a container could write there without a capability.
+ * Neither may a mount undo that of another: "remount" changes what is mounted there already, "rrw"
+ * all that is mounted below. In a procfs, which is writable, the parts that matter are masked. */
 static int confine_mount(struct js *mount, struct error *err)
 {
+    static const char *const trees[] = {"proc", "sysfs", "cgroup", "cgroup2"};
     const char *type = js_get_string(mount, "type");
     struct js *flags = js_get(mount, "options");
 
     if (check_place(mount, err) < 0)
         return -1;
-    if (!text_equal(type, "sysfs") && !text_equal(type, "cgroup") && !text_equal(type, "cgroup2"))
+    if (contains(flags, "remount"))
+        return error_set(err, STATUS_PERMISSION_DENIED,
+                         "the mount option 'remount' needs guest_root in the initdata");
+    if (!is_any(type, trees, ARRAY_LENGTH(trees)))
         return 0;
-    if (contains(flags, "rw"))
+    if (contains(flags, "rrw") || (contains(flags, "rw") && !text_equal(type, "proc")))
         return error_set(err, STATUS_PERMISSION_DENIED,
                          "a writable %s needs guest_root in the initdata", type);
+    if (text_equal(type, "proc"))
+        return 0;
     if (!flags) {
         flags = js_new_array();
         js_set(mount, "options", flags);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a container ends and goes away. */
+#include <errno.h>
 #include <signal.h>
 
 #include "base/clock.h"
@@ -44,6 +45,8 @@ static void oom_readable(void *user, uint32_t events)
     char bytes[512];
     ssize_t n = read(container->oom_fd, bytes, sizeof(bytes));
 
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
     if (n <= 0)
         source_set_events(container->oom_source, 0);
     else if (container->oom_timer)
@@ -108,6 +111,13 @@ static void process_ending(struct process *process, struct exit_record *record)
     record->message_length = length < EVENTS_MESSAGE_MAX ? length : EVENTS_MESSAGE_MAX;
 }
 
+void container_kill_rest(struct container *container)
+{
+    if (container->pid_path) /* else the kernel has ended them with their init */
+        cgroup_signal(container->pod->cgroups, container->cgroup,
+                      &(struct cgroup_signal){.signum = SIGKILL});
+}
+
 static void process_ended(struct process *process)
 {
     struct container *container = process->container;
@@ -115,9 +125,7 @@ static void process_ended(struct process *process)
 
     if (process == container->init) {
         container_unwatch_oom(container);
-        if (container->pid_path) /* else the kernel has ended them with their init */
-            cgroup_signal(pod->cgroups, container->cgroup,
-                          &(struct cgroup_signal){.signum = SIGKILL});
+        container_kill_rest(container);
     }
     container_delete_continue(container);
     pod_changed(pod);
@@ -141,11 +149,17 @@ bool container_is_empty(const struct container *container)
 
 /* ---- going away ---- */
 
+/* Once nothing is mounted any more, what cannot be removed is small, and the container's end must
+ * not depend on it: a later container of that id is refused. */
 static int remove_files(struct container *container, struct error *err)
 {
+    struct error left;
+
     if (rootfs_unmount(container->directory, err) < 0)
         return -1;
-    return file_remove_tree(container->directory, err);
+    if (file_remove_tree(container->directory, &left) < 0)
+        log_warn("container '%s' leaves files: %s", container->id, left.message);
+    return 0;
 }
 
 static void drop(struct container *container)

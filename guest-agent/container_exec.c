@@ -70,6 +70,8 @@ static void executed(void *user, pid_t pid, const struct error *err)
         return;
     }
     process_adopt(process, pid);
+    if (container->state == CONTAINER_STOPPED) /* it joined after init's end had killed the rest */
+        container_kill_rest(container);
     runtime_job_free(take_ptr(process->job));
     (void) unlink(process->file);
     done(process->user, process, NULL);

@@ -43,6 +43,8 @@ void container_watch_oom(struct container *container);
 void container_unwatch_oom(struct container *container);
 /* Publishes what is new. */
 void container_check_oom(struct container *container);
+/* After the end of init: what it left, if that did not end with it. */
+void container_kill_rest(struct container *container);
 /* All processes that were started have ended. */
 bool container_is_empty(const struct container *container);
 /* A deletion that waited for that goes on. */

@@ -59,6 +59,8 @@ struct layer_store {
     struct blob *blobs;
     size_t count;
     unsigned serial;
+    void (*on_unpacked)(void *user);
+    void *unpacked_user;
 };
 
 struct layer_upload {
@@ -151,6 +153,12 @@ void layer_store_free(struct layer_store *store)
         blob_forget(store->blobs);
     free(store->directory);
     free(store);
+}
+
+void layer_store_on_unpacked(struct layer_store *store, void (*fn)(void *user), void *user)
+{
+    store->on_unpacked = fn;
+    store->unpacked_user = user;
 }
 
 static struct blob *blob_find_text(const struct layer_store *store, const char *digest)
@@ -497,13 +505,15 @@ static void run_finish(struct layer_job *base)
 static void finish_finished(struct layer_job *base)
 {
     struct job *job = container_of(base, struct job, job);
-
     struct blob *blob = job->upload->blob;
+    struct layer_store *store = blob->store;
 
     blob->asked_ms = clock_monotonic_ms();
     if (!job->failed)
         blob->phase = BLOB_COMPLETE;
     job_finished(base);
+    if (store->on_unpacked)
+        store->on_unpacked(store->unpacked_user);
 }
 
 static struct job *job_new(struct layer_upload *upload, layer_done_fn *done, void *user)

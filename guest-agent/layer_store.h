@@ -55,6 +55,8 @@ static inline void layer_store_freep(struct layer_store **p)
     if (*p)
         layer_store_free(*p);
 }
+/* After each unpacking, also one that failed or whose upload was freed meanwhile. */
+void layer_store_on_unpacked(struct layer_store *store, void (*fn)(void *user), void *user);
 /* An unknown or unparsable digest is a blob of which nothing is there. */
 struct layer_state layer_store_state(const struct layer_store *store, const char *digest);
 /* The directory of a complete layer, borrowed; refuses one that is not there or has another

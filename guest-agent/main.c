@@ -25,7 +25,7 @@ int main(int argc, char *argv[])
     bool stub = false;
     int option;
 
-    if (argc == 1 && strcmp(argv[0], NAMESPACES_KEEPER) == 0)
+    if (getpid() == 1 && argc == 1 && strcmp(argv[0], NAMESPACES_KEEPER) == 0)
         namespaces_keep(); /* pid 1 of another namespace */
     /* A kernel hands words of its command line that it does not know to pid 1: they are not ours.
      */

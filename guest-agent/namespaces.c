@@ -103,10 +103,20 @@ int namespaces_make(const struct namespaces_options *options, struct error *err)
     return work.result;
 }
 
+/* Whoever shares the PID namespace finds the keeper's other namespaces under /proc/1: they are the
+ * pod's or nobody's, never the agent's. */
+static int leave_agent(int net)
+{
+    if (setns(net, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -1;
+    return 0;
+}
+
 /* Between fork and exec only system calls: the other threads' locks are copied as they were. It
  * must be another program image, because a container that shares the namespace could look into it.
  */
-static pid_t fork_keeper(void)
+static pid_t fork_keeper(int net, int ready)
 {
     char *argv[] = {(char *) (uintptr_t) NAMESPACES_KEEPER, NULL};
     char *environment[] = {NULL};
@@ -118,7 +128,8 @@ static pid_t fork_keeper(void)
         return pid;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve("/proc/self/exe", argv, environment);
+    if (leave_agent(net) == 0 && dup2(ready, STDIN_FILENO) == STDIN_FILENO)
+        execve("/proc/self/exe", argv, environment);
     _exit(127);
 }
 
@@ -133,15 +144,48 @@ static void protect(pid_t pid)
     (void) !file_put(path, "-1000", &ignored);
 }
 
-int namespaces_make_pid(const char *path, pid_t *ret_keeper, struct error *err)
+static int start_keeper(int net, pid_t *ret, int *ret_ready, struct error *err)
 {
-    pid_t pid = fork_keeper();
-    char from[64];
+    int ends[2];
 
-    if (pid < 0)
-        return error_errno(err, errno, "make the pod's PID namespace");
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "make a pipe");
+    *ret = fork_keeper(net, ends[1]);
+    if (*ret < 0)
+        error_errno(err, errno, "make the pod's PID namespace");
+    (void) close(ends[1]);
+    if (*ret >= 0) {
+        *ret_ready = ends[0];
+        return 0;
+    }
+    (void) close(ends[0]);
+    return -1;
+}
+
+/* A byte when it has left everything behind; its end without one. */
+static int await_keeper(int ready, struct error *err)
+{
+    ssize_t n;
+    char byte;
+
+    do
+        n = read(ready, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n == 1)
+        return 0;
+    return error_set(err, STATUS_INTERNAL, "the keeper of the pod's PID namespace did not start");
+}
+
+int namespaces_make_pid(const char *path, int net, pid_t *ret_keeper, struct error *err)
+{
+    scoped(closep) int ready = -1;
+    char from[64];
+    pid_t pid = -1;
+
+    if (start_keeper(net, &pid, &ready, err) < 0)
+        return -1;
     (void) snprintf(from, sizeof(from), "/proc/%d/ns/pid", (int) pid);
-    if (bind_file(from, path, err) < 0) {
+    if (await_keeper(ready, err) < 0 || bind_file(from, path, err) < 0) {
         (void) kill(pid, SIGKILL);
         return -1;
     }
@@ -150,10 +194,25 @@ int namespaces_make_pid(const char *path, pid_t *ret_keeper, struct error *err)
     return 0;
 }
 
+/* An empty root: of the agent's files nothing is left. It is mounted over a directory that is
+ * certainly there, and what was the root then lies on top of it. */
+static int empty_root(void)
+{
+    const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+    if (mount("pause", "/proc", "tmpfs", flags, "size=4k,nr_inodes=1") < 0 || chdir("/proc") < 0 ||
+        syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+        return -1;
+    return chdir("/");
+}
+
 void namespaces_keep(void)
 {
     sigset_t children;
 
+    if (empty_root() < 0 || write(STDIN_FILENO, "", 1) != 1)
+        _exit(127);
+    (void) close_range(0, ~0u, 0);
     (void) prctl(PR_SET_NAME, "pause");
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);

@@ -52,6 +52,11 @@ static void drained(void *user)
     pod_changed(user);
 }
 
+static void unpacked(void *user)
+{
+    pod_limit_memory(user);
+}
+
 static int make_rooms(struct pod *pod, struct error *err)
 {
     const char *state = pod->options->state_directory;
@@ -64,6 +69,7 @@ static int make_rooms(struct pod *pod, struct error *err)
         runtime_new(pod->loop, pod->reaper, &runtime_options, &pod->runtime, err) < 0 ||
         layer_store_new(pod->loop, &layer_options, &pod->layers, err) < 0)
         return -1;
+    layer_store_on_unpacked(pod->layers, unpacked, pod);
     pod->mux = mux_new();
     mux_on_drained(pod->mux, drained, pod);
     pod->events = events_new();
@@ -201,7 +207,7 @@ int pod_share_pid(struct pod *pod, struct error *err)
         return 0;
     path = xformat("%s/ns-pid", pod->options->state_directory);
     reaper_hold(pod->reaper);
-    if (namespaces_make_pid(path, &pod->keeper, err) < 0) {
+    if (namespaces_make_pid(path, pod->options->pod_netns, &pod->keeper, err) < 0) {
         reaper_release(pod->reaper);
         return -1;
     }

@@ -14,17 +14,29 @@
 
 #define DIRECTORY "/dev/input"
 
-/* Keyboards have the key too: a power button has no other. */
+static bool take_key(uint8_t *keys, unsigned key)
+{
+    uint8_t bit = (uint8_t) (1u << (key % 8));
+    bool there = keys[key / 8] & bit;
+
+    keys[key / 8] &= (uint8_t) ~bit;
+    return there;
+}
+
+/* Keyboards have the key too: a power button has no other, but on newer kernels that by which it
+ * wakes a machine. */
 static bool is_power_button(int fd)
 {
     uint8_t keys[KEY_CNT / 8] = {0};
-    unsigned count = 0;
 
-    if (ioctl(fd, EVIOCGBIT(EV_KEY, sizeof(keys)), keys) < 0)
+    if (ioctl(fd, EVIOCGBIT(EV_KEY, sizeof(keys)), keys) < 0 || !take_key(keys, KEY_POWER))
         return false;
-    for (size_t i = 0; i < sizeof(keys); i++)
-        count += (unsigned) __builtin_popcount(keys[i]);
-    return count == 1 && (keys[KEY_POWER / 8] & (1u << (KEY_POWER % 8)));
+    (void) take_key(keys, KEY_WAKEUP);
+    for (size_t i = 0; i < sizeof(keys); i++) {
+        if (keys[i])
+            return false;
+    }
+    return true;
 }
 
 static int open_if_button(const char *name)

@@ -64,10 +64,7 @@ static void transfer_end(struct transfer *transfer, const struct error *err)
 
 static void unpacked(void *user, const struct error *err)
 {
-    struct pod *pod = ((struct transfer *) user)->pod;
-
     transfer_end(user, err);
-    pod_limit_memory(pod);
 }
 
 /* A transfer that stops early is no error: the answer says how far it came. */

@@ -183,6 +183,24 @@ def test_pods_can_share_processes(tenant, pod):
     assert b"4711" in tenant.exec(two, "sh", "-c", "cat /proc/*/cmdline")[1]
 
 
+def test_a_shared_pid_1_leads_nowhere(tenant, pod, bed):
+    share = {"security_context": {"namespace_options": {"pid": 0}}}
+    ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "4711"], linux=share)
+    keeper, = find_processes(bed, "tenant", r"^/pause\b")
+    init, = find_processes(bed, "tenant", r"^sleep 4711")
+    agent, = find_processes(bed, "tenant", GUEST)
+
+    def namespace(pid, kind):
+        return os.readlink(f"/proc/{pid}/ns/{kind}")
+    assert namespace(keeper, "net") == namespace(init, "net")
+    for kind in ("net", "mnt", "ipc", "uts", "pid"):
+        assert namespace(keeper, kind) != namespace(agent, kind), kind
+    seen = tenant.exec(ctr, "sh", "-c", "cat /proc/1/net/tcp /proc/1/net/tcp6; tail -n +3 /proc/1/net/dev")[1]
+    assert b":1D09 " not in seen                        # the channel's port
+    assert re.findall(rb"^ *(\w+):", seen, re.M)[-1] == b"lo"
+    assert tenant.exec(ctr, "cat", "/proc/1/mountinfo")[1].count(b"\n") == 1
+
+
 def test_containerd_restarts_and_nothing_is_lost(tenant, pod, bed):
     ctr = tenant.run(pod, "one", BUSYBOX, ["sh", "-c", "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 9"])
     time.sleep(1)

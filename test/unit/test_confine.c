@@ -115,11 +115,12 @@ START_TEST(a_capability_has_one_spelling)
 }
 END_TEST
 
-START_TEST(mknod_goes_and_the_harmless_stay)
+START_TEST(mknod_and_immutable_go_and_the_harmless_stay)
 {
     const struct confine_options root = powerful();
     scoped(freep) char *json = with_capability(
-        "bounding", "\"CAP_MKNOD\",\"CAP_CHOWN\",\"CAP_MKNOD\",\"CAP_NET_RAW\"");
+        "bounding", "\"CAP_MKNOD\",\"CAP_CHOWN\",\"CAP_MKNOD\",\"CAP_LINUX_IMMUTABLE\","
+                    "\"CAP_NET_RAW\"");
     scoped(js_freep) struct js *weak = confined(json, &plain);
     scoped(js_freep) struct js *strong = confined(json, &root);
     struct js *left = js_get(js_path(weak, "process", "capabilities"), "bounding");
@@ -127,7 +128,7 @@ START_TEST(mknod_goes_and_the_harmless_stay)
     ck_assert_uint_eq(js_length(left), 2);
     ck_assert_str_eq(js_string(js_at(left, 0)), "CAP_CHOWN");
     ck_assert_str_eq(js_string(js_at(left, 1)), "CAP_NET_RAW");
-    ck_assert_uint_eq(js_length(js_get(js_path(strong, "process", "capabilities"), "bounding")), 4);
+    ck_assert_uint_eq(js_length(js_get(js_path(strong, "process", "capabilities"), "bounding")), 5);
 }
 END_TEST
 
@@ -168,6 +169,34 @@ START_TEST(the_kernels_trees_are_read_only)
     refused("{" PROCESS ",\"mounts\":[{\"type\":\"sysfs\",\"destination\":\"/sys\",\"options\":"
             "[\"ro\",\"rw\"]}]}",
             &plain, STATUS_PERMISSION_DENIED, "writable sysfs");
+}
+END_TEST
+
+START_TEST(no_mount_makes_another_writable)
+{
+    static const char *const wrong[] = {
+        "\"type\":\"sysfs\",\"destination\":\"/sys\",\"options\":[\"rrw\"]",
+        "\"type\":\"proc\",\"destination\":\"/proc\",\"options\":[\"nosuid\",\"rrw\"]",
+        "\"type\":\"cgroup\",\"destination\":\"/sys/fs/cgroup\",\"options\":[\"ro\",\"rrw\"]",
+        "\"type\":\"cgroup2\",\"destination\":\"/c\",\"options\":[\"rrw\"]",
+        "\"type\":\"sysfs\",\"destination\":\"/sys\",\"options\":[\"ro\",\"remount\"]",
+        "\"type\":\"tmpfs\",\"destination\":\"/sys\",\"options\":[\"remount\",\"rw\"]",
+        "\"type\":\"bind\",\"destination\":\"/proc/sys\",\"options\":[\"bind\",\"remount\"]",
+        "\"destination\":\"/sys\",\"options\":[\"remount\"]",
+    };
+    const struct confine_options root = powerful();
+    scoped(js_freep) struct js *usual = confined(
+        "{" PROCESS ",\"mounts\":[{\"type\":\"proc\",\"destination\":\"/proc\",\"options\":"
+        "[\"rw\"]},{\"type\":\"tmpfs\",\"destination\":\"/x\",\"options\":[\"rw\"]}]}",
+        &plain);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        scoped(freep) char *json = xformat("{" PROCESS ",\"mounts\":[{%s}]}", wrong[i]);
+        scoped(js_freep) struct js *spec = NULL;
+
+        refused(json, &plain, STATUS_PERMISSION_DENIED, "guest_root");
+        spec = confined(json, &root);
+    }
 }
 END_TEST
 
@@ -226,6 +255,26 @@ START_TEST(what_steers_the_runtime_is_removed)
         ck_assert_ptr_null(js_path(spec, "linux", "rootfsPropagation"));
         ck_assert_ptr_null(js_path(spec, "linux", "uidMappings"));
         ck_assert_str_eq(js_get_string(js_get(spec, "root"), "path"), plain.root);
+    }
+}
+END_TEST
+
+START_TEST(an_unknown_member_of_linux_is_refused)
+{
+    static const char *const unknown[] = {"netDevices", "timeOffsets", "memoryPolicy",
+                                          "Namespaces", "netdevices",  ""};
+    const struct confine_options root = powerful();
+    scoped(js_freep) struct js *known = confined(
+        "{" PROCESS ",\"linux\":{\"cgroupsPath\":\"/x\",\"devices\":[],\"maskedPaths\":[],"
+        "\"namespaces\":[],\"personality\":{\"domain\":\"LINUX\"},\"readonlyPaths\":[],"
+        "\"resources\":{},\"rootfsPropagation\":\"\",\"seccomp\":{},\"sysctl\":{}}}",
+        &plain);
+
+    for (size_t i = 0; i < ARRAY_LENGTH(unknown); i++) {
+        scoped(freep) char *json = xformat("{" PROCESS ",\"linux\":{\"%s\":{}}}", unknown[i]);
+
+        refused(json, &plain, STATUS_INVALID_ARGUMENT, unknown[i]);
+        refused(json, &root, STATUS_INVALID_ARGUMENT, unknown[i]);
     }
 }
 END_TEST
@@ -346,11 +395,13 @@ int main(void)
     return suite_run("confine", (const TTest *[]){
                                     capabilities_that_reach_the_agent_need_guest_root,
                                     a_capability_has_one_spelling,
-                                    mknod_goes_and_the_harmless_stay,
+                                    mknod_and_immutable_go_and_the_harmless_stay,
                                     the_kernels_trees_have_one_place,
                                     the_kernels_trees_are_read_only,
+                                    no_mount_makes_another_writable,
                                     a_spec_of_wrong_types_is_refused,
                                     what_steers_the_runtime_is_removed,
+                                    an_unknown_member_of_linux_is_refused,
                                     hooks_and_devices_are_refused,
                                     namespaces_are_the_agents_choice,
                                     masks_are_added_to_those_of_the_spec,

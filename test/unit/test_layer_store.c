@@ -170,6 +170,32 @@ static void *gzipped(size_t *ret_length)
     return data;
 }
 
+static void tally(void *user)
+{
+    ++*(unsigned *) user;
+}
+
+START_TEST(the_end_of_an_unpacking_is_told_even_if_nobody_waits)
+{
+    struct outcome never = {0};
+    struct layer_begin wanted = plain();
+    struct layer_upload *upload = begin(&wanted);
+    unsigned unpacked = 0;
+    struct error err;
+
+    layer_store_on_unpacked(store, tally, &unpacked);
+    write_all(upload, tar.data, tar.size);
+    ck_assert_uint_eq(unpacked, 0);
+    layer_upload_finish(upload, done, &never);
+    layer_upload_free(upload);
+    for (int i = 0; !unpacked && i < 1000; i++)
+        ck_assert_int_eq(loop_turn(loop, 10, &err), 0);
+    ck_assert_uint_eq(unpacked, 1);
+    ck_assert_int_eq(never.calls, 0);
+    expect_complete(tar_digest);
+}
+END_TEST
+
 START_TEST(a_plain_layer_is_unpacked)
 {
     struct layer_begin wanted = plain();
@@ -621,6 +647,7 @@ int main(void)
         a_newer_transfer_takes_over,
         a_layer_that_is_here_takes_no_second_copy,
         a_second_finish_waits_for_the_first,
+        the_end_of_an_unpacking_is_told_even_if_nobody_waits,
         an_early_finish_keeps_what_is_there,
         more_bytes_than_announced_are_refused,
         what_cannot_be_a_layer_is_refused_at_once,
