@@ -9,6 +9,7 @@ endif
 quoted = '$(subst ','\'',$(1))'
 $(shell mkdir -p $(BUILD); printf '%s\n' $(call quoted,$(CC) $(CPPFLAGS) $(CFLAGS)) >$(BUILD)/flags.new; \
 	cmp -s $(BUILD)/flags.new $(BUILD)/flags || cp $(BUILD)/flags.new $(BUILD)/flags)
+$(BUILD)/flags: ; # make may have listed the directory before
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
 	$(call say,CC)
