@@ -1,60 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Can this machine run guests, and what are they worth: KVM, memory encryption, libvirt. */
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "checks.h"
-#include "shim/state_file.h"
+#include "shim/accel_record.h"
 
 /* ---- acceleration -----------------------------------------------------------------------------
  */
 
-/* Where the helper's `probe` leaves its result. */
-#define ACCEL_RESULT "/var/lib/cleave/h/accel.json"
-
-/* What a probe has shown of KVM here. */
-enum proof { PROOF_NONE, PROOF_STALE, PROOF_AGAINST, PROOF_FOR };
-
-/* As the helper names what it has booted: another kernel, here or there, is another question. */
-static char *fingerprint(const struct node *node)
+static enum accel_proof read_proof(const struct node *node)
 {
+    scoped(freep) char *file = node_path(node, ACCEL_RECORD);
     scoped(freep) char *kernel = node_path(node, node->host.kernel);
-    struct utsname host;
-    struct stat info;
+    scoped(freep) char *about = accel_record_about(node->host.kernel, kernel);
 
-    if (uname(&host) < 0 || stat(kernel, &info) < 0)
-        return xstrdup("");
-    return xformat("%s %s %lld %lld", host.release, node->host.kernel, (long long) info.st_size,
-                   (long long) info.st_mtime);
+    return accel_record_read(file, about);
 }
 
-static enum proof read_proof(const struct node *node)
-{
-    static const struct state_format format = {.kind = "accel", .version = 1};
-    scoped(freep) char *path = node_path(node, ACCEL_RESULT);
-    scoped(freep) char *about = fingerprint(node);
-    scoped(js_freep) struct js *record = NULL;
-    struct error err;
-
-    if (state_file_read(path, &format, &record, &err) < 0)
-        return PROOF_NONE;
-    if (!about[0] || !text_equal(js_get_string(record, "about"), about))
-        return PROOF_STALE;
-    return js_get_boolean(record, "kvm", false) ? PROOF_FOR : PROOF_AGAINST;
-}
-
-static const char *say_proof(enum proof proof)
+static const char *say_proof(enum accel_proof proof)
 {
     static const char *const words[] = {
-        [PROOF_NONE] = "nothing has proven KVM here",
-        [PROOF_STALE] = "the last probe was of another kernel",
-        [PROOF_AGAINST] = "in the last probe no kernel booted under KVM",
-        [PROOF_FOR] = "a kernel has booted under KVM",
+        [ACCEL_PROOF_NONE] = "nothing has proven KVM here",
+        [ACCEL_PROOF_STALE] = "the last probe was of another kernel",
+        [ACCEL_PROOF_AGAINST] = "in the last probe no kernel booted under KVM",
+        [ACCEL_PROOF_FOR] = "a kernel has booted under KVM",
     };
 
     return words[proof];
@@ -64,7 +36,8 @@ static bool uses_kvm(const struct node *node)
 {
     enum host_accel accel = host_conf_accel(&node->host);
 
-    return accel == HOST_ACCEL_KVM || (accel == HOST_ACCEL_AUTO && read_proof(node) == PROOF_FOR);
+    return accel == HOST_ACCEL_KVM ||
+           (accel == HOST_ACCEL_AUTO && read_proof(node) == ACCEL_PROOF_FOR);
 }
 
 void check_kvm(struct node *node, struct check_result *result)
@@ -93,14 +66,14 @@ static void say_tcg(struct node *node, const char *why, struct check_result *res
 
 void check_accel(struct node *node, struct check_result *result)
 {
-    enum proof proof = read_proof(node);
+    enum accel_proof proof = read_proof(node);
 
     switch (host_conf_accel(&node->host)) {
     case HOST_ACCEL_TCG:
         say_tcg(node, "machine.accel says so", result);
         return;
     case HOST_ACCEL_AUTO:
-        if (proof == PROOF_FOR)
+        if (proof == ACCEL_PROOF_FOR)
             check_ok(result, "auto takes KVM: %s", say_proof(proof));
         else
             say_tcg(node, say_proof(proof), result);
@@ -108,11 +81,11 @@ void check_accel(struct node *node, struct check_result *result)
     case HOST_ACCEL_KVM:
         break;
     }
-    if (proof == PROOF_FOR) {
+    if (proof == ACCEL_PROOF_FOR) {
         check_ok(result, "KVM: %s", say_proof(proof));
         return;
     }
-    (proof == PROOF_AGAINST ? check_fail : check_warn)(result, "KVM: %s", say_proof(proof));
+    (proof == ACCEL_PROOF_AGAINST ? check_fail : check_warn)(result, "KVM: %s", say_proof(proof));
     check_advise(result, "`%s probe` finds out; accel = \"auto\" follows it", node->host.helper);
 }
 

@@ -2,20 +2,17 @@
 #include "accel.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "libvirt.h"
+#include "shim/accel_record.h"
 #include "shim/host_conf.h"
-#include "shim/state_file.h"
 
 enum { PROBE_MS = 30000, PROBE_STEP_MS = 100, LOG_MAX = 4 * 1024 * 1024 };
 #define PROBE_NAME "cleave-probe"
@@ -23,33 +20,15 @@ enum { PROBE_MS = 30000, PROBE_STEP_MS = 100, LOG_MAX = 4 * 1024 * 1024 };
 /* Printed by every kernel as it hands over to user space. */
 #define PROBE_MARK "Run /init as init process"
 
-static const struct state_format format = {.kind = "accel", .version = 1};
-
-/* What the result is about: another kernel, here or there, is another question. */
-static char *fingerprint(const struct host_conf *conf)
-{
-    struct utsname host;
-    struct stat kernel;
-
-    if (uname(&host) < 0 || stat(conf->kernel, &kernel) < 0)
-        return xstrdup("");
-    return xformat("%s %s %lld %lld", host.release, conf->kernel, (long long) kernel.st_size,
-                   (long long) kernel.st_mtime);
-}
-
 static enum domain_accel choose_by_probe(const struct host_conf *conf)
 {
-    scoped(js_freep) struct js *result = NULL;
-    scoped(freep) char *about = fingerprint(conf);
-    struct error err;
+    scoped(freep) char *about = accel_record_about(conf->kernel, conf->kernel);
+    enum accel_proof proof = accel_record_read(ACCEL_RECORD, about);
 
-    if (state_file_read(ACCEL_RESULT, &format, &result, &err) < 0 || !about[0] ||
-        !text_equal(js_get_string(result, "about"), about)) {
+    if (proof == ACCEL_PROOF_NONE || proof == ACCEL_PROOF_STALE)
         log_warn("no probe has tried KVM with this kernel and image: the machine is emulated, "
                  "which is slow (cleave-host-helper probe)");
-        return DOMAIN_TCG;
-    }
-    return js_get_boolean(result, "kvm", false) ? DOMAIN_KVM : DOMAIN_TCG;
+    return proof == ACCEL_PROOF_FOR ? DOMAIN_KVM : DOMAIN_TCG;
 }
 
 enum domain_accel accel_choose(const struct host_conf *conf)
@@ -166,9 +145,7 @@ static int boot_probe(struct virt *virt, const struct host_conf *conf, bool *ret
 int accel_probe(struct virt *virt, const struct host_conf *conf, bool *ret_booted,
                 struct error *err)
 {
-    scoped(js_freep) struct js *result = js_new_object();
-    scoped(freep) char *about = fingerprint(conf);
-    struct error write_error;
+    scoped(freep) char *about = accel_record_about(conf->kernel, conf->kernel);
     bool booted = false;
     int failed;
 
@@ -178,14 +155,8 @@ int accel_probe(struct virt *virt, const struct host_conf *conf, bool *ret_boote
     (void) unlink(PROBE_LOG);
     failed = boot_probe(virt, conf, &booted, err);
     (void) unlink(PROBE_LOG);
-    if (failed < 0)
+    if (failed < 0 || accel_record_write(ACCEL_RECORD, about, booted, err) < 0)
         return -1;
-    js_set_string(result, "about", about);
-    js_set(result, "kvm", js_new_boolean(booted));
-    if (state_file_write(ACCEL_RESULT, &format, result, &write_error) < 0) {
-        *err = write_error;
-        return -1;
-    }
     *ret_booted = booted;
     return 0;
 }

@@ -11,10 +11,8 @@ struct error;
 struct host_conf;
 struct virt;
 
-#define ACCEL_RESULT "/var/lib/cleave/h/accel.json"
-
 enum domain_accel accel_choose(const struct host_conf *conf);
-/* Boots; writes ACCEL_RESULT. *ret_booted false with the reason in err is no failure; where libvirt
+/* Boots; writes ACCEL_RECORD. *ret_booted false with the reason in err is no failure; where libvirt
  * fails nothing was found out and nothing is written. */
 int accel_probe(struct virt *virt, const struct host_conf *conf, bool *ret_booted,
                 struct error *err) __attribute__((warn_unused_result));

@@ -112,6 +112,14 @@ class Cri:
         return self.call("PodSandboxStatus", pb.PodSandboxId(pod_sandbox_id=pod, verbose=verbose),
                          pb.PodSandboxStatusResponse, timeout=20)
 
+    def not_ready(self, pod):
+        """False, too, while containerd still cleans up behind a shim that was killed."""
+        try:
+            return self.pod_status(pod).status.state == NOTREADY
+        except grpc.RpcError as error:
+            assert "ttrpc: closed" in error.details()
+            return False
+
     def pods(self):
         return list(self.call("ListPodSandbox", pb.ListPodSandboxRequest(), pb.ListPodSandboxResponse, timeout=20).items)
 

@@ -109,15 +109,6 @@ def wait_for(condition, seconds=10.0):
         time.sleep(0.02)
 
 
-def not_ready(cri, pod):
-    """False, too, while containerd still cleans up behind a shim that was killed."""
-    try:
-        return cri.pod_status(pod).status.state == cri_program.NOTREADY
-    except grpc.RpcError as error:
-        assert "ttrpc: closed" in error.details()
-        return False
-
-
 # ---- life ------------------------------------------------------------------------------------
 
 def test_a_pod_lives_and_leaves_nothing(bed, cri):
@@ -130,7 +121,7 @@ def test_a_pod_lives_and_leaves_nothing(bed, cri):
     cri.stop_pod(pod)
     assert time.monotonic() - started < 3
     assert not list(find(bed, pod))
-    assert not_ready(cri, pod)
+    assert cri.not_ready(pod)
     cri.stop_pod(pod)
     cri.remove_pod(pod)
 
@@ -162,7 +153,7 @@ def test_an_anchor_runs_but_nothing_runs_in_it(bed, cri):
     assert cri.stats(ctr).cpu.usage_core_nano_seconds.value > 0
     cri.stop_container(ctr, grace=0)
     assert cri.container_status(ctr).exit_code == 137
-    wait_for(lambda: not_ready(cri, pod))
+    wait_for(lambda: cri.not_ready(pod))
     cri.remove_container(ctr)
 
 
@@ -279,7 +270,7 @@ def test_qemu_killed_is_noticed_at_once(bed, cri):
     cri.start_container(ctr)
     os.kill(one(bed, "guest=cleave-" + pod), signal.SIGKILL)
     started = time.monotonic()
-    wait_for(lambda: not_ready(cri, pod), 5)
+    wait_for(lambda: cri.not_ready(pod), 5)
     assert time.monotonic() - started < 1
     assert cri.wait_exit(ctr, 2).exit_code == 137
 
@@ -288,7 +279,7 @@ def test_shim_killed_takes_the_machine_with_it(bed, cri):
     pod = run_pod(cri)
     os.kill(one(bed, pod, name="containerd-shim-cleave-host-v2"), signal.SIGKILL)
     wait_for(lambda: not list(find(bed, pod)), 5)
-    wait_for(lambda: not_ready(cri, pod), 5)
+    wait_for(lambda: cri.not_ready(pod), 5)
 
 
 # Becomes the helper; what it says of itself decides when something is killed, once.

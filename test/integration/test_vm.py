@@ -43,14 +43,6 @@ def change(bed, role, path, **keys):
         file.write(text)
 
 
-def not_ready(cri, pod):
-    try:
-        return cri.pod_status(pod).status.state == cri_program.NOTREADY
-    except grpc.RpcError as error:
-        assert "ttrpc: closed" in error.details()       # containerd is about to clean up
-        return False
-
-
 # ---- what the host can learn -----------------------------------------------------------------
 
 class Wire:
@@ -211,11 +203,11 @@ def dies(bed, nodes, end):
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     half = host.pods()[0].id
     end(half)
-    eventually(lambda: not_ready(host, half), what="NOTREADY on the host")
+    eventually(lambda: host.not_ready(half), what="NOTREADY on the host")
     assert tenant.container_status(ctr).state == cri_program.RUNNING        # no word from the guest
     status = tenant.wait_exit(ctr)
     assert (status.state, status.exit_code) == (cri_program.EXITED, 255)
-    eventually(lambda: not_ready(tenant, pod), what="NOTREADY on the tenant's node")
+    eventually(lambda: tenant.not_ready(pod), what="NOTREADY on the tenant's node")
     tenant.stop_pod(pod)
     tenant.remove_pod(pod)
     eventually(lambda: host.pods() == [], what="the end of the host's pod")
@@ -249,7 +241,7 @@ def test_the_tenant_shim_is_killed(bed, nodes, vm):
     eventually(lambda: not find_processes(bed, "host", QEMU), 10, "the end of the machine")
     eventually(lambda: host.pods() == [], what="the end of the host's pod")
     assert tenant.wait_exit(ctr).state == cri_program.EXITED
-    eventually(lambda: not_ready(tenant, pod), what="NOTREADY")
+    eventually(lambda: tenant.not_ready(pod), what="NOTREADY")
 
 
 @pytest.mark.parametrize("after", ["the host's pod", "the machine", "1 s of booting", "2 s of booting"])
