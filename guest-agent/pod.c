@@ -24,6 +24,7 @@
 #include "reaper.h"
 #include "runtime.h"
 #include "secure/initdata.h"
+#include "volumes.h"
 
 /* For the last answers on their way, and, from the end of the grace on, for records and output that
  * nobody fetches. */
@@ -62,10 +63,12 @@ static int make_rooms(struct pod *pod, struct error *err)
     const char *state = pod->options->state_directory;
     scoped(freep) char *layers = xformat("%s/layers", state);
     scoped(freep) char *runtime = xformat("%s/runtime", state);
+    scoped(freep) char *volumes = xformat("%s/volumes", state);
     struct layer_store_options layer_options = {.directory = layers};
     struct runtime_options runtime_options = {.program = "crun", .directory = runtime};
 
-    if (reaper_new(pod->loop, &pod->reaper, err) < 0 ||
+    if (file_make_directories(volumes, 0711, err) < 0 ||
+        reaper_new(pod->loop, &pod->reaper, err) < 0 ||
         runtime_new(pod->loop, pod->reaper, &runtime_options, &pod->runtime, err) < 0 ||
         layer_store_new(pod->loop, &layer_options, &pod->layers, err) < 0)
         return -1;
@@ -74,6 +77,7 @@ static int make_rooms(struct pod *pod, struct error *err)
     mux_on_drained(pod->mux, drained, pod);
     pod->events = events_new();
     pod->answers = idempotency_new();
+    pod->volumes = volumes_new(volumes);
     return 0;
 }
 
@@ -121,6 +125,7 @@ void pod_free(struct pod *pod)
         source_free(pod->end_timer);
     if (pod->linger_timer)
         source_free(pod->linger_timer);
+    volumes_free(pod->volumes);
     idempotency_free(pod->answers);
     events_free(pod->events);
     mux_free(pod->mux);

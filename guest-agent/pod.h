@@ -22,6 +22,7 @@ struct reaper;
 struct reaper_watch;
 struct runtime;
 struct source;
+struct volumes;
 
 enum { POD_FILE_MAX = 64 * 1024, POD_SYSCTLS_MAX = 128, POD_CONTAINERS_MAX = 256 };
 
@@ -36,6 +37,7 @@ struct pod {
     struct mux *mux;
     struct events *events;
     struct idempotency *answers;
+    struct volumes *volumes;
     const struct cgroup_version *cgroups;
     char *directory;  /* hosts, resolv.conf, hostname, shm */
     char *containers; /* their directories */

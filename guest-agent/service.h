@@ -19,6 +19,8 @@ service_fn service_exec, service_kill, service_wait, service_resize, service_clo
     service_ack;
 /* service_bulk.c */
 service_fn service_has_blobs, service_put_blob;
+/* service_volume.c */
+service_fn service_put_volume;
 /* service_stdio.c */
 service_fn service_stdio;
 
@@ -44,4 +46,5 @@ SERVICE_REQUEST(watch_request);
 SERVICE_REQUEST(shutdown_request);
 SERVICE_REQUEST(has_blobs_request);
 SERVICE_REQUEST(blob_chunk);
+SERVICE_REQUEST(put_volume_request);
 SERVICE_REQUEST(stdio_frame);

@@ -14,6 +14,6 @@ fuzz_layer_SRCS  := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-a
 fuzz_layer_LIBS := io base
 fuzz_layer_PKGS := libarchive libevent_core json-c libmd
 fuzz_layer_CPPFLAGS := -Iguest-agent
-fuzz_confine_SRCS := guest-agent/confine.c guest-agent/mounts.c
+fuzz_confine_SRCS := guest-agent/confine.c guest-agent/mounts.c $(volume_SRCS)
 fuzz_confine_LIBS := io base
 fuzz_confine_CPPFLAGS := -Iguest-agent

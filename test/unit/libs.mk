@@ -21,8 +21,11 @@ test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
 test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
-test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c
+volume_SRCS := $(addprefix guest-agent/,volumes.c volume_content.c beneath.c)
+test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c $(volume_SRCS)
 test_mounts_LIBS := io base
+test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
+test_volumes_LIBS := io base
 test_rootfs_SRCS := test/unit/test_rootfs.c guest-agent/rootfs.c guest-agent/layer_store.c \
 	guest-agent/layer_queue.c $(layer_SRCS)
 test_rootfs_LIBS := io base
