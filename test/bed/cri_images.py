@@ -19,10 +19,12 @@ FOLDERS = ("bin", "dev", "etc", "lib", "lib64", "lib/x86_64-linux-gnu", "proc", 
            "var", "var/log", "var/run", "www")
 PASSWD = b"""root:x:0:0:root:/root:/bin/sh
 www-data:x:33:33:www-data:/www:/bin/false
+nobody:x:65534:65534:nobody:/:/bin/false
 default-user:x:1000:1000::/tmp:/bin/sh
 """
 GROUP = b"""root:x:0:
 www-data:x:33:
+nogroup:x:65534:
 users:x:100:
 default-user:x:1000:
 group-defined-in-image:x:50000:default-user
@@ -93,9 +95,9 @@ def _setuid(base):
     return images.Image([base, extra], {"Entrypoint": ["/bin/nnp", "-p", "/effective-uid"]})
 
 
-def _content(text):
-    """An image of its own that nobody runs."""
-    return images.Image([images.layer([("content", text.encode())])], {"Cmd": ["/content"]})
+def _content(base, text):
+    """An image that is no other one."""
+    return images.Image([base, images.layer([("content", text.encode())])], {"Cmd": ["sh"]})
 
 
 def all_images():
@@ -116,9 +118,9 @@ def all_images():
         f"{STAGING}/test-image-user-username-group:latest": busybox["www-data:100"],
     }
     for tag in ("1", "2", "3"):
-        found[f"{STAGING}/test-image-{tag}:latest"] = _content(tag)
-        found[f"{STAGING}/test-image-tags:{tag}"] = _content("one image of three tags")
+        found[f"{STAGING}/test-image-{tag}:latest"] = _content(base, tag)
+        found[f"{STAGING}/test-image-tags:{tag}"] = _content(base, "one image of three tags")
     for name in ("latest:latest", "tag:test", "tag:all"):
-        found[f"{STAGING}/test-image-{name}"] = _content(name)
-    pause = images.standard()["pause:1"]
+        found[f"{STAGING}/test-image-{name}"] = _content(base, name)
+    pause = images.Image([base], {"Cmd": ["/bin/busybox", "sleep", "2147483647"]})
     return {**found, "pause:3.9": pause, "pause:3.10": pause}
