@@ -39,6 +39,10 @@ class Column(cri_program.Cri):
     def is_cleave(self):
         return self.name != "runc"
 
+    @property
+    def handler(self):
+        return HANDLER[self.name]
+
     def config(self, name="web", security=None, sysctls=None, **fields):
         config = self.pod_config(name, **fields)
         if security:
@@ -47,7 +51,14 @@ class Column(cri_program.Cri):
         return config
 
     def pod(self, name="web", security=None, sysctls=None, **fields):
-        return self.run_pod(runtime=HANDLER[self.name], config=self.config(name, security, sysctls, **fields))
+        return self.run_pod(runtime=self.handler, config=self.config(name, security, sysctls, **fields))
+
+    def create(self, pod, name, image, command=(), **fields):
+        """As a kubelet asks for it: a container has processes of its own if nothing else is said."""
+        linux = fields.setdefault("linux", {})
+        security = linux.setdefault("security_context", {})
+        security.setdefault("namespace_options", {"pid": CONTAINER})
+        return super().create(pod, name, image, command, **fields)
 
     def keep(self, identity):
         """A pod or a container of a fixture: it stays until the module's end."""
@@ -62,7 +73,10 @@ class Column(cri_program.Cri):
                 self.remove_pod(pod.id)
         for ctr in self.containers():
             if ctr.id not in self.kept:
+                log = self.file(self.container_status(ctr.id).log_path)
                 self.remove_container(ctr.id)
+                if os.path.isfile(log):
+                    os.unlink(log)          # the next container of this name would append to it
 
     # ---- what cases ask often -----------------------------------------------------------------
 
