@@ -102,11 +102,14 @@ class Bed:
 
     # ---- up and down -------------------------------------------------------------------------
 
-    def up(self, build, guest, debug=False):
+    def up(self, build, guest, debug=False, conformance=False):
+        """`conformance`: the tenant node also has what CRI conformance tests want of a node: the
+        images that they name, and host ports."""
         self.down()
         for role in ROLES:
             os.makedirs(f"{self.dir}/{role}")
-        self.state = {"build": os.path.abspath(build), "guest": guest, "debug": debug, "nodes": {}, "daemons": {}}
+        self.state = {"build": os.path.abspath(build), "guest": guest, "debug": debug, "conformance": conformance,
+                      "nodes": {}, "daemons": {}}
         layout = ns.hierarchies()
         for role in ROLES:
             ns.cgroup_create(self._cgroup(role))
@@ -165,6 +168,7 @@ def main():
     up.add_argument("--build", default=os.environ.get("BUILD", ROOT + "/build"))
     up.add_argument("--guest", choices=tuple(setup.HELPER), default=os.environ.get("GUEST", "stub"))
     up.add_argument("--debug", action="store_true", help="containerd logs at level debug")
+    up.add_argument("--conformance", action="store_true", help="the tenant node has conformance tests' images, and host ports")
     verbs.add_parser("down")
     verbs.add_parser("status")
     run = verbs.add_parser("exec", help="run a command inside a node")
@@ -193,7 +197,7 @@ def locked(bed, args):
         bed = Bed(bed.name)
         started = time.monotonic()
         if args.verb == "up":
-            bed.up(args.build, args.guest, args.debug)
+            bed.up(args.build, args.guest, args.debug, args.conformance)
             status(bed)
             print(f"up in {time.monotonic() - started:.1f} s")
         elif args.verb == "down":

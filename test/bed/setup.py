@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 
+import cri_images
 import images
 import ns
 
@@ -14,6 +15,7 @@ ANCHOR = f"{images.REGISTRY}/anchor:1"          # the host's only image; no work
 # The two nodes share no link with this machine, so every bed can use the same addresses.
 ADDRESS = {"host": "10.90.0.1", "tenant": "10.90.0.2"}
 PODS = {"host": "10.91.0", "tenant": "10.92.0"}
+PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
 OTHER = {"host": "tenant", "tenant": "host"}
 HOST_API = "/run/host-node"                     # the host's CRI socket, as the tenant node sees it
 
@@ -177,14 +179,16 @@ def configure(bed, role):
     _write(bed, role, "/etc/containerd/config.toml", CONTAINERD.format(
         level="debug" if bed.state["debug"] else "info", pause=PAUSE, cni=program.CACHE + "/node/usr/lib/cni",
         runtime=RUNTIME[role].format(build=build)))
-    _write(bed, role, f"/etc/containerd/certs.d/{images.REGISTRY}/hosts.toml",
-           f'server = "http://127.0.0.1:{REGISTRY_PORT}"\n[host."http://127.0.0.1:{REGISTRY_PORT}"]\n'
-           '  capabilities = ["pull", "resolve"]\n')
+    extras = role == "tenant" and bed.state.get("conformance")
+    for registry in (images.REGISTRY, *(cri_images.REGISTRIES if extras else ())):
+        _write(bed, role, f"/etc/containerd/certs.d/{registry}/hosts.toml",
+               f'server = "http://127.0.0.1:{REGISTRY_PORT}"\n[host."http://127.0.0.1:{REGISTRY_PORT}"]\n'
+               '  capabilities = ["pull", "resolve"]\n')
+    bridge = {"type": "bridge", "bridge": "pods", "isGateway": True, "ipMasq": False,
+              "ipam": {"type": "host-local", "dataDir": "/run/cni-addresses",
+                       "ranges": [[{"subnet": f"{PODS[role]}.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}
     _write(bed, role, "/etc/cni/net.d/10-bed.conflist", json.dumps({
-        "cniVersion": "1.0.0", "name": "bed", "plugins": [{
-            "type": "bridge", "bridge": "pods", "isGateway": True, "ipMasq": False,
-            "ipam": {"type": "host-local", "dataDir": "/run/cni-addresses",
-                     "ranges": [[{"subnet": f"{PODS[role]}.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}))
+        "cniVersion": "1.0.0", "name": "bed", "plugins": [bridge] + ([PORTMAP] if extras else [])}))
     _write(bed, role, "/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 240\n")
     if role == "host":
         _write(bed, role, "/etc/libvirt/qemu.conf", LIBVIRT_QEMU)
@@ -228,9 +232,10 @@ def serving(bed, role, where):
 
 def load_images(bed):
     standard = images.standard()
+    served = {**standard, **(cri_images.all_images() if bed.state["conformance"] else {})}
 
     def push():
-        for name, image in standard.items():
+        for name, image in served.items():
             image.push(REGISTRY_PORT, *name.split(":"))
 
     if not ns.call(bed.pid("tenant"), ns.NEWNET, push):
