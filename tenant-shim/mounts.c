@@ -187,13 +187,10 @@ static int rewrite_bind(const struct mount_view *mount, const struct spec_contex
 static int rewrite_one(const struct js *in, const struct spec_context *context,
                        struct guest_spec *result, struct js *out, struct error *err)
 {
-    static const char *const keys[] = {"destination", "type", "source", "options", NULL};
     struct mount_view mount = {.type = js_get_string(in, "type"),
                                .source = js_get_string(in, "source"),
                                .options = js_get(in, "options")};
 
-    if (js_only(in, keys, err) < 0)
-        return error_wrap(err, "spec: mounts");
     if (js_need_string(in, "destination", &mount.destination, err) < 0)
         return error_wrap(err, "spec: mounts");
     js_set_string(out, "destination", mount.destination);

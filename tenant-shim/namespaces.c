@@ -39,11 +39,10 @@ static uint32_t pid_of_path(const char *path)
 static int rewrite_one(const struct js *in, const struct spec_context *context, struct js *out,
                        struct error *err)
 {
-    static const char *const keys[] = {"type", "path", NULL};
     const char *type, *path = js_get_string(in, "path"), *owner;
     char name[128];
 
-    if (js_only(in, keys, err) < 0 || js_need_string(in, "type", &type, err) < 0)
+    if (js_need_string(in, "type", &type, err) < 0)
         return error_wrap(err, "spec: linux.namespaces");
     if (text_equal(type, "user"))
         return error_set(err, STATUS_INVALID_ARGUMENT,

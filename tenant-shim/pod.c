@@ -255,6 +255,10 @@ static int check_initdata(const struct pod *pod, const char *sandbox_id, struct 
     if (!peer || peer->role != PEER_CONTROL)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "the initdata does not give our key the role control");
+    if (pod->initdata->content.limits.guest_root && !pod->config->guest_root)
+        return error_set(
+            err, STATUS_FAILED_PRECONDITION, "the initdata grants guest_root, which %s",
+            pod->conf.guest_root ? "the pod's annotation gives up" : "tenant.conf does not");
     return 0;
 }
 

@@ -131,6 +131,21 @@ static void take_size(struct pod_config *config, const struct js *spec,
         config->memory += (uint64_t) memory;
 }
 
+/* A pod narrows what tenant.conf grants, it never widens it. */
+static int take_guest_root(struct pod_config *config, const struct js *spec,
+                           const struct tenant_conf *conf, struct error *err)
+{
+    const char *wish = annotation(spec, "cleave.dev/guest-root");
+
+    if (wish && !text_equal(wish, "false"))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "cleave.dev/guest-root is '%.32s': a pod can only give it up, with "
+                         "\"false\"; guest_root in tenant.conf grants it",
+                         wish);
+    config->guest_root = conf->guest_root && !wish;
+    return 0;
+}
+
 int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
                          struct pod_config **ret, struct error *err)
 {
@@ -138,7 +153,7 @@ int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
     const struct js *sysctls = js_path(spec, "linux", "sysctl");
     const char *hostname = js_get_string(spec, "hostname");
 
-    if (check(spec, err) < 0)
+    if (check(spec, err) < 0 || take_guest_root(config, spec, conf, err) < 0)
         return -1;
     config->name = annotation_copy(spec, CRI "sandbox-name");
     config->pod_namespace = annotation_copy(spec, CRI "sandbox-namespace");

@@ -2,6 +2,7 @@
 #pragma once
 /* What a pod is, as far as this node's containerd tells: from the spec of the pause container. Some
  * of it is behind paths of this node, which containerd has made before the shim is asked. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/scoped.h"
@@ -27,6 +28,7 @@ struct pod_config {
     size_t sysctl_count;
     uint32_t vcpus;
     uint64_t memory;
+    bool guest_root;   /* tenant.conf's, unless the pod gives it up */
     char *endpoint;    /* cleave.dev/endpoint, or NULL */
     char *sandbox_dir; /* of this node: holds hosts, hostname, resolv.conf; NULL if unknown */
     char *shm_source;  /* NULL if unknown */

@@ -224,6 +224,7 @@ static char *create_input(const char *cri_sandbox_id, const struct pod_config *c
     js_set_integer(input, "memory", (int64_t) config->memory);
     js_set_string(input, "network", conf->network);
     js_set_string(input, "evidence", conf->evidence);
+    js_set(input, "guest_root", js_new_boolean(config->guest_root));
     if (config->endpoint)
         js_set_string(input, "endpoint", config->endpoint);
     return js_print(input);

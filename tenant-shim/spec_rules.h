@@ -21,8 +21,10 @@ enum spec_action {
     SPEC_REFUSE,
 };
 
+/* Every field of the specification (1.2.1, and what is known of newer ones) has one row. What is
+ * beneath a row that refuses is refused with it; beneath any other row each member has its own. */
 struct spec_rule {
-    const char *path; /* "linux.seccomp.syscalls[].names" */
+    const char *path; /* "linux.seccomp.syscalls[].names"; "*" is any key */
     enum spec_action action;
     const char *reason; /* for all but KEEP, MAP, OBJECT, LIST */
 };
@@ -67,3 +69,4 @@ int spec_rules_resources(const struct js *resources, struct js **ret, struct err
 
 const struct spec_rule *spec_rules_find(const char *path); /* NULL: no such field */
 const struct spec_rule *spec_rules_table(size_t *ret_count);
+const char *spec_action_name(enum spec_action action); /* "keep" */

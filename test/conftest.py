@@ -157,6 +157,15 @@ def eventually(condition, seconds=15.0, what="the condition"):
         time.sleep(0.05)
 
 
+def configure(bed, change):
+    """Rewrites tenant.conf; the next use_guest() puts it back."""
+    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
+    with open(conf, encoding="utf-8") as file:
+        changed = change(file.read())
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(changed)
+
+
 def find_processes(bed, role, pattern):
     """Pids of the node's processes whose command line matches."""
     return [int(line.split(" ", 1)[0]) for line in snapshot.processes(bed, role)

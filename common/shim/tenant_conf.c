@@ -24,6 +24,7 @@ static const struct config_key keys[] = {
     KEY("", "default_vcpus", CONFIG_INTEGER, default_vcpus, 1, 512, "1"),
     KEY("", "default_memory", CONFIG_SIZE, default_memory, 128 * MIB, TIB, "\"512MiB\""),
     KEY("", "network", CONFIG_STRING, network, 0, 0, "\"none\""),
+    KEY("", "guest_root", CONFIG_BOOLEAN, guest_root, 0, 0, "false"),
     KEY("", "create_timeout", CONFIG_INTEGER, create_timeout, 1, 210, "210"),
     KEY("", "dial_timeout", CONFIG_INTEGER, dial_timeout, 1, 10, "10"),
     KEY("", "lost_timeout", CONFIG_INTEGER, lost_timeout, 1, 86400, "720"),

@@ -13,20 +13,11 @@ import time
 import grpc
 import pytest
 
-from conftest import BUSYBOX, LAYERS, eventually, find_processes, kill9
+from conftest import BUSYBOX, LAYERS, configure, eventually, find_processes, kill9
 
 PAUSE_SHIM = r"containerd-shim-cleave-tenant-v2"
 GUEST = r"cleave-agent --stub"
 CTR = "ctr -n k8s.io"
-
-
-def configure(bed, change):
-    """Rewrites tenant.conf; the next use_guest() puts it back."""
-    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
-    with open(conf, encoding="utf-8") as file:
-        changed = change(file.read())
-    with open(conf, "w", encoding="utf-8") as file:
-        file.write(changed)
 
 
 @pytest.fixture

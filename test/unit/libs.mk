@@ -28,7 +28,9 @@ test_rootfs_SRCS := test/unit/test_rootfs.c guest-agent/rootfs.c guest-agent/lay
 test_rootfs_LIBS := io base
 test_rootfs_PKGS := libarchive libevent_core json-c libmd
 test_spec_rules_SRCS := test/unit/test_spec_rules.c \
-	$(addprefix tenant-shim/,spec_rules.c mounts.c namespaces.c)
+	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c namespaces.c)
+test_spec_table_SRCS := test/unit/test_spec_table.c \
+	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c namespaces.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)

@@ -47,6 +47,7 @@ START_TEST(the_example_configuration_is_the_default)
     ck_assert_int_eq(example.lost_timeout, initial.lost_timeout);
     ck_assert_uint_eq(example.default_memory, initial.default_memory);
     ck_assert(example.pad_blobs == initial.pad_blobs);
+    ck_assert(!initial.guest_root && !example.guest_root);
     tenant_conf_fini(&example);
     tenant_conf_fini(&initial);
 }
@@ -161,6 +162,42 @@ START_TEST(a_pod_is_read_from_pause)
 }
 END_TEST
 
+START_TEST(a_pod_narrows_guest_root_and_never_widens_it)
+{
+    static const struct {
+        const char *conf, *wish;
+        int granted; /* -1: refused */
+    } cases[] = {
+        {"", NULL, 0},
+        {"guest_root = true", NULL, 1},
+        {"guest_root = true", "false", 0},
+        {"guest_root = false", "false", 0},
+        {"guest_root = false", "true", -1},
+        {"guest_root = true", "true", -1},
+        {"guest_root = true", "", -1},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        scoped(js_freep) struct js *spec = pause_spec();
+        scoped(pod_config_freep) struct pod_config *config = NULL;
+        struct tenant_conf conf;
+        struct error err;
+        int r;
+
+        ck_assert(tenant_conf_parse(cases[i].conf, &conf, &err) == 0);
+        if (cases[i].wish)
+            js_set_string(js_get(spec, "annotations"), "cleave.dev/guest-root", cases[i].wish);
+        r = pod_config_from_spec(spec, &conf, &config, &err);
+        tenant_conf_fini(&conf);
+        ck_assert_msg((r < 0) == (cases[i].granted < 0), "case %zu", i);
+        if (r < 0)
+            ck_assert_ptr_nonnull(strstr(err.message, "cleave.dev/guest-root"));
+        else
+            ck_assert_msg(config->guest_root == (cases[i].granted == 1), "case %zu", i);
+    }
+}
+END_TEST
+
 START_TEST(host_network_and_manifests_are_refused_by_name)
 {
     scoped(js_freep) struct js *spec = pause_spec();
@@ -254,10 +291,10 @@ int main(void)
 {
     return suite_run(
         "tenant_parts",
-        (const TTest *[]){the_example_configuration_is_the_default,
-                          wrong_configurations_are_refused, peers_are_a_role_and_a_digest,
-                          a_wrong_peer_is_named, a_ninth_peer_is_refused, a_pod_is_read_from_pause,
-                          host_network_and_manifests_are_refused_by_name,
-                          a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
-                          figures_reach_containerd_in_both_forms, NULL});
+        (const TTest *[]){
+            the_example_configuration_is_the_default, wrong_configurations_are_refused,
+            peers_are_a_role_and_a_digest, a_wrong_peer_is_named, a_ninth_peer_is_refused,
+            a_pod_is_read_from_pause, a_pod_narrows_guest_root_and_never_widens_it,
+            host_network_and_manifests_are_refused_by_name, a_provisioners_answer_is_checked,
+            parked_ids_are_distinct_and_resolve, figures_reach_containerd_in_both_forms, NULL});
 }
