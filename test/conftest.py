@@ -32,7 +32,7 @@ def whole_bed():
         yield bed_program.Bed(name)             # somebody's own bed: used, and left up
         return
     made = bed_program.Bed(name)
-    made.up(BUILD, "stub")
+    made.up(BUILD, "stub", conformance=True)
     yield made
     made.down()
 
@@ -179,6 +179,7 @@ def kill9(pids):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "vm: the case of the CRI suite runs with a real VM, too")
+    config.addinivalue_line("markers", "only(column): the case of the CRI suite says something about this column only")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -152,8 +152,8 @@ class Cri:
                 log_directory=f"/var/log/pods/{m.namespace}_{m.name}_{m.uid}", linux={"cgroup_parent": f"/pods/{m.uid}"})
         return self.configs[pod]
 
-    def create(self, pod, name, image, command=(), env=None, timeout=LONG, **fields):
-        config = pb.ContainerConfig(metadata={"name": name}, image={"image": image}, command=list(command),
+    def create(self, pod, name, image, command=(), env=None, attempt=0, timeout=LONG, **fields):
+        config = pb.ContainerConfig(metadata={"name": name, "attempt": attempt}, image={"image": image}, command=list(command),
                                     log_path=f"{name}.log", **fields)
         for key, value in (env or {}).items():
             config.envs.add(key=key, value=value)

@@ -17,7 +17,7 @@ import images
 import ns
 import setup
 import snapshot
-from tables import KNOWN, PENDING
+from tables import IMPOSSIBLE, KNOWN, PENDING
 
 BUSYBOX = "registry.cleave.test/busybox:1"
 SLEEP = ["sleep", "1000"]
@@ -114,6 +114,11 @@ class Column(cri_program.Cri):
             raise RuntimeError(f"the image {name} could not be pushed")
         return f"{images.REGISTRY}/{name}"
 
+    def reference(self, image):
+        """An image that the registry has already, pulled."""
+        self.pull(image)
+        return image
+
     def image(self, name, *extra, **config):
         """A busybox image of the suite's own, pulled."""
         reference = self.push(name, images.busybox(extra, **config))
@@ -123,7 +128,9 @@ class Column(cri_program.Cri):
 
 def pytest_generate_tests(metafunc):
     if "world" in metafunc.fixturenames:
-        columns = ["runc", "cleave"] + ["vm"] * (metafunc.definition.get_closest_marker("vm") is not None)
+        only = metafunc.definition.get_closest_marker("only")
+        columns = list(only.args) if only else ["runc", "cleave"]
+        columns += ["vm"] * (metafunc.definition.get_closest_marker("vm") is not None)
         metafunc.parametrize("world", columns, indirect=True, scope="module")
 
 
@@ -134,8 +141,8 @@ def pytest_collection_modifyitems(items):
         if column not in ("cleave", "vm"):
             continue
         case = f"{item.path.stem}::{item.originalname}"
-        if case in PENDING:
-            item.add_marker(pytest.mark.skip(reason=PENDING[case]))
+        if case in PENDING | IMPOSSIBLE:
+            item.add_marker(pytest.mark.skip(reason=(PENDING | IMPOSSIBLE)[case]))
         if case in KNOWN:
             item.add_marker(pytest.mark.xfail(reason=KNOWN[case], strict=True))
 
@@ -146,6 +153,12 @@ def world(request, running_bed):
     if request.param == "vm" and not os.path.exists(running_bed.state["build"] + "/image/initrd.img"):
         pytest.fail("no guest image: make image")
     running_bed.use_guest("vm" if request.param == "vm" else "stub")
+    if getattr(request.module, "GUEST_ROOT", False):
+        conf = running_bed.path("tenant", "/etc/cleave/tenant.conf")
+        with open(conf, encoding="utf-8") as file:
+            text = file.read()
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write("guest_root = true\n" + text)       # until the next use_guest()
     column = Column(running_bed, request.param)
     for image in ("pause:1", "busybox:1"):
         column.pull(f"{images.REGISTRY}/{image}")
