@@ -236,9 +236,8 @@ class Cri:
     def pull(self, image):
         return self.call("PullImage", pb.PullImageRequest(image={"image": image}), pb.PullImageResponse, "Image").image_ref
 
-    def images(self, image=None):
-        request = pb.ListImagesRequest(filter={"image": {"image": image}} if image else None)
-        return list(self.call("ListImages", request, pb.ListImagesResponse, "Image").images)
+    def images(self):
+        return list(self.call("ListImages", pb.Empty(), pb.ListImagesResponse, "Image").images)
 
     def image_status(self, image):
         """Its Image; None if there is none."""

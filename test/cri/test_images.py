@@ -39,9 +39,10 @@ def test_an_image_is_pulled_listed_and_removed(clean, asked, named):
     status = clean.image_status(STAGING + named)
     assert status.id == identity and status.repo_tags == [STAGING + named] and status.size > 0
     assert [digest.split("@")[0] for digest in status.repo_digests] == [STAGING + named.split(":")[0]]
-    assert [image.id for image in clean.images(STAGING + named)] == [identity]
+    assert [image.id for image in clean.images() if STAGING + named in image.repo_tags] == [identity]
     clean.remove_image(identity)
-    assert clean.image_status(STAGING + named) is None and clean.images(STAGING + named) == []
+    assert clean.image_status(STAGING + named) is None
+    assert identity not in [image.id for image in clean.images()]
 
 
 def test_an_image_is_pulled_by_digest(clean):
@@ -117,7 +118,7 @@ def test_what_was_pulled_by_digest_runs(clean):
     assert clean.out(ctr, "cat", "/etc/fresh").encode() == text
     assert clean.sh(ctr, "pwd; echo $COLOUR").split() == ["/tmp", "blue"]
     assert clean.out(ctr, "cat", "/proc/1/cmdline") == "sleep\0" "1000\0"
-    assert clean.container_status(ctr).image_ref == clean.image_status(digest).id
+    assert clean.container_status(ctr).image_ref == digest
     # Command and arguments of the container replace those of the image, each by CRI's rule.
     other = clean.run(pod, "two", digest, args=["999"])
     assert clean.out(other, "cat", "/proc/1/cmdline") == "sleep\0" "999\0"
