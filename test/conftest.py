@@ -9,11 +9,13 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bed"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE + "/bed", HERE + "/cri"]
 import bed as bed_program       # noqa: E402
 import cri as cri_program       # noqa: E402
 import ns                       # noqa: E402
 import snapshot                 # noqa: E402
+from suite import ctr, node, pod, pytest_collection_modifyitems, pytest_generate_tests, world   # noqa: E402, F401
 
 BUILD = os.path.abspath(os.environ.get("BUILD", bed_program.ROOT + "/build"))
 BUSYBOX = "registry.cleave.test/busybox:1"
@@ -30,22 +32,42 @@ def whole_bed():
         yield bed_program.Bed(name)             # somebody's own bed: used, and left up
         return
     made = bed_program.Bed(name)
-    made.up(BUILD, "stub")
+    made.up(BUILD, "stub", conformance=True)
     yield made
     made.down()
 
 
-@pytest.fixture
-def bed(whole_bed):
-    """The bed with every daemon running; what the daemons logged during a test is kept for its report."""
+def start_daemons(bed):
     for role in bed_program.ROLES:
         for daemon in bed_program.DAEMONS[role]:
-            if not whole_bed.daemon_pid(role, daemon):
-                whole_bed.start(role, daemon)
+            if not bed.daemon_pid(role, daemon):
+                bed.start(role, daemon)
+
+
+@pytest.fixture(scope="module")
+def running_bed(whole_bed):
+    start_daemons(whole_bed)
+    return whole_bed
+
+
+@pytest.fixture
+def logged_bed(whole_bed):
+    """What the daemons log during a test is kept for its report, and may not be a sanitizer's."""
     log_sizes.update({path: os.path.getsize(path) for path in log_paths(whole_bed)})
     yield whole_bed
     faults = [line for path in log_paths(whole_bed) for line in new_lines(path) if SANITIZER.search(line)]
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def started(whole_bed):
+    start_daemons(whole_bed)
+
+
+@pytest.fixture
+def bed(started, logged_bed):
+    """The bed with every daemon running."""
+    return logged_bed
 
 
 log_sizes = {}
@@ -155,12 +177,17 @@ def kill9(pids):
         ns.kill_and_wait(pid, signal.SIGKILL)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "vm: the case of the CRI suite runs with a real VM, too")
+    config.addinivalue_line("markers", "only(column): the case of the CRI suite says something about this column only")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows what the daemons logged meanwhile."""
     outcome = yield
     report = outcome.get_result()
-    bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
+    bed = item.funcargs.get("logged_bed") if hasattr(item, "funcargs") else None
     if report.failed and bed:
         for path in filter(os.path.exists, log_paths(bed)):
             lines = [line[:600] for line in new_lines(path) if not DULL.search(line)]
