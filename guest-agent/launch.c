@@ -7,14 +7,11 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "exec/block.h"
@@ -24,12 +21,12 @@
 
 /* Descriptors that are handed over lie above all that the helper finds open, so that none is
  * overwritten before it is duplicated. */
-enum { PROGRAM_MAX = 16 * 1024 * 1024, LOWEST_FD = BLOCK_FD_CGROUP + BLOCK_CGROUPS_MAX };
+enum { LOWEST_FD = BLOCK_FD_CGROUP + BLOCK_CGROUPS_MAX };
 
 struct launcher {
     struct loop *loop;
     struct reaper *reaper;
-    int program;
+    char *program;
 };
 
 struct launch {
@@ -50,37 +47,21 @@ struct launch {
 
 /* ---- the program ---- */
 
-static int seal(const void *data, size_t length, int *ret, struct error *err)
-{
-    scoped(closep) int low = memfd_create("cleave-exec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    scoped(closep) int fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, LOWEST_FD);
-
-    if (fd < 0)
-        return error_errno(err, errno, "make a memory file");
-    if (fd_write_full(fd, data, length, err) < 0)
-        return -1;
-    if (fchmod(fd, 0500) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-        return error_errno(err, errno, "seal a memory file");
-    *ret = take_fd(fd);
-    return 0;
-}
-
 int launcher_new(struct loop *loop, struct reaper *reaper, const char *program,
                  struct launcher **ret, struct error *err)
 {
-    scoped(freep) char *data = NULL;
     struct launcher *launcher;
-    size_t length;
-    int fd = -1;
+    struct statvfs fs;
 
-    if (file_read(program, PROGRAM_MAX, &data, &length, err) < 0 ||
-        seal(data, length, &fd, err) < 0)
-        return error_wrap(err, "'%s'", program);
+    if (statvfs(program, &fs) < 0)
+        return error_errno(err, errno, "look at '%s'", program);
+    if (!(fs.f_flag & ST_RDONLY))
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "'%s' is not on a read-only mount: a container could reach it", program);
     launcher = xnew(struct launcher);
     launcher->loop = loop;
     launcher->reaper = reaper;
-    launcher->program = fd;
+    launcher->program = xstrdup(program);
     *ret = launcher;
     return 0;
 }
@@ -89,7 +70,7 @@ void launcher_free(struct launcher *launcher)
 {
     if (!launcher)
         return;
-    (void) close(launcher->program);
+    free(launcher->program);
     free(launcher);
 }
 
@@ -290,13 +271,11 @@ static int spawn(const struct launcher *launcher, const struct handed *handed, p
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    char *argv[] = {(char *) (uintptr_t) "cleave-exec", NULL};
+    char *argv[] = {launcher->program, NULL};
     char *environment[] = {NULL};
-    char path[64];
     sigset_t none, all;
     int r;
 
-    (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", launcher->program);
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
@@ -310,10 +289,10 @@ static int spawn(const struct launcher *launcher, const struct handed *handed, p
         else
             posix_spawn_file_actions_addopen(&actions, (int) i, "/dev/null", O_RDWR, 0);
     }
-    r = posix_spawn(ret, path, &actions, &attributes, argv, environment);
+    r = posix_spawn(ret, launcher->program, &actions, &attributes, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
-    return r == 0 ? 0 : error_errno(err, r, "start cleave-exec");
+    return r == 0 ? 0 : error_errno(err, r, "start '%s'", launcher->program);
 }
 
 static int run(struct launch *launch, const struct launch_options *options, int far,

@@ -13,8 +13,9 @@ struct reaper;
 
 enum { LAUNCH_DEADLINE_MS = 30 * 1000 };
 
-/* Reads the program into a sealed memory file: what a container finds as the helper's
- * /proc/<pid>/exe can be written by nobody. */
+/* The program has to lie on a read-only mount: what a container finds as the helper's
+ * /proc/<pid>/exe can then not even be opened for writing. (A sealed memory file can, and whoever
+ * holds it so keeps it from being run.) */
 int launcher_new(struct loop *loop, struct reaper *reaper, const char *program,
                  struct launcher **ret, struct error *err) __attribute__((warn_unused_result));
 void launcher_free(struct launcher *launcher); /* its launches have been freed */

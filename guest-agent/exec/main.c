@@ -5,7 +5,8 @@
  * It is the agent's child, joins the container and makes a sibling of itself, which is in the
  * container's PID namespace and the agent's child too. The sibling tells the agent what it failed
  * at, or becomes the program. From setns on it is not alone: it cannot be traced or read
- * (PR_SET_DUMPABLE), it holds nothing of the guest's root, and its image is sealed. */
+ * (PR_SET_DUMPABLE), it holds nothing of the guest's root, and its image lies on a read-only mount.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>

@@ -37,7 +37,7 @@ static int open_slave(int master)
 
     if (ioctl(master, TIOCSPTLCK, &unlocked) < 0)
         note_fail(errno, "unlock the terminal");
-    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
     if (slave < 0)
         note_fail(errno, "open the terminal");
     return slave;
