@@ -393,7 +393,10 @@ static int by_size(const void *a, const void *b)
 
 static void measure(struct exec_bed *guest)
 {
-    const struct exec_bed_process process = {.container = "box", .id = "m", .json = "{" TRUE "}"};
+    const struct exec_bed_process process = {
+        .container = "box",
+        .id = "m",
+        .json = "{" TRUE ",\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0}}"};
     uint64_t started[MEASURED], ended[MEASURED];
 
     for (int i = 0; i < MEASURED; i++) {
