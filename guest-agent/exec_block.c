@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
@@ -198,6 +199,7 @@ static int write_rlimits(struct writer *writer, const struct js *list, struct bl
         if (!js_unsigned(js_get(js_at(list, i), "soft"), &limit.soft) ||
             !js_unsigned(js_get(js_at(list, i), "hard"), &limit.hard))
             return error_set(err, STATUS_INVALID_ARGUMENT, "%s: a limit is no number", name);
+        (void) snprintf(limit.name, sizeof(limit.name), "%s", name);
         writer_bytes(writer, &limit, sizeof(limit));
         header->rlimit_count++;
     }
