@@ -56,7 +56,7 @@ static void must_make(const char *process, const char *spec, struct plan *ret)
 
 static void must_refuse(const char *process, const char *spec, enum status status)
 {
-    struct plan plan;
+    scoped(plan_close) struct plan plan = {0};
     struct error err;
 
     ck_assert_msg(make(process, spec, "/nowhere", &plan, &err) < 0, "%s", process);
@@ -71,7 +71,7 @@ START_TEST(everything_arrives)
         "\"additionalGids\":[9,4294967294]},\"capabilities\":{\"bounding\":[\"CAP_CHOWN\","
         "\"CAP_CHECKPOINT_RESTORE\"],\"ambient\":[\"CAP_KILL\"]},\"rlimits\":[{\"type\":"
         "\"RLIMIT_NOFILE\",\"soft\":5,\"hard\":18446744073709551615}]}";
-    struct plan plan;
+    scoped(plan_close) struct plan plan = {0};
 
     must_make(process, "{\"linux\":{\"personality\":{\"domain\":\"LINUX32\"}}}", &plan);
     ck_assert_uint_eq(plan.header->flags, BLOCK_TERMINAL | BLOCK_NO_NEW_PRIVS | BLOCK_OOM_SCORE |
@@ -107,13 +107,14 @@ START_TEST(what_it_has_not_is_the_containers)
 {
     static const char spec[] =
         "{\"process\":{\"env\":[\"OF=container\"],\"capabilities\":{\"bounding\":[\"CAP_KILL\"]}}}";
-    struct plan plan;
+    scoped(plan_close) struct plan plan = {0};
 
     must_make("{\"args\":[\"a\"]}", spec, &plan);
     ck_assert_str_eq(plan_getenv(&plan, "OF"), "container");
     ck_assert_uint_eq(plan.header->capabilities[BLOCK_BOUNDING], UINT64_C(1) << CAP_KILL);
     ck_assert_uint_eq(plan.header->umask, 022);
     ck_assert_str_eq(plan.cwd, "/");
+    plan_close(&plan);
     must_make("{\"args\":[\"a\"],\"env\":[\"B=1\"],\"capabilities\":{}}", spec, &plan);
     ck_assert_ptr_null(plan_getenv(&plan, "OF"));
     ck_assert_uint_eq(plan.header->capabilities[BLOCK_BOUNDING], 0);
@@ -122,7 +123,7 @@ END_TEST
 
 START_TEST(variables_are_as_with_putenv)
 {
-    struct plan plan;
+    scoped(plan_close) struct plan plan = {0};
 
     must_make("{\"args\":[\"a\"],\"env\":[\"A=1\",\"B=2\",\"A=3\",\"B\",\"B=4\",\"C\",\"=x\"]}",
               "{}", &plan);
@@ -165,7 +166,7 @@ START_TEST(a_filter_is_whole_or_nothing_runs)
     char path[] = "/tmp/filter-XXXXXX";
     const uint64_t instructions[2] = {1, 2};
     int fd = mkstemp(path);
-    struct plan plan;
+    scoped(plan_close) struct plan plan = {0};
     struct error err;
 
     must_refuse("{\"args\":[\"a\"]}", spec, STATUS_NOT_FOUND);
