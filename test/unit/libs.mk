@@ -4,12 +4,11 @@ test_codec_pod_SRCS     := test/unit/test_codec_pod.c host-shim/codec_pod.c host
 test_request_SRCS       := test/unit/test_request.c host-shim/helper/request.c host-shim/machine.c \
 	host-shim/watch.c
 test_sandbox_SRCS       := test/unit/test_sandbox.c \
-	$(addprefix host-shim/,sandbox.c sandbox_state.c machine.c pod.c watch.c)
+	$(addprefix host-shim/,sandbox.c machine.c pod.c watch.c)
 test_sandbox_LDLIBS     := -Wl,--wrap=watch_kill
 test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
 	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
-test_sandbox_state_SRCS := test/unit/test_sandbox_state.c host-shim/sandbox_state.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c
 layer_SRCS := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c
 test_layer_tree_SRCS := test/unit/test_layer_tree.c $(layer_SRCS)
