@@ -14,7 +14,6 @@
 #include "pod_stdio.h"
 #include "provision.h"
 #include "secure/key.h"
-#include "shim/bundle.h"
 #include "shim/tenant_conf.h"
 #include "watch.h"
 
@@ -328,7 +327,7 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
     if (patience > 2 * CREATE_MARGIN_MS)
         patience -= CREATE_MARGIN_MS;
     pod->half = xnew(struct host_half);
-    pod->half->bundle = xstrdup(options->bundle->path);
+    pod->half->bundle = xstrdup(options->bundle_path);
     pod->half->conf_path = xstrdup(options->conf_path);
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
@@ -345,12 +344,14 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
                             &pod->provision, err);
 }
 
-/* Without a file the defaults hold, but one that was named is there. */
-static int load_conf(const char *path, struct tenant_conf *ret, struct error *err)
+int pod_load_conf(const char *path, struct tenant_conf *ret, struct error *err)
 {
     if (!text_equal(path, TENANT_CONF_PATH) && !file_exists(path))
-        return error_set(err, STATUS_NOT_FOUND, "ConfigPath '%s' does not exist", path);
-    return tenant_conf_load(path, ret, err);
+        return error_set(err, STATUS_NOT_FOUND, "configuration: ConfigPath '%s' does not exist",
+                         path);
+    if (tenant_conf_load(path, ret, err) < 0)
+        return error_wrap(err, "configuration");
+    return 0;
 }
 
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
@@ -362,10 +363,12 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
-    if (load_conf(options->conf_path, &pod->conf, err) < 0)
-        return error_wrap(err, "configuration");
-    if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
-        begin(pod, options, err) < 0)
+    pod->config = options->config;
+    if (pod_load_conf(options->conf_path, &pod->conf, err) < 0)
+        return -1;
+    if (!pod->config && pod_config_from_spec(options->spec, &pod->conf, &pod->config, err) < 0)
+        return -1;
+    if (begin(pod, options, err) < 0)
         return -1;
     *ret = take_ptr(pod);
     return 0;

@@ -97,6 +97,19 @@ static struct task *find_task(struct call *call, const char *id, const char *exe
     return entry->user;
 }
 
+/* A sandbox of the Sandbox API has an entry, but it is begun and ended there. True: answered. */
+static bool refuse_sandbox(struct call *call, const struct task_entry *entry)
+{
+    const struct tenant *tenant = call_user(call);
+
+    if (entry->user || tenant->sandbox.state == SANDBOX_NEW)
+        return false;
+    call_fail(call, STATUS_FAILED_PRECONDITION,
+              "'%s' is a sandbox, not a container: %s of the Task API does not apply to it",
+              entry->id, call_method(call));
+    return true;
+}
+
 /* ---- handlers ---------------------------------------------------------------------------------
  */
 
@@ -156,6 +169,8 @@ static void create_rpc(struct call *call, const void *request)
     if (open_bundle(tenant, in, &bundle, &err) < 0 || !bundle ||
         take_options(tenant, in->options, &err) < 0)
         call_fail_with(call, &err);
+    else if (bundle->role == BUNDLE_SANDBOX && tenant->sandbox.state != SANDBOX_NEW)
+        call_fail(call, STATUS_ALREADY_EXISTS, "CreateSandbox has made this shim's pod already");
     else if (bundle->role == BUNDLE_SANDBOX)
         pause_create(tenant, call, in->id, bundle);
     else
@@ -168,7 +183,7 @@ static void start_rpc(struct call *call, const void *request)
     struct task_entry *entry = find(call, in->id, in->exec_id);
     struct error err;
 
-    if (!entry)
+    if (!entry || refuse_sandbox(call, entry))
         return;
     if (entry->user) {
         task_start(entry->user, (struct task_answer){start_done, call});
@@ -185,7 +200,7 @@ static void delete_rpc(struct call *call, const void *request)
     const Task__DeleteRequest *in = request;
     struct task_entry *entry = find(call, in->id, in->exec_id);
 
-    if (!entry)
+    if (!entry || refuse_sandbox(call, entry))
         return;
     if (entry->user)
         task_delete(entry->user, (struct task_answer){delete_done, call});
@@ -213,7 +228,7 @@ static void kill_rpc(struct call *call, const void *request)
     const Task__KillRequest *in = request;
     struct task_entry *entry = find(call, in->id, in->exec_id);
 
-    if (!entry)
+    if (!entry || refuse_sandbox(call, entry))
         return;
     if (entry->user)
         task_kill(entry->user, in->signal, in->all ? AGENT_KILL_ALL : AGENT_KILL_ONE,

@@ -62,6 +62,12 @@ RUNTIME = {
       privileged_without_host_devices_all_devices_allowed = true
       pod_annotations = ["cleave.dev/*"]
       container_annotations = ["io.kubernetes.container.terminationMessagePath"]
+    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.cleave-tenant-sandbox]
+      runtime_type = "{build}/bin/containerd-shim-cleave-tenant-v2"
+      sandboxer = "shim"
+      privileged_without_host_devices = true
+      privileged_without_host_devices_all_devices_allowed = true
+      container_annotations = ["io.kubernetes.container.terminationMessagePath"]
 """,
 }
 

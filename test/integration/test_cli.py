@@ -206,7 +206,7 @@ def test_traps_in_the_hosts_containerd_are_named(host, old, new, name, word):
 
 @pytest.mark.parametrize("old, new, name, word", [
     ("cleave-tenant.v2", "runc.v2", "runtime", "cleave-tenant"),
-    ("  privileged", '  sandboxer = "shim"\n  privileged', "sandboxer", "shim"),
+    ("  privileged", '  sandboxer = "shim"\n  options = {}\n  privileged', "sandboxer", "options table"),
     ("version = 3", "version = 3\n[plugins.'io.containerd.cri.v1.images']\ndiscard_unpacked_layers = true",
      "content", "discard_unpacked_layers"),
 ])

@@ -30,7 +30,7 @@ test_spec_rules_SRCS := test/unit/test_spec_rules.c \
 	$(addprefix tenant-shim/,spec_rules.c mounts.c namespaces.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
-	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
+	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c pids.c codec_stats.c)
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
