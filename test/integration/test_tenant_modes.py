@@ -305,3 +305,47 @@ def test_a_start_whose_caller_is_gone_is_cancelled(bare, bed):
     eventually(lambda: not find_processes(bed, "tenant", "provision-wrapped create"), what="the end of the provisioner")
     assert ttrpc.fields(ask(shim, "WaitSandbox")[2])[1] == 137
     assert ask(shim, "ShutdownSandbox")[0] == 0
+
+
+# ---- containerd 1.7 ----------------------------------------------------------------------------
+
+@pytest.fixture
+def old_containerd(bed):
+    bed.use_containerd("1.7")
+    yield
+    bed.use_containerd("2")
+
+
+def test_containerd_1_7_drives_a_pod_through_its_life(old_containerd, bed, nodes, quick_guest):
+    tenant, host = nodes["tenant"], nodes["host"]
+    assert tenant.version().runtime_version.startswith("1.7")
+    config = tenant.cri.pod_config("old", dns_config={"servers": ["192.0.2.53"]})
+    pod = tenant.run_pod(config=config)
+    assert len(host.pods()) == (0 if quick_guest == "stub" else 1)
+    ctr = tenant.run(pod, "one", BUSYBOX, ["sh", "-c", "echo out; hostname; trap 'exit 5' TERM; while :; do sleep 0.1; done"])
+    assert tenant.exec(ctr, "sh", "-c", "echo here; echo there >&2; exit 7") == (7, b"here\n", b"there\n")
+    assert tenant.exec(ctr, "cat", "/etc/resolv.conf")[1] == b"nameserver 192.0.2.53\n"
+    eventually(lambda: text(tenant.log(ctr), "stdout") == "out\nold\n", what="the log")
+    assert tenant.stats(ctr).memory.working_set_bytes.value > 0
+    shims = find_processes(bed, "tenant", SHIM)
+    bed.stop("tenant", "containerd")
+    bed.start("tenant", "containerd")
+    tenant.reconnect()
+    assert tenant.exec(ctr, "echo", "again")[1] == b"again\n"
+    assert find_processes(bed, "tenant", SHIM) == shims
+    tenant.stop_container(ctr)
+    assert tenant.wait_exit(ctr).exit_code == 5
+    tenant.remove_container(ctr)
+    two = tenant.run(pod, "two", BUSYBOX, ["sleep", "1000"])
+    tenant.stop_pod(pod)
+    assert tenant.wait_exit(two).exit_code == 137
+    assert tenant.pod_status(pod).status.state == 1
+    tenant.remove_pod(pod)
+    assert tenant.pods() == [] and host.pods() == []
+
+
+def test_containerd_1_7_clears_away_behind_a_killed_shim(old_containerd, stub, tenant, bed):
+    pod = tenant.run_pod("killed")
+    tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
+    kill9(find_processes(bed, "tenant", SHIM))
+    eventually(lambda: not find_processes(bed, "tenant", GUEST), what="the end of the guest")
