@@ -13,6 +13,7 @@
 #include "shim/tenant_conf.h"
 #include "shim/tombstone.h"
 #include "tenant.h"
+#include "tree.h"
 
 enum { FLUSH_MS = 1000 };
 
@@ -105,6 +106,7 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
                                    .leftovers = leftovers_new(loop),
                                    .content = tenant->content,
                                    .publisher = tenant->publisher,
+                                   .oom_files = !options->ttrpc_address[0],
                                    .sandbox_id = tenant->sandbox_id,
                                    .exited = task_service_exited,
                                    .user = tenant};
@@ -180,5 +182,7 @@ int main(int argc, char *argv[])
         .cleanup = cleanup,
     };
 
+    if (tree_is_walker(argc, argv))
+        return tree_main();
     return shim_main(&shim, argc, argv);
 }

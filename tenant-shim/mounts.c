@@ -132,10 +132,13 @@ static int copy_in(const struct mount_view *mount, const char *name, struct gues
     return 0;
 }
 
+/* Files whose bytes go along; the last is CRI-O's mark of a container. */
 static const char *etc_name(const char *destination)
 {
     static const char *const names[] = {"hosts", "hostname", "resolv.conf"};
 
+    if (text_equal(destination, "/run/.containerenv"))
+        return "containerenv";
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         if (text_starts(destination, "/etc/") && text_equal(destination + 5, names[i]))
             return names[i];

@@ -102,6 +102,7 @@ void pause_create(struct tenant *tenant, struct call *call, const char *id,
         .bundle_path = bundle->path,
         .spec = bundle->spec,
         .deadline_ms = call_left_ms(call),
+        .unattended = !tenant->content,
     };
     struct error err;
 

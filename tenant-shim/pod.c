@@ -47,6 +47,8 @@ struct pod {
     struct tenant_conf conf;
     struct pod_config *config;
     struct host_half *half;
+    bool unattended;
+    int hold; /* of its tombstone, if unattended; else -1 */
     struct provision *provision;
     struct endpoint endpoint;
     struct key *key;
@@ -105,7 +107,21 @@ static void tell_created(struct pod *pod)
     pod->events.created(pod->user, failed ? &pod->why : NULL);
 }
 
-/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows. */
+/* Nobody else comes to remove the host half. */
+static void give_up_hold(struct pod *pod)
+{
+    struct error err;
+
+    if (pod->hold < 0)
+        return;
+    closep(&pod->hold);
+    pod->hold = -1;
+    if (host_half_bury(pod->half, &err) < 0)
+        log_error("the host half may be left over: %s", err.message);
+}
+
+/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows
+ * (but under CRI-O). */
 static void fail(struct pod *pod, const struct error *err)
 {
     if (pod->state == POD_DEAD || pod->created)
@@ -114,6 +130,7 @@ static void fail(struct pod *pod, const struct error *err)
     set_state(pod, POD_DEAD);
     source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
+    give_up_hold(pod);
     if (pod->link)
         link_end(pod->link);
     do_next(pod, 0, tell_created);
@@ -295,6 +312,13 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
     return link_new(&options, &events, pod, &pod->link, err);
 }
 
+static int remember(struct pod *pod, struct error *err)
+{
+    if (host_half_write(pod->half, err) < 0)
+        return -1;
+    return pod->unattended ? host_half_hold(pod->half, &pod->hold, err) : 0;
+}
+
 static void on_provisioned(void *user, const struct provision_answer *answer,
                            const struct error *err)
 {
@@ -310,7 +334,7 @@ static void on_provisioned(void *user, const struct provision_answer *answer,
     pod->half->state = HOST_HALF_MADE;
     log_info("host half '%s' of sandbox %s, reached by %s %s port %u", answer->host_id,
              answer->sandbox_id, answer->transport, answer->address, answer->port);
-    if (host_half_write(pod->half, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
+    if (remember(pod, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -332,7 +356,7 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
-        host_half_write(pod->half, err) < 0)
+        remember(pod, err) < 0)
         return -1;
     provision.program = pod->half->program;
     provision.conf_path = pod->half->conf_path;
@@ -359,6 +383,8 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
 {
     scoped(pod_freep) struct pod *pod = xnew(struct pod);
 
+    pod->unattended = options->unattended;
+    pod->hold = -1;
     pod->loop = options->loop;
     pod->queue = options->queue;
     pod->events = *events;
@@ -386,6 +412,7 @@ void pod_free(struct pod *pod)
     provision_free(pod->provision);
     source_free(pod->deadline);
     source_free(pod->next);
+    give_up_hold(pod);
     host_half_free(pod->half);
     pod_config_free(pod->config);
     tenant_conf_fini(&pod->conf);
@@ -416,6 +443,8 @@ static void bury(struct pod *pod)
     struct error err;
 
     provision_free(take_ptr(pod->provision));
+    closep(&pod->hold);
+    pod->hold = -1;
     if (host_half_bury(pod->half, &err) < 0)
         log_error("the host half may be left over: %s", err.message);
     pod->stage = STOP_OVER;
@@ -433,8 +462,10 @@ static void on_removed(void *user, const struct provision_answer *answer, const 
         return;
     }
     pod->half->state = HOST_HALF_REMOVED;
-    if (host_half_write(pod->half, &error) < 0 || host_half_forget(pod->half, &error) < 0)
+    if (host_half_write(pod->half, &error) < 0 || host_half_finish(pod->half, &error) < 0)
         log_warn("%s", error.message);
+    closep(&pod->hold);
+    pod->hold = -1;
     pod->stage = STOP_OVER;
     do_next(pod, 0, tell_removed);
 }

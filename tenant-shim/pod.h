@@ -55,6 +55,7 @@ struct pod_options {
     const struct js *spec;     /* of pause; borrowed for the call */
     struct pod_config *config; /* instead of spec; taken, also on failure */
     uint64_t deadline_ms;      /* the caller's patience */
+    bool unattended;           /* no verb `delete` follows: CRI-O */
 };
 
 /* Without a file the defaults hold, but one that was named is there. */

@@ -10,18 +10,45 @@
 #include "base/text.h"
 #include "shim/tenant_conf.h"
 
-#define CRI "io.kubernetes.cri."
+#define CRI  "io.kubernetes.cri."
+#define CRIO "io.kubernetes.cri-o."
 
 static const char *annotation(const struct js *spec, const char *key)
 {
     return js_get_string(js_get(spec, "annotations"), key);
 }
 
-static char *annotation_copy(const struct js *spec, const char *key)
+/* By containerd's name of it, or by CRI-O's. */
+static char *annotation_copy(const struct js *spec, const char *key, const char *crio_key)
 {
     const char *value = annotation(spec, key);
 
+    if (!value)
+        value = annotation(spec, crio_key);
     return xstrdup(value ? value : "");
+}
+
+static struct js *annotation_json(const struct js *spec, const char *key)
+{
+    const char *text = annotation(spec, key);
+    struct js *value = NULL;
+    struct error ignored;
+
+    return text && js_parse(text, strlen(text), &value, &ignored) == 0 ? value : NULL;
+}
+
+static char *read_uid(const struct js *spec)
+{
+    scoped(js_freep) struct js *metadata = annotation_json(spec, CRIO "Metadata");
+    const char *uid = annotation(spec, CRI "sandbox-uid");
+
+    if (!uid)
+        uid = annotation(spec, "io.kubernetes.pod.uid");
+    if (!uid)
+        uid = js_get_string(metadata, "uid");
+    if (!uid)
+        uid = js_get_string(metadata, "UID");
+    return xstrdup(uid ? uid : "");
 }
 
 /* A size that CRI passes as decimal text; 0 if it is absent or malformed. */
@@ -137,6 +164,38 @@ void pod_config_set_size(struct pod_config *config, const struct pod_size *size,
         config->memory += (uint64_t) size->memory;
 }
 
+/* containerd has an annotation for each number, CRI-O one with CRI's message as JSON. */
+static struct pod_size read_size(const struct js *spec)
+{
+    scoped(js_freep) struct js *resources = annotation_json(spec, "pod-linux-resources.crio.io");
+
+    if (!resources)
+        resources = annotation_json(spec, CRIO "PodLinuxResources");
+    if (resources)
+        return (struct pod_size){
+            .cpu_period = js_get_integer(resources, "cpu_period", 0),
+            .cpu_quota = js_get_integer(resources, "cpu_quota", 0),
+            .memory = js_get_integer(resources, "memory_limit_in_bytes", 0),
+        };
+    return (struct pod_size){
+        .cpu_period = annotation_number(spec, CRI "sandbox-cpu-period"),
+        .cpu_quota = annotation_number(spec, CRI "sandbox-cpu-quota"),
+        .memory = annotation_number(spec, CRI "sandbox-memory"),
+    };
+}
+
+static void take_namespace_paths(struct pod_config *config, const struct js *spec)
+{
+    const struct js *list = js_path(spec, "linux", "namespaces");
+
+    for (size_t i = 0; i < js_length(list); i++) {
+        const char *path = js_get_string(js_at(list, i), "path");
+
+        if (path && path[0] && config->namespace_path_count < POD_NAMESPACES_MAX)
+            config->namespace_paths[config->namespace_path_count++] = xstrdup(path);
+    }
+}
+
 int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
                          struct pod_config **ret, struct error *err)
 {
@@ -148,17 +207,14 @@ int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
         .user_namespace = has_namespace(spec, "user"),
         .sealed = annotation(spec, "cleave.dev/manifest"),
     };
-    struct pod_size size = {
-        .cpu_period = annotation_number(spec, CRI "sandbox-cpu-period"),
-        .cpu_quota = annotation_number(spec, CRI "sandbox-cpu-quota"),
-        .memory = annotation_number(spec, CRI "sandbox-memory"),
-    };
+    struct pod_size size = read_size(spec);
 
     if (pod_config_check(&demands, err) < 0)
         return -1;
-    config->name = annotation_copy(spec, CRI "sandbox-name");
-    config->pod_namespace = annotation_copy(spec, CRI "sandbox-namespace");
-    config->uid = annotation_copy(spec, CRI "sandbox-uid");
+    config->name = annotation_copy(spec, CRI "sandbox-name", CRIO "KubeName");
+    config->pod_namespace = annotation_copy(spec, CRI "sandbox-namespace", CRIO "Namespace");
+    config->uid = read_uid(spec);
+    take_namespace_paths(config, spec);
     config->hostname = xstrdup(hostname ? hostname : "");
     config->endpoint = xstrdup(annotation(spec, "cleave.dev/endpoint"));
     pod_config_set_size(config, &size, conf);
@@ -188,5 +244,7 @@ void pod_config_free(struct pod_config *config)
     free(config->endpoint);
     free(config->sandbox_dir);
     free(config->shm_source);
+    for (size_t i = 0; i < config->namespace_path_count; i++)
+        free(config->namespace_paths[i]);
     free(config);
 }

@@ -12,7 +12,7 @@ struct error;
 struct js;
 struct tenant_conf;
 
-enum { POD_SYSCTLS_MAX = 256, POD_FILE_MAX = 64 * 1024 };
+enum { POD_SYSCTLS_MAX = 256, POD_NAMESPACES_MAX = 8, POD_FILE_MAX = 64 * 1024 };
 
 struct pod_sysctl {
     char *name, *value;
@@ -32,6 +32,8 @@ struct pod_config {
     char *endpoint;    /* cleave.dev/endpoint, or NULL */
     char *sandbox_dir; /* of this node: holds hosts, hostname, resolv.conf; NULL if unknown */
     char *shm_source;  /* NULL if unknown */
+    char *namespace_paths[POD_NAMESPACES_MAX]; /* of the pod's namespaces on this node */
+    size_t namespace_path_count;
 };
 
 /* What cannot be had, and is refused by name. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "codec_options.h"
+#include "codec_rootfs.h"
 #include "codec_task.h"
 #include "pod.h"
 #include "shim/bundle.h"
@@ -113,8 +114,7 @@ static bool refuse_sandbox(struct call *call, const struct task_entry *entry)
 /* ---- handlers ---------------------------------------------------------------------------------
  */
 
-static int open_bundle(struct tenant *tenant, const Task__CreateTaskRequest *in,
-                       struct bundle **ret, struct error *err)
+static int open_bundle(const Task__CreateTaskRequest *in, struct bundle **ret, struct error *err)
 {
     scoped(bundle_freep) struct bundle *bundle = NULL;
 
@@ -130,9 +130,6 @@ static int open_bundle(struct tenant *tenant, const Task__CreateTaskRequest *in,
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "a container without a pod: this runtime runs the containers of a pod in "
                          "the pod's guest, so create it through CRI (kubelet, crictl)");
-    if (bundle->role == BUNDLE_CONTAINER && !tenant->content)
-        return error_set(err, STATUS_UNIMPLEMENTED,
-                         "containerd gave no address to read the image from");
     *ret = take_ptr(bundle);
     return 0;
 }
@@ -148,9 +145,15 @@ static int take_options(struct tenant *tenant, const Ttrpc__Any *options, struct
 static void create_container(struct tenant *tenant, struct call *call, const struct bundle *bundle)
 {
     const Task__CreateTaskRequest *in = call_request(call);
-    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal};
+    scoped(freep) char *tree = NULL;
+    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal, NULL};
     struct error err;
 
+    if (codec_rootfs(in, bundle, &tree, &err) < 0) {
+        call_fail_with(call, &err);
+        return;
+    }
+    io.tree = tree;
     if (!tenant->tasks.pod)
         call_fail(call, STATUS_FAILED_PRECONDITION, "the pod of '%s' is not running", in->id);
     else if (pod_need_running(tenant->pod, &err) < 0)
@@ -166,7 +169,7 @@ static void create_rpc(struct call *call, const void *request)
     scoped(bundle_freep) struct bundle *bundle = NULL;
     struct error err;
 
-    if (open_bundle(tenant, in, &bundle, &err) < 0 || !bundle ||
+    if (open_bundle(in, &bundle, &err) < 0 || !bundle ||
         take_options(tenant, in->options, &err) < 0)
         call_fail_with(call, &err);
     else if (bundle->role == BUNDLE_SANDBOX && tenant->sandbox.state != SANDBOX_NEW)
@@ -241,7 +244,7 @@ static void exec_rpc(struct call *call, const void *request)
 {
     const Task__ExecProcessRequest *in = request;
     struct task *task = find_task(call, in->id, NULL);
-    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal};
+    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal, NULL};
     struct error err;
 
     if (!task)

@@ -554,7 +554,7 @@ START_TEST(what_containerd_must_let_through_is_looked_at)
     expect(&tenant_realm, "devices", CHECK_WARN, "device nodes");
     expect(&tenant_realm, "pod-annotations", CHECK_OK, "Sandbox API");
     expect(&tenant_realm, "container-annotations", CHECK_WARN, "termination");
-    expect(&tenant_realm, "content", CHECK_FAIL, "discard_unpacked_layers");
+    expect(&tenant_realm, "content", CHECK_WARN, "discard_unpacked_layers");
     put_tenant_runtime("pod_annotations = ['cleave.dev', '*']\n");
     expect(&tenant_realm, "pod-annotations", CHECK_FAIL, "static");
     put_tenant_runtime("sandboxer = 'shim'\n");
