@@ -14,7 +14,6 @@
 #include "pod_stdio.h"
 #include "provision.h"
 #include "secure/key.h"
-#include "shim/bundle.h"
 #include "shim/tenant_conf.h"
 #include "watch.h"
 
@@ -48,6 +47,8 @@ struct pod {
     struct tenant_conf conf;
     struct pod_config *config;
     struct host_half *half;
+    bool unattended;
+    int hold; /* of its tombstone, if unattended; else -1 */
     struct provision *provision;
     struct endpoint endpoint;
     struct key *key;
@@ -106,7 +107,21 @@ static void tell_created(struct pod *pod)
     pod->events.created(pod->user, failed ? &pod->why : NULL);
 }
 
-/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows. */
+/* Nobody else comes to remove the host half. */
+static void give_up_hold(struct pod *pod)
+{
+    struct error err;
+
+    if (pod->hold < 0)
+        return;
+    closep(&pod->hold);
+    pod->hold = -1;
+    if (host_half_bury(pod->half, &err) < 0)
+        log_error("the host half may be left over: %s", err.message);
+}
+
+/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows
+ * (but under CRI-O). */
 static void fail(struct pod *pod, const struct error *err)
 {
     if (pod->state == POD_DEAD || pod->created)
@@ -115,6 +130,7 @@ static void fail(struct pod *pod, const struct error *err)
     set_state(pod, POD_DEAD);
     source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
+    give_up_hold(pod);
     if (pod->link)
         link_end(pod->link);
     do_next(pod, 0, tell_created);
@@ -300,6 +316,13 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
     return link_new(&options, &events, pod, &pod->link, err);
 }
 
+static int remember(struct pod *pod, struct error *err)
+{
+    if (host_half_write(pod->half, err) < 0)
+        return -1;
+    return pod->unattended ? host_half_hold(pod->half, &pod->hold, err) : 0;
+}
+
 static void on_provisioned(void *user, const struct provision_answer *answer,
                            const struct error *err)
 {
@@ -315,7 +338,7 @@ static void on_provisioned(void *user, const struct provision_answer *answer,
     pod->half->state = HOST_HALF_MADE;
     log_info("host half '%s' of sandbox %s, reached by %s %s port %u", answer->host_id,
              answer->sandbox_id, answer->transport, answer->address, answer->port);
-    if (host_half_write(pod->half, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
+    if (remember(pod, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -332,12 +355,12 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
     if (patience > 2 * CREATE_MARGIN_MS)
         patience -= CREATE_MARGIN_MS;
     pod->half = xnew(struct host_half);
-    pod->half->bundle = xstrdup(options->bundle->path);
+    pod->half->bundle = xstrdup(options->bundle_path);
     pod->half->conf_path = xstrdup(options->conf_path);
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
-        host_half_write(pod->half, err) < 0)
+        remember(pod, err) < 0)
         return -1;
     provision.program = pod->half->program;
     provision.conf_path = pod->half->conf_path;
@@ -349,12 +372,14 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
                             &pod->provision, err);
 }
 
-/* Without a file the defaults hold, but one that was named is there. */
-static int load_conf(const char *path, struct tenant_conf *ret, struct error *err)
+int pod_load_conf(const char *path, struct tenant_conf *ret, struct error *err)
 {
     if (!text_equal(path, TENANT_CONF_PATH) && !file_exists(path))
-        return error_set(err, STATUS_NOT_FOUND, "ConfigPath '%s' does not exist", path);
-    return tenant_conf_load(path, ret, err);
+        return error_set(err, STATUS_NOT_FOUND, "configuration: ConfigPath '%s' does not exist",
+                         path);
+    if (tenant_conf_load(path, ret, err) < 0)
+        return error_wrap(err, "configuration");
+    return 0;
 }
 
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
@@ -362,14 +387,18 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
 {
     scoped(pod_freep) struct pod *pod = xnew(struct pod);
 
+    pod->unattended = options->unattended;
+    pod->hold = -1;
     pod->loop = options->loop;
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
-    if (load_conf(options->conf_path, &pod->conf, err) < 0)
-        return error_wrap(err, "configuration");
-    if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
-        begin(pod, options, err) < 0)
+    pod->config = options->config;
+    if (pod_load_conf(options->conf_path, &pod->conf, err) < 0)
+        return -1;
+    if (!pod->config && pod_config_from_spec(options->spec, &pod->conf, &pod->config, err) < 0)
+        return -1;
+    if (begin(pod, options, err) < 0)
         return -1;
     *ret = take_ptr(pod);
     return 0;
@@ -387,6 +416,7 @@ void pod_free(struct pod *pod)
     provision_free(pod->provision);
     source_free(pod->deadline);
     source_free(pod->next);
+    give_up_hold(pod);
     host_half_free(pod->half);
     pod_config_free(pod->config);
     tenant_conf_fini(&pod->conf);
@@ -417,6 +447,8 @@ static void bury(struct pod *pod)
     struct error err;
 
     provision_free(take_ptr(pod->provision));
+    closep(&pod->hold);
+    pod->hold = -1;
     if (host_half_bury(pod->half, &err) < 0)
         log_error("the host half may be left over: %s", err.message);
     pod->stage = STOP_OVER;
@@ -434,8 +466,10 @@ static void on_removed(void *user, const struct provision_answer *answer, const 
         return;
     }
     pod->half->state = HOST_HALF_REMOVED;
-    if (host_half_write(pod->half, &error) < 0 || host_half_forget(pod->half, &error) < 0)
+    if (host_half_write(pod->half, &error) < 0 || host_half_finish(pod->half, &error) < 0)
         log_warn("%s", error.message);
+    closep(&pod->hold);
+    pod->hold = -1;
     pod->stage = STOP_OVER;
     do_next(pod, 0, tell_removed);
 }

@@ -4,12 +4,11 @@ test_codec_pod_SRCS     := test/unit/test_codec_pod.c host-shim/codec_pod.c host
 test_request_SRCS       := test/unit/test_request.c host-shim/helper/request.c host-shim/machine.c \
 	host-shim/watch.c
 test_sandbox_SRCS       := test/unit/test_sandbox.c \
-	$(addprefix host-shim/,sandbox.c sandbox_state.c machine.c pod.c watch.c)
+	$(addprefix host-shim/,sandbox.c machine.c pod.c watch.c)
 test_sandbox_LDLIBS     := -Wl,--wrap=watch_kill
 test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
 	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
-test_sandbox_state_SRCS := test/unit/test_sandbox_state.c host-shim/sandbox_state.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c
 layer_SRCS := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c
 test_layer_tree_SRCS := test/unit/test_layer_tree.c $(layer_SRCS)
@@ -36,7 +35,7 @@ test_spec_table_SRCS := test/unit/test_spec_table.c \
 	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c namespaces.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
-	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
+	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c pids.c codec_stats.c)
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
@@ -77,3 +76,6 @@ test_mux_LIBS := base
 test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
 	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
 test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_message.c
+test_tree_SRCS := test/unit/test_tree.c $(addprefix tenant-shim/,tar.c tree_walk.c) $(layer_SRCS)
+test_tree_LIBS := io base
+test_tree_PKGS := libarchive libevent_core json-c libmd
