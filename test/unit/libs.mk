@@ -46,7 +46,7 @@ $(1)_LIBS   := $$(secure_LIBS)
 $(1)_PKGS   := $$(secure_PKGS)
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_initdata test_mint test_statement,$(eval $(call secure_test,$(t))))
+$(foreach t,test_initdata test_lease_record test_mint test_statement,$(eval $(call secure_test,$(t))))
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base
 test_idempotency_SRCS := test/unit/test_idempotency.c guest-agent/idempotency.c
