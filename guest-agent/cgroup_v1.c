@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroup.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -76,11 +78,22 @@ static void thaw(const char *path)
     (void) !file_put(state, "THAWED", &ignored);
 }
 
+static int freeze(const char *path, enum cgroup_motion motion, struct error *err)
+{
+    scoped(freep) char *group = xformat(ROOT "freezer%s", path);
+    scoped(freep) char *state = xformat("%s/freezer.state", group);
+
+    if (mkdir(group, 0755) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make '%s'", group);
+    return file_put(state, motion == CGROUP_FROZEN ? "FROZEN" : "THAWED", err);
+}
+
 const struct cgroup_version cgroup_v1 = {
     .number = 1,
     .stats = stats,
     .oom_kills = oom_kills,
     .open_oom = open_oom,
     .thaw = thaw,
+    .freeze = freeze,
     .processes = ROOT "pids%s/cgroup.procs",
 };

@@ -16,6 +16,7 @@ struct events;
 struct idempotency;
 struct initdata;
 struct layer_store;
+struct lease;
 struct loop;
 struct mux;
 struct reaper;
@@ -37,6 +38,7 @@ struct pod {
     struct events *events;
     struct idempotency *answers;
     const struct cgroup_version *cgroups;
+    struct lease *lease;
     char *directory;  /* hosts, resolv.conf, hostname, shm */
     char *containers; /* their directories */
     char *ipc_path;   /* files to which the pod's namespaces are bound */

@@ -20,7 +20,7 @@ import images
 import ns
 import setup as bed_setup
 import ttrpc
-from conftest import BUSYBOX, eventually, find_processes, kill9
+from conftest import BUSYBOX, eventually, find_processes, kill9, new_lines
 
 SLEEP = ["sleep", "1000"]
 QEMU = r"qemu-system"
@@ -196,9 +196,8 @@ def test_containerd_restarts_and_the_pod_does_not_notice(bed, nodes, vm, role):
 # ---- death -----------------------------------------------------------------------------------
 
 def dies(bed, nodes, end):
-    """A pod whose machine ends by `end`: unknown first, dead after the time that is configured."""
+    """A pod whose machine ends by `end`: unknown first, dead when the host has deleted its half."""
     tenant, host = nodes["tenant"], nodes["host"]
-    change(bed, "tenant", "/etc/cleave/tenant.conf", lost_timeout=4)
     pod = tenant.run_pod("web")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     half = host.pods()[0].id
@@ -207,10 +206,10 @@ def dies(bed, nodes, end):
     assert tenant.container_status(ctr).state == cri_program.RUNNING        # no word from the guest
     status = tenant.wait_exit(ctr)
     assert (status.state, status.exit_code) == (cri_program.EXITED, 255)
+    assert host.pods() == []                                                # before that was told
     eventually(lambda: tenant.not_ready(pod), what="NOTREADY on the tenant's node")
     tenant.stop_pod(pod)
     tenant.remove_pod(pod)
-    eventually(lambda: host.pods() == [], what="the end of the host's pod")
 
 
 def test_qemu_is_killed(bed, nodes, vm):
@@ -242,6 +241,68 @@ def test_the_tenant_shim_is_killed(bed, nodes, vm):
     eventually(lambda: host.pods() == [], what="the end of the host's pod")
     assert tenant.wait_exit(ctr).state == cri_program.EXITED
     eventually(lambda: tenant.not_ready(pod), what="NOTREADY")
+
+
+# ---- time stands still -----------------------------------------------------------------------
+
+# Numbered lines, each with the guest's own clock.
+TICKS = ["sh", "-c", "i=0; while ! [ -e /end ]; do echo $i $(cut -d' ' -f1 /proc/uptime); i=$((i+1)); sleep 0.1; done; exit 9"]
+
+
+def ticks(tenant, ctr):
+    lines = [text.split() for _, text in tenant.log(ctr)]
+    assert [int(number) for number, _ in lines] == list(range(len(lines)))      # none lost, none twice
+    return [float(uptime) for _, uptime in lines]
+
+
+def logged(bed, word):
+    return [line for line in new_lines(bed.log("tenant", "containerd")) if word in line]
+
+
+def end_of_ticks(tenant, ctr):
+    assert tenant.exec(ctr, "touch", "/end")[0] == 0
+    assert tenant.wait_exit(ctr).exit_code == 9
+    return ticks(tenant, ctr)
+
+
+@pytest.mark.parametrize("seconds, lease_ttl", [(4, 8), (62, 60)], ids=["shorter than the ttl", "longer than the ttl"])
+def test_a_stopped_machine_is_frozen_until_it_is_appraised(bed, nodes, vm, seconds, lease_ttl):
+    """The host stops the machine: its clock stands still, the tenant's does not."""
+    tenant, host = nodes["tenant"], nodes["host"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=lease_ttl)
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
+    machine = f"cleave-{host.pods()[0].id}"
+    bed.run("host", "virsh", "suspend", machine)
+    time.sleep(seconds)                                     # the stop itself, not a wait for something
+    assert tenant.container_status(ctr).state == cri_program.RUNNING
+    assert not logged(bed, "the guest is frozen")
+    bed.run("host", "virsh", "resume", machine)
+    eventually(lambda: logged(bed, "the guest is frozen"), 30, "the discovery")
+    eventually(lambda: logged(bed, "the guest is appraised again"), 30, "the appraisal")
+    before = len(tenant.log(ctr))
+    eventually(lambda: len(tenant.log(ctr)) > before + 5, what="further lines")
+    assert tenant.exec(ctr, "echo", "again") == (0, b"again\n", b"")
+    times = end_of_ticks(tenant, ctr)
+    assert max(b - a for a, b in zip(times, times[1:])) < seconds               # the guest did not see the stop
+
+
+def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm):
+    tenant = nodes["tenant"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=4)
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
+    shims = find_processes(bed, "tenant", TENANT_SHIM)
+    for pid in shims:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(9)
+    for pid in shims:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: logged(bed, "the guest is appraised again"), 30, "the appraisal")
+    times = end_of_ticks(tenant, ctr)
+    assert 3 < max(b - a for a, b in zip(times, times[1:])) < 15
 
 
 @pytest.mark.parametrize("after", ["the host's pod", "the machine", "1 s of booting", "2 s of booting"])

@@ -53,6 +53,8 @@ test_idempotency_SRCS := test/unit/test_idempotency.c guest-agent/idempotency.c
 test_idempotency_LIBS := base
 test_phase_SRCS := test/unit/test_phase.c guest-agent/phase.c
 test_phase_LIBS := base
+test_lease_LIBS := base
+test_lease_SRCS := test/unit/test_lease.c guest-agent/lease.c
 test_gate_SRCS := test/unit/test_gate.c guest-agent/gate.c guest-agent/phase.c
 test_gate_LIBS := secure evidence io base proto
 test_gate_LDLIBS := $(MBEDTLS)
@@ -69,3 +71,4 @@ test_mux_LIBS := base
 test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
 	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
 test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_message.c
+test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
