@@ -31,9 +31,12 @@ struct record {
     uint64_t limit; /* no renewal went out with a larger number */
     uint8_t sandbox_id[16];
     uint8_t instance[32];
+    char boot[40];               /* of this node, when it was claimed */
     uint8_t digest[SHA256_SIZE]; /* of all before it */
 };
-_Static_assert(sizeof(struct record) == 112, "no padding, less than a sector");
+_Static_assert(sizeof(struct record) == 152, "no padding, less than a sector");
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 static const char magic[8] = {'C', 'L', 'E', 'A', 'V', 'L', 'S', 'E'};
 enum { VERSION = 1 };
@@ -159,25 +162,42 @@ void lease_record_close(struct lease_record *record)
     free(record);
 }
 
+static int read_boot(char ret[40], struct error *err)
+{
+    scoped(freep) char *text = NULL;
+    size_t length;
+
+    if (file_read(BOOT_ID, 39, &text, &length, err) < 0)
+        return -1;
+    memset(ret, 0, 40);
+    memcpy(ret, text, length);
+    return 0;
+}
+
 /* ---- claiming ---------------------------------------------------------------------------------
  */
 
+/* Whoever held it before this node booted is dead, and has left no more than what was revoked. */
 static int check_claim(const struct record *found, const struct lease_holder *holder,
                        const char *path, struct error *err)
 {
     bool same = memcmp(found->instance, holder->instance, sizeof(found->instance)) == 0;
+    char boot[40];
+
+    if (read_boot(boot, err) < 0)
+        return -1;
 
     if (is_blank(found))
         return 0;
     if (!is_whole(found) ||
         memcmp(found->sandbox_id, holder->sandbox_id, sizeof(found->sandbox_id)) != 0)
         return error_set(err, STATUS_DATA_LOSS, "the lease '%s' is damaged", path);
-    if (found->state == STATE_HELD)
+    if (found->state == STATE_HELD && memcmp(found->boot, boot, sizeof(boot)) == 0)
         return error_set(err, STATUS_FAILED_PRECONDITION, "the lease of this sandbox is held by %s",
                          same ? "another process" : "another instance of the guest");
     if (same)
         return error_set(err, STATUS_FAILED_PRECONDITION,
-                         "the lease of this instance of the guest was revoked");
+                         "the lease of this instance of the guest has ended");
     if (found->epoch > holder->epoch)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "the sandbox is of epoch %" PRIu64 ", its lease of %" PRIu64,
@@ -190,6 +210,8 @@ static int write_claim(struct lease_record *record, const struct lease_holder *h
 {
     struct record *map = record->map;
 
+    if (read_boot(map->boot, err) < 0)
+        return -1;
     memcpy(map->magic, magic, sizeof(magic));
     map->version = VERSION;
     map->epoch = holder->epoch;

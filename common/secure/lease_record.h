@@ -28,8 +28,8 @@ char *lease_record_path(const char *directory, const char *sandbox_id);
 
 /* Makes the holder the one that it is, durably. Refused (FAILED_PRECONDITION) if another instance
  * holds the lease, or this one already by somebody else's hand (nobody is adopted), if it was
- * revoked for this instance, or if the sandbox has had a later epoch; DATA_LOSS if the file is
- * torn; UNAVAILABLE if somebody keeps it locked. */
+ * revoked for this instance, or this instance held it before the node booted, or if the sandbox has
+ * had a later epoch; DATA_LOSS if the file is torn; UNAVAILABLE if somebody keeps it locked. */
 int lease_record_claim(const char *path, const struct lease_holder *holder,
                        struct lease_record **ret, struct error *err) must_check;
 void lease_record_close(struct lease_record *record); /* the file stays */

@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import grpc
@@ -241,6 +242,55 @@ def test_the_tenant_shim_is_killed(bed, nodes, vm):
     eventually(lambda: host.pods() == [], what="the end of the host's pod")
     assert tenant.wait_exit(ctr).state == cri_program.EXITED
     eventually(lambda: tenant.not_ready(pod), what="NOTREADY")
+
+
+# ---- the wire is silent ----------------------------------------------------------------------
+
+@pytest.fixture
+def partition(bed, nodes):
+    """partition(way): packets vanish without a word, "replies" of the guest or "all"; heal() brings them back."""
+    made = []
+
+    def silence(way):
+        made.append(("host", f"{bed_setup.ADDRESS['tenant']}/32"))
+        if way == "all":
+            made.append(("tenant", f"{bed_setup.PODS['host']}.0/25"))
+        for role, target in made:
+            bed.run(role, "ip", "route", "add", "blackhole", target)
+
+    def heal():
+        while made:
+            role, target = made.pop()
+            bed.run(role, "ip", "route", "delete", "blackhole", target)
+    silence.heal = heal
+    yield silence
+    heal()
+
+
+@pytest.mark.parametrize("way", ["replies", "all"])
+@pytest.mark.parametrize("seconds", [5, 20], ids=["shorter than the ttl", "longer than the ttl"])
+def test_a_partition_heals(bed, nodes, pair, partition, seconds, way):
+    """No line is lost or doubled, and what was asked for in the silence happens once."""
+    tenant = nodes["tenant"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=12)
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
+    partition(way)
+    results = []
+    waiting = threading.Thread(target=lambda: results.append(tenant.exec(ctr, "sh", "-c", "echo once >> /once; cat /once", timeout=60)))
+    waiting.start()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert tenant.container_status(ctr).state == cri_program.RUNNING
+        time.sleep(0.5)
+    partition.heal()
+    waiting.join(60)
+    assert results == [(0, b"once\n", b"")]
+    times = end_of_ticks(tenant, ctr)
+    stood = max(b - a for a, b in zip(times, times[1:]))
+    if way == "all" or seconds == 5:        # else renewals may still arrive, unanswered
+        assert (stood > 3) == (seconds == 20), stood
 
 
 # ---- time stands still -----------------------------------------------------------------------

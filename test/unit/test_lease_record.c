@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "suite.h"
@@ -145,10 +146,35 @@ START_TEST(what_was_revoked_stays_so)
     claim(1, 5);
     revoke_it();
     revoke_it();
-    expect_refusal(1, 5, STATUS_FAILED_PRECONDITION, "revoked");
-    expect_refusal(1, 6, STATUS_FAILED_PRECONDITION, "revoked");
+    expect_refusal(1, 5, STATUS_FAILED_PRECONDITION, "has ended");
+    expect_refusal(1, 6, STATUS_FAILED_PRECONDITION, "has ended");
     expect_refusal(2, 4, STATUS_FAILED_PRECONDITION, "epoch");
     claim(2, 5);
+    teardown();
+}
+END_TEST
+
+static void forge_boot(void)
+{
+    uint8_t bytes[152];
+    int fd = open(path, O_RDWR);
+
+    ck_assert(pread(fd, bytes, sizeof(bytes), 0) == sizeof(bytes));
+    bytes[80] ^= 1;
+    digest_sha256(bytes, 120, bytes + 120);
+    ck_assert(pwrite(fd, bytes, sizeof(bytes), 0) == sizeof(bytes));
+    close(fd);
+}
+
+START_TEST(what_was_held_before_a_reboot_has_ended)
+{
+    setup();
+    claim(1, 5);
+    forge_boot();
+    expect_refusal(1, 6, STATUS_FAILED_PRECONDITION, "has ended");
+    expect_refusal(2, 4, STATUS_FAILED_PRECONDITION, "epoch");
+    claim(2, 5);
+    expect_refusal(3, 5, STATUS_FAILED_PRECONDITION, "another instance");
     teardown();
 }
 END_TEST
@@ -172,7 +198,7 @@ END_TEST
 START_TEST(a_damaged_record_is_nobodys)
 {
     setup();
-    for (off_t at = 0; at < 112; at++) {
+    for (off_t at = 0; at < 152; at++) {
         claim(1, 1);
         damage(at);
         expect_refusal(2, 9, STATUS_DATA_LOSS, "damaged");
@@ -185,7 +211,7 @@ END_TEST
 START_TEST(a_torn_record_is_nobodys)
 {
     setup();
-    for (off_t length = 1; length < 112; length++) {
+    for (off_t length = 1; length < 152; length++) {
         claim(1, 1);
         lease_record_close(record);
         record = NULL;
@@ -257,8 +283,8 @@ int main(void)
         (const TTest *[]){
             numbers_grow_and_are_never_given_twice, another_instance_is_refused, nobody_is_adopted,
             a_revocation_by_another_process_is_seen_at_once, what_was_revoked_stays_so,
-            a_takeover_ends_the_former_holder, a_damaged_record_is_nobodys,
-            a_torn_record_is_nobodys, a_damaged_record_gives_no_more_numbers,
-            a_locked_record_is_waited_for_only_so_long, an_absent_record_needs_no_revocation,
-            a_link_in_its_place_is_refused, NULL});
+            what_was_held_before_a_reboot_has_ended, a_takeover_ends_the_former_holder,
+            a_damaged_record_is_nobodys, a_torn_record_is_nobodys,
+            a_damaged_record_gives_no_more_numbers, a_locked_record_is_waited_for_only_so_long,
+            an_absent_record_needs_no_revocation, a_link_in_its_place_is_refused, NULL});
 }
