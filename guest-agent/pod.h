@@ -17,6 +17,7 @@ struct idempotency;
 struct initdata;
 struct launcher;
 struct layer_store;
+struct lease;
 struct loop;
 struct mux;
 struct reaper;
@@ -41,6 +42,7 @@ struct pod {
     struct idempotency *answers;
     struct volumes *volumes;
     const struct cgroup_version *cgroups;
+    struct lease *lease;
     char *directory;  /* hosts, resolv.conf, hostname, shm */
     char *containers; /* their directories */
     char *ipc_path;   /* files to which the pod's namespaces are bound */

@@ -36,7 +36,9 @@ int host_half_guess(const char *bundle, const char *cri_sandbox_id, struct host_
 void host_half_free(struct host_half *half);
 SCOPED_PTR(struct host_half, host_half_free)
 
-/* Removes what this node keeps of the sandbox. */
+/* First of all: nobody speaks to the guest any more, in this process or another. */
+int host_half_revoke(const struct host_half *half, struct error *err) must_check;
+/* Removes what this node keeps of the sandbox, its lease too. */
 int host_half_forget(const struct host_half *half, struct error *err) must_check;
 /* For a pod whose runtime runs no verb `delete` (CRI-O): the tombstone from the first day, renewed
  * when more is known. While *hold is open nobody acts on it; the next start of a shim finds that of

@@ -141,7 +141,7 @@ static int find_remains(const struct shim_cleanup *what, struct host_half **ret,
 
 /* First of all the tombstone: the resident process may use up our time, and containerd's patience
  * ends with SIGKILL. */
-static void prepare(struct shim_cleanup *what)
+static void prepare_removal(struct shim_cleanup *what)
 {
     struct remains *remains = xnew(struct remains);
     struct error err;
@@ -154,6 +154,18 @@ static void prepare(struct shim_cleanup *what)
     remains->in_other_hands = err.status == STATUS_ABORTED;
     if (!remains->in_other_hands)
         log_warn("tombstone: %s", err.message);
+}
+
+/* A resident that is stuck, or about to be killed, speaks to the guest no more from here on. */
+static void prepare(struct shim_cleanup *what)
+{
+    const struct remains *remains;
+    struct error err;
+
+    prepare_removal(what);
+    remains = what->prepared;
+    if (remains->half && host_half_revoke(remains->half, &err) < 0)
+        log_warn("the lease: %s", err.message);
 }
 
 /* A container's `delete` touches nothing: what it had is in the guest, which its pod ends. */

@@ -7,12 +7,14 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "fate.h"
 #include "host_half.h"
 #include "io/loop.h"
 #include "link.h"
 #include "pod_config.h"
 #include "pod_stdio.h"
 #include "provision.h"
+#include "renewal.h"
 #include "secure/key.h"
 #include "shim/tenant_conf.h"
 #include "watch.h"
@@ -54,12 +56,15 @@ struct pod {
     struct key *key;
     struct initdata *initdata;
     struct link *link;
+    struct renewal *renewal; /* from the first appraisal on */
+    struct fate *fate;
     struct watch *watch;
     struct stdio *stdio;
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
     enum stop_stage stage;
+    uint32_t exit_status; /* of pause */
     bool dead_told;
     uint64_t removal_end_ms;
     struct error why;
@@ -95,6 +100,7 @@ static void on_next(void *user)
 }
 
 static void remove_host(struct pod *pod);
+static void finish_removal(struct pod *pod);
 
 /* ---- birth ------------------------------------------------------------------------------------
  */
@@ -192,16 +198,40 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     do_next(pod, 0, tell_created);
 }
 
-static void on_appraised(void *user, const struct channel_facts *facts)
+static int begin_lease(struct pod *pod, const struct channel_facts *facts, struct error *err)
+{
+    const struct renewal_options options = {
+        .loop = pod->loop,
+        .link = pod->link,
+        .initdata = pod->initdata,
+        .instance = facts->instance,
+        .ttl_ms = (uint64_t) pod->conf.lease_ttl * 1000,
+        .power_off_ms = (uint64_t) pod->conf.lease_power_off * 1000,
+    };
+
+    return pod->renewal ? 0 : renewal_new(&options, &pod->renewal, err);
+}
+
+static bool may_call(void *user)
+{
+    const struct pod *pod = user;
+
+    return pod->renewal && renewal_holds(pod->renewal);
+}
+
+static int on_appraised(void *user, const struct channel_facts *facts, struct error *err)
 {
     struct pod *pod = user;
 
+    if (begin_lease(pod, facts, err) < 0)
+        return -1;
     if (facts->insecure)
         log_warn("the guest's evidence is '%s': it proves nothing", facts->evidence);
     else
         log_info("the guest is appraised by '%s'", facts->evidence);
     if (pod->state == POD_DIALING)
         set_state(pod, POD_APPRAISED);
+    return 0;
 }
 
 static void on_opened(void *user)
@@ -209,6 +239,7 @@ static void on_opened(void *user)
     struct pod *pod = user;
     struct agent_ask ask = {.link = pod->link, .done = on_configured, .user = pod};
 
+    fate_rest(pod->fate);
     if (pod->state == POD_UNKNOWN)
         set_state(pod, POD_RUNNING);
     if (pod->state == POD_APPRAISED && !pod->configuring) {
@@ -222,23 +253,39 @@ static void on_lost(void *user, const struct error *err)
     struct pod *pod = user;
 
     log_warn("the channel is lost: %s", err->message);
-    if (pod->state == POD_RUNNING)
+    if (pod->state == POD_RUNNING) {
         set_state(pod, POD_UNKNOWN);
+        fate_ask(pod->fate);
+    }
     if (pod->stage == STOP_QUIET) /* powered off */
         do_next(pod, 0, remove_host);
 }
 
-static void tell_dead(struct pod *pod, uint32_t exit_status)
+static void tell_dead(struct pod *pod)
 {
     if (pod->dead_told)
         return;
     pod->dead_told = true;
-    pod->events.dead(pod->user, exit_status);
+    pod->events.dead(pod->user, pod->exit_status);
 }
 
-static void tell_lost(struct pod *pod)
+/* Nobody knows how what ran there ended. */
+static void begin_loss(struct pod *pod, void (*step)(struct pod *pod))
 {
-    tell_dead(pod, 255);
+    set_state(pod, POD_STOPPING);
+    pod->exit_status = 255;
+    do_next(pod, 0, step);
+}
+
+static void on_gone(void *user)
+{
+    struct pod *pod = user;
+
+    pod->half->state = HOST_HALF_REMOVED;
+    if (pod->state != POD_UNKNOWN && pod->state != POD_RUNNING)
+        return;
+    log_error("the guest is gone: its host half did not run any more and is deleted now");
+    begin_loss(pod, finish_removal);
 }
 
 static void on_link_ended(void *user, const struct error *err)
@@ -254,8 +301,7 @@ static void on_link_ended(void *user, const struct error *err)
     if (pod->state == POD_STOPPING || pod->state == POD_DEAD)
         return;
     log_error("the pod is given up: %s", err->message);
-    set_state(pod, POD_DEAD);
-    do_next(pod, 0, tell_lost);
+    begin_loss(pod, remove_host);
 }
 
 /* The file's identity must be the one that the provisioner named, with our key in it. */
@@ -293,6 +339,7 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
 {
     static const struct link_events events = {
         .appraised = on_appraised,
+        .may_call = may_call,
         .opened = on_opened,
         .lost = on_lost,
         .ended = on_link_ended,
@@ -309,6 +356,8 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
     if (key_load(answer->key_path, &pod->key, err) < 0 ||
         initdata_load(answer->initdata_path, &pod->initdata, err) < 0 ||
         check_initdata(pod, answer->sandbox_id, err) < 0 || choose_endpoint(pod, answer, err) < 0)
+        return -1;
+    if (fate_new(pod->loop, pod->half, on_gone, pod, &pod->fate, err) < 0)
         return -1;
     options.endpoint = pod->endpoint;
     options.key = pod->key;
@@ -390,6 +439,7 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
     pod->unattended = options->unattended;
     pod->hold = -1;
     pod->loop = options->loop;
+    pod->exit_status = 137; /* if it is stopped */
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
@@ -408,6 +458,8 @@ void pod_free(struct pod *pod)
 {
     if (!pod)
         return;
+    fate_free(pod->fate);
+    renewal_free(pod->renewal);
     watch_free(pod->watch);
     stdio_free(pod->stdio);
     link_free(pod->link);
@@ -438,14 +490,25 @@ static void tell_removed(struct pod *pod)
 {
     link_end(pod->link);
     set_state(pod, POD_DEAD);
-    tell_dead(pod, 137);
+    tell_dead(pod);
     pod->events.removed(pod->user);
+}
+
+/* Before anything is said about the end of what ran there, here or by whoever starts it elsewhere.
+ */
+static void fence(struct pod *pod)
+{
+    struct error err;
+
+    if (host_half_revoke(pod->half, &err) < 0)
+        log_error("the lease cannot be revoked on disk, only in this process: %s", err.message);
 }
 
 static void bury(struct pod *pod)
 {
     struct error err;
 
+    fence(pod);
     provision_free(take_ptr(pod->provision));
     closep(&pod->hold);
     pod->hold = -1;
@@ -455,23 +518,30 @@ static void bury(struct pod *pod)
     do_next(pod, 0, tell_removed);
 }
 
+static void finish_removal(struct pod *pod)
+{
+    struct error err;
+
+    fence(pod);
+    pod->half->state = HOST_HALF_REMOVED;
+    if (host_half_write(pod->half, &err) < 0 || host_half_finish(pod->half, &err) < 0)
+        log_warn("%s", err.message);
+    closep(&pod->hold);
+    pod->hold = -1;
+    pod->stage = STOP_OVER;
+    do_next(pod, 0, tell_removed);
+}
+
 static void on_removed(void *user, const struct provision_answer *answer, const struct error *err)
 {
     struct pod *pod = user;
-    struct error error;
 
     if (err) {
         log_warn("removal of the host half: %s", err->message);
         do_next(pod, REMOVAL_PAUSE_MS, remove_host);
         return;
     }
-    pod->half->state = HOST_HALF_REMOVED;
-    if (host_half_write(pod->half, &error) < 0 || host_half_finish(pod->half, &error) < 0)
-        log_warn("%s", error.message);
-    closep(&pod->hold);
-    pod->hold = -1;
-    pod->stage = STOP_OVER;
-    do_next(pod, 0, tell_removed);
+    finish_removal(pod);
 }
 
 static void remove_host(struct pod *pod)
@@ -482,8 +552,10 @@ static void remove_host(struct pod *pod)
     uint64_t now = clock_monotonic_ms();
     struct error err;
 
-    if (pod->stage != STOP_REMOVING)
+    if (pod->stage != STOP_REMOVING) {
+        fence(pod);
         pod->removal_end_ms = now + REMOVAL_MS;
+    }
     pod->stage = STOP_REMOVING;
     provision_free(take_ptr(pod->provision));
     if (now >= pod->removal_end_ms) {
@@ -503,7 +575,7 @@ static void on_quiet(struct pod *pod)
 {
     pod->stage = STOP_QUIET;
     do_next(pod, link_is_open(pod->link) ? POWER_OFF_MS : 0, remove_host);
-    tell_dead(pod, 137);
+    tell_dead(pod);
 }
 
 void pod_changed(struct pod *pod)

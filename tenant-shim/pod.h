@@ -6,8 +6,10 @@
  *                                              \-> stopping -> dead
  *
  * In "stopping" the guest ends its processes and hands over what they left, then the host half is
- * removed. "unknown" is a lost channel: nothing is reported as ended because of it, calls wait, and
- * the link dials until it is back or until lost_timeout is over. */
+ * removed. "unknown" is a lost channel: nothing is reported as ended because of it, calls wait,
+ * and the link dials. It ends when the channel is back, when the host says that the machine is gone
+ * and its half could be deleted, or with lost_timeout, when the guest must have powered itself off.
+ */
 #include <stdint.h>
 #include "base/scoped.h"
 #include "codec_agent.h"
@@ -42,7 +44,7 @@ struct pod_events {
     /* Once, after created without error: nothing of the pod runs any more. 137 if it was stopped,
      * 255 if the guest was lost. */
     void (*dead)(void *user, uint32_t exit_status);
-    /* Once, after a stop: the host half is gone, or somebody else sees to it. */
+    /* Once, after a stop or a loss: the host half is gone, or somebody else sees to it. */
     void (*removed)(void *user);
 };
 

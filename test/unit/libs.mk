@@ -50,7 +50,7 @@ $(1)_LIBS   := $$(secure_LIBS)
 $(1)_PKGS   := $$(secure_PKGS)
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_initdata test_mint test_statement,$(eval $(call secure_test,$(t))))
+$(foreach t,test_initdata test_lease_record test_mint test_statement,$(eval $(call secure_test,$(t))))
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base
 test_exec_block_SRCS := test/unit/test_exec_block.c $(addprefix guest-agent/,exec_block.c confine.c) \
@@ -60,6 +60,8 @@ test_idempotency_SRCS := test/unit/test_idempotency.c guest-agent/idempotency.c
 test_idempotency_LIBS := base
 test_phase_SRCS := test/unit/test_phase.c guest-agent/phase.c
 test_phase_LIBS := base
+test_lease_LIBS := base
+test_lease_SRCS := test/unit/test_lease.c guest-agent/lease.c
 test_gate_SRCS := test/unit/test_gate.c guest-agent/gate.c guest-agent/phase.c
 test_gate_LIBS := secure evidence io base proto
 test_gate_LDLIBS := $(MBEDTLS)
@@ -79,3 +81,6 @@ test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_mes
 test_tree_SRCS := test/unit/test_tree.c $(addprefix tenant-shim/,tar.c tree_walk.c) $(layer_SRCS)
 test_tree_LIBS := io base
 test_tree_PKGS := libarchive libevent_core json-c libmd
+test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
+test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
+test_renewal_LIBS := base proto

@@ -47,6 +47,8 @@ START_TEST(the_example_configuration_is_the_default)
     ck_assert_str_eq(example.evidence, initial.evidence);
     ck_assert_ptr_null(initial.allow_insecure ? initial.allow_insecure[0] : NULL);
     ck_assert_int_eq(example.lost_timeout, initial.lost_timeout);
+    ck_assert_int_eq(example.lease_ttl, initial.lease_ttl);
+    ck_assert_int_eq(example.lease_power_off, initial.lease_power_off);
     ck_assert_uint_eq(example.default_memory, initial.default_memory);
     ck_assert(example.pad_blobs == initial.pad_blobs);
     ck_assert(!initial.guest_root && !example.guest_root);
@@ -63,6 +65,9 @@ START_TEST(wrong_configurations_are_refused)
                                         "provisioner = \"\"",
                                         "pad_blobs = \"yes\"",
                                         "dial_timeout = 11",
+                                        "lease_ttl = 3",
+                                        "lost_timeout = 660",
+                                        "lease_ttl = 4\nlease_power_off = 6\nlost_timeout = 10",
                                         "[transport]\nname = \"pigeon\"",
                                         "default_memory = \"1MiB\""};
     struct tenant_conf conf;
