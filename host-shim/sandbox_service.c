@@ -179,7 +179,7 @@ static void status_rpc(struct call *call, const void *message)
     set_time(&created, view.created_at_ns);
     set_time(&exited, view.exited_at_ns);
     reply.sandbox_id = host->id;
-    reply.pid = (uint32_t) getpid();
+    reply.pid = host->pid;
     reply.state = (char *) (view.state == SANDBOX_RUNNING ? "SANDBOX_READY" : "SANDBOX_NOTREADY");
     reply.created_at = &created;
     if (view.exited_at_ns)
@@ -292,7 +292,7 @@ static void on_started(void *user, const struct error *err)
     }
     sandbox_view(host->sandbox, &view);
     set_time(&created, view.created_at_ns);
-    reply.pid = (uint32_t) getpid();
+    reply.pid = host->pid;
     reply.created_at = &created;
     call_reply(call, &reply);
 }

@@ -56,11 +56,11 @@ static void connect_rpc(struct call *call, const void *message)
     struct task_entry *anchor;
     struct error err;
 
-    reply.shim_pid = (uint32_t) getpid();
+    reply.shim_pid = host->pid;
     reply.version = (char *) "3";
     if (is_sandbox(host, req->id) ||
         task_table_find(&host->anchors.table, req->id, NULL, &anchor, &err) == 0)
-        reply.task_pid = (uint32_t) getpid();
+        reply.task_pid = host->pid;
     call_reply(call, &reply);
 }
 
@@ -136,7 +136,7 @@ static void sandbox_state_reply(struct call *call, struct host *host)
 
     sandbox_view(host->sandbox, &view);
     reply.id = host->id;
-    reply.pid = (uint32_t) getpid();
+    reply.pid = host->pid;
     reply.status = view.exited_at_ns ? TASK__STATUS__STOPPED : TASK__STATUS__RUNNING;
     if (view.exited_at_ns) {
         set_time(&exited, view.exited_at_ns);
@@ -304,7 +304,7 @@ static void pids_rpc(struct call *call, const void *message)
 
     if (!is_sandbox(host, req->id) && !find(call, req->id, NULL))
         return;
-    process.pid = (uint32_t) getpid();
+    process.pid = host->pid;
     reply.processes = processes;
     reply.n_processes = 1;
     call_reply(call, &reply);

@@ -68,4 +68,5 @@ test_mux_SRCS := test/unit/test_mux.c guest-agent/mux.c guest-agent/flow.c
 test_mux_LIBS := base
 test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
 	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
+test_codec_task_SRCS := test/unit/test_codec_task.c tenant-shim/codec_task.c tenant-shim/codec_stats.c
 test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_message.c
