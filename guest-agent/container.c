@@ -15,6 +15,7 @@
 #include "confine.h"
 #include "container_private.h"
 #include "events.h"
+#include "exec_block.h"
 #include "layer_store.h"
 #include "mounts.h"
 #include "oci/spec.h"
@@ -129,6 +130,7 @@ static int write_config(struct container *container, const struct container_opti
         mounts_rewrite(js_get(spec, "mounts"), &places, &mounts, err) < 0)
         return -1;
     js_set(spec, "mounts", mounts);
+    container->exec_defaults = exec_block_defaults(spec);
     text = js_print(spec);
     return file_write_atomic(path, text, strlen(text), 0600, err);
 }
@@ -212,7 +214,7 @@ int container_create(struct pod *pod, const struct container_options *options,
     if (prepare(container, options, err) < 0)
         goto fail;
     process_describe(container->init, &process, &pid_file);
-    process.file = container->directory;
+    process.bundle = container->directory;
     container->op = CONTAINER_START;
     container->done = done;
     container->user = user;

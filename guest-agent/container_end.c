@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "cgroup.h"
@@ -302,6 +303,7 @@ void container_free(struct container *container)
     }
     process_free(container->init);
     release_layers(container);
+    js_free(container->exec_defaults);
     free(container->failure);
     free(container->file);
     free(container->id);

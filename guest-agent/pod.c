@@ -17,6 +17,7 @@
 #include "events.h"
 #include "idempotency.h"
 #include "io/loop.h"
+#include "launch.h"
 #include "layer_store.h"
 #include "mounts.h"
 #include "mux.h"
@@ -27,6 +28,7 @@
 
 /* For the last answers on their way, and, from the end of the grace on, for records and output that
  * nobody fetches. */
+#define EXEC_PROGRAM "/usr/bin/cleave-exec"
 enum { LINGER_MS = 200, HANDOVER_MS = 3000 };
 
 static int make_directories(struct pod *pod, struct error *err)
@@ -67,6 +69,7 @@ static int make_rooms(struct pod *pod, struct error *err)
 
     if (reaper_new(pod->loop, &pod->reaper, err) < 0 ||
         runtime_new(pod->loop, pod->reaper, &runtime_options, &pod->runtime, err) < 0 ||
+        launcher_new(pod->loop, pod->reaper, EXEC_PROGRAM, &pod->launcher, err) < 0 ||
         layer_store_new(pod->loop, &layer_options, &pod->layers, err) < 0)
         return -1;
     layer_store_on_unpacked(pod->layers, unpacked, pod);
@@ -125,6 +128,7 @@ void pod_free(struct pod *pod)
     events_free(pod->events);
     mux_free(pod->mux);
     layer_store_free(pod->layers);
+    launcher_free(pod->launcher);
     runtime_free(pod->runtime);
     reaper_free(pod->reaper);
     free(pod->directory);

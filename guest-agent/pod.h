@@ -15,6 +15,7 @@ struct error;
 struct events;
 struct idempotency;
 struct initdata;
+struct launcher;
 struct layer_store;
 struct loop;
 struct mux;
@@ -32,6 +33,7 @@ struct pod {
     enum phase phase;
     struct reaper *reaper;
     struct runtime *runtime;
+    struct launcher *launcher;
     struct layer_store *layers;
     struct mux *mux;
     struct events *events;

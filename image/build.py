@@ -3,7 +3,7 @@
 """Makes the guest image from Debian packages and the agent: no root, no chroot, no mounts.
 
     build.py fetch CACHE                     download and unpack the packages (once)
-    build.py tree CACHE AGENT TREE           the initrd's tree
+    build.py tree CACHE AGENT EXEC TREE      the initrd's tree
     build.py pack CACHE TREE OUT             kernel, initrd, command lines, measurements
 
 The same packages and the same agent give the same bytes: names are sorted, times are zero, owners
@@ -147,7 +147,7 @@ def module_order(root):
     return [(name, dependencies[name]) for name in order]
 
 
-def make_tree(cache, agent, tree):
+def make_tree(cache, agent, helper, tree):
     scratch = tree + ".part"
     shutil.rmtree(scratch, ignore_errors=True)
     for directory in DIRECTORIES:
@@ -155,6 +155,9 @@ def make_tree(cache, agent, tree):
     for name, target in LINKS.items():
         os.symlink(target, os.path.join(scratch, name))
     copy_program(cache, scratch, agent, "cleave-agent")
+    if needed(helper):
+        sys.exit("image: cleave-exec must be static: inside of a container it may load nothing")
+    copy_program(cache, scratch, helper, "cleave-exec")
     copy_program(cache, scratch, os.path.join(cache, "root/usr/bin/crun"), "crun")
     os.makedirs(os.path.join(scratch, "usr/lib/modules"))
     with open(os.path.join(scratch, "etc/cleave/modules"), "w") as file:
