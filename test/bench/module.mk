@@ -17,7 +17,7 @@ bench-gcm_PKGS   := json-c
 bench-gcm_LDLIBS := $(MBEDTLS)
 
 bench-agent_SRCS := test/bench/agent.c test/bench/samples.c test/agent/bed.c test/agent/blobs.c test/agent/pipe.c
-bench-agent_LIBS := $(agent_life_LIBS)
+bench-agent_LIBS := grpc secure evidence io base proto
 bench-agent_PKGS := libprotobuf-c json-c libevent_core libmd grpc_unsecure gpr
 bench-agent_LDLIBS := $(MBEDTLS)
 bench-agent_CPPFLAGS := -Itest/agent
