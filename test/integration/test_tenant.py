@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -411,28 +410,6 @@ def test_an_unknown_key_of_the_configuration_is_named(stub, tenant, bed):
         tenant.run_pod(config=config)
     assert "colour" in failure.value.details()
     tenant.forget(config)
-
-
-@pytest.fixture
-def relay(bed):
-    """relay() cuts every connection between shim and guest, and says how many ends that were."""
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
-    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
-    sockets = [f"{path}-{os.getpid()}" for path in sockets]
-    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
-    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
-    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
-
-    def cut():
-        with socket.socket(socket.AF_UNIX) as knife:
-            knife.connect(sockets[1])
-            return int(knife.recv(16))
-
-    yield cut
-    kill9(find_processes(bed, "tenant", "cut_relay.py"))
-    child.wait(10)
-    for path in sockets:
-        os.unlink(path)
 
 
 def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):
