@@ -37,6 +37,22 @@ static int take_entry(const Agent__VolumeEntry *in, struct volumes_entry *out, s
     }
 }
 
+/* The content is in the guest's memory, and the agent's own: no container's limit counts it. */
+static int put_copied(struct pod *pod, const struct volumes_put *put, struct error *err)
+{
+    uint64_t room = layer_store_room(pod->layers), bytes = 0;
+
+    for (size_t i = 0; i < put->count; i++)
+        bytes += put->entries[i].length;
+    if (bytes > room)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED,
+                         "volume '%.100s': the guest has no memory left for it", put->name);
+    if (volumes_put_copied(pod->volumes, put, err) < 0)
+        return -1;
+    pod_limit_memory(pod);
+    return 0;
+}
+
 static int put(struct pod *pod, const Agent__PutVolumeRequest *request, struct error *err)
 {
     scoped(freep) struct volumes_entry *entries = NULL;
@@ -63,7 +79,7 @@ static int put(struct pod *pod, const Agent__PutVolumeRequest *request, struct e
             return -1;
     }
     put.entries = entries;
-    return volumes_put_copied(pod->volumes, &put, err);
+    return put_copied(pod, &put, err);
 }
 
 /* A volume may change for as long as the pod lives: the answers of the content before are not

@@ -94,7 +94,7 @@ static int find_subpath(const struct volume_node *node, const char *pod_director
     scoped(freep) char *name = take_component(&rest), *container = take_component(&rest);
     scoped(freep) char *number = take_component(&rest);
 
-    if (!*number || *rest)
+    if (!*container || !*number || *rest)
         return 0;
     for (size_t i = 0; i < ARRAY_LENGTH(plugins); i++) {
         scoped(freep) char *directory = xformat("%s/volumes/%s/%s", pod_directory,

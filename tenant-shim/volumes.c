@@ -335,8 +335,7 @@ static int want(struct volumes *volumes, const struct spec_volume *wanted, struc
     volume->has_failed = false;
     if (volume->kind == VOLUME_ONCE)
         volume->is_there = false;
-    if (!volume->is_there)
-        begin_again(volume, 0);
+    begin_again(volume, 0); /* if it is not current */
     *ret = volume;
     return 0;
 }
