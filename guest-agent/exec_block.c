@@ -322,10 +322,7 @@ static int collect(struct variables *variables, const struct js *list, struct er
         if (!entry)
             return error_set(err, STATUS_INVALID_ARGUMENT, "a variable is no string");
         slot = find_slot(variables, names, entry);
-        if (!*slot) {
-            names[variables->count] = entry;
-            *slot = (uint32_t) ++variables->count;
-        } else if (!variables->entries[*slot - 1]) { /* it was taken away: now it comes last */
+        if (!*slot || !variables->entries[*slot - 1]) { /* what was taken away comes last */
             names[variables->count] = entry;
             *slot = (uint32_t) ++variables->count;
         }
