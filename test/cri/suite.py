@@ -55,10 +55,9 @@ class Column(cri_program.Cri):
 
     def create(self, pod, name, image, command=(), **fields):
         """As a kubelet asks for it: a container has processes of its own if nothing else is said."""
-        linux = fields.setdefault("linux", {})
-        security = linux.setdefault("security_context", {})
-        security.setdefault("namespace_options", {"pid": CONTAINER})
-        return super().create(pod, name, image, command, **fields)
+        linux = fields.pop("linux", {})
+        security = {"namespace_options": {"pid": CONTAINER}, **linux.get("security_context", {})}
+        return super().create(pod, name, image, command, linux={**linux, "security_context": security}, **fields)
 
     def keep(self, identity):
         """A pod or a container of a fixture: it stays until the module's end."""

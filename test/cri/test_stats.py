@@ -22,7 +22,6 @@ def working_set(node, ctr):
     return node.stats(ctr).memory.working_set_bytes.value
 
 
-@pytest.mark.vm
 def test_statistics_are_of_the_container_and_now(node, pod):
     before = time.time_ns()
     ctr = node.run(pod, "one", BUSYBOX, SLEEP, labels={"app": "x"}, annotations={"note.test/x": "y"})

@@ -102,7 +102,6 @@ def test_a_container_and_each_exec_have_a_pid_of_the_node(node, pod):
     eventually(lambda: pids(node, ctr) == init, what="its pid to go")
 
 
-@pytest.mark.vm
 def test_an_exec_reads_its_input_to_the_end(node, ctr):
     done = node.task("exec", "--exec-id", "in", ctr, "sh", "-c", "md5sum; exit 4", input="x" * 300000, check=False)
     assert (done.returncode, done.stdout) == (4, hashlib.md5(b"x" * 300000).hexdigest() + "  -\n"), done.stderr
