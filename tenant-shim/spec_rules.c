@@ -343,6 +343,16 @@ static bool is_privileged(const struct js *spec)
     return false;
 }
 
+static void complete_mounts(struct js *spec)
+{
+    struct js *mounts = js_get(spec, "mounts");
+    bool read_only = js_get_boolean(js_get(spec, "root"), "readonly", false);
+
+    if (!mounts)
+        js_set(spec, "mounts", mounts = js_new_array());
+    mounts_complete(mounts, read_only ? MOUNTS_READ_ONLY : 0);
+}
+
 int spec_rules_apply(const struct js *spec, const struct spec_context *context,
                      struct guest_spec **ret, struct error *err)
 {
@@ -355,6 +365,7 @@ int spec_rules_apply(const struct js *spec, const struct spec_context *context,
         return error_set(err, STATUS_INVALID_ARGUMENT, "spec: not a Linux container's");
     if (descend(&walk, spec, result->spec, err) < 0)
         return -1;
+    complete_mounts(result->spec);
     namespaces = js_path(result->spec, "linux", "namespaces");
     if (!namespaces)
         js_set(js_get(result->spec, "linux"), "namespaces", namespaces = js_new_array());

@@ -35,6 +35,9 @@ struct spec_context {
         *sandbox_dir; /* the node's directory with hosts, hostname, resolv.conf; may be NULL */
     const char *shm_source;       /* what pause has at /dev/shm; may be NULL */
     const struct js *annotations; /* of the container; may be NULL */
+    /* The pod's namespaces where they have names of their own (CRI-O keeps them in files). */
+    char *const *namespace_paths;
+    size_t namespace_path_count;
     /* Whose namespaces are /proc/<pid>/ns: "" the pod's, a container's id, NULL nobody's here. */
     const char *(*owner_of_pid)(void *user, uint32_t pid);
     void *user;

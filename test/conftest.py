@@ -4,6 +4,8 @@ with the printed difference."""
 import os
 import re
 import signal
+import socket
+import subprocess
 import sys
 import time
 
@@ -180,6 +182,76 @@ def kill9(pids):
 def pytest_configure(config):
     config.addinivalue_line("markers", "vm: the case of the CRI suite runs with a real VM, too")
     config.addinivalue_line("markers", "only(column): the case of the CRI suite says something about this column only")
+
+
+def configure(bed, change):
+    """Rewrites tenant.conf; the next use_guest() puts it back."""
+    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
+    with open(conf, encoding="utf-8") as file:
+        changed = change(file.read())
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(changed)
+
+
+@pytest.fixture
+def provisioner(stub, bed, tmp_path):
+    """provisioner(SHELL) runs SHELL before the real one: $1 is the verb, $flag a file that may exist."""
+    flag = tmp_path / "flag"
+
+    def wrap(shell):
+        script = str(tmp_path / "provision-wrapped")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nflag={flag}\n{shell}\nexec {bed.state["build"]}/test/provision-stub "$@"\n')
+        os.chmod(script, 0o755)
+        configure(bed, lambda text: re.sub("provisioner = .*", f'provisioner = "{script}"', text))
+        return flag
+    return wrap
+
+
+class Relay:
+    """Between the tenant shim and the one stub guest of its node. cut() breaks every connection and says how many
+    ends that were; hold() keeps new ones away as well, until free()."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def _say(self, word):
+        with socket.socket(socket.AF_UNIX) as knife:
+            knife.connect(self.path)
+            knife.sendall(word)
+            knife.shutdown(socket.SHUT_WR)
+            return int(knife.recv(16) or 0)
+
+    def cut(self):
+        return self._say(b"cut")
+
+    def hold(self):
+        return self._say(b"hold")
+
+    def free(self):
+        self._say(b"free")
+
+
+@pytest.fixture
+def relay_program(bed):
+    program = HERE + "/integration/cut_relay.py"
+    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
+    sockets = [f"{path}-{os.getpid()}" for path in sockets]
+    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
+    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
+    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
+    yield sockets[1]
+    kill9(find_processes(bed, "tenant", "cut_relay.py"))
+    child.wait(10)
+    for path in sockets:
+        os.unlink(path)
+
+
+@pytest.fixture
+def relay(relay_program, nodes):
+    made = Relay(relay_program)
+    yield made
+    made.free()         # for the end of the pods
 
 
 @pytest.hookimpl(hookwrapper=True)
