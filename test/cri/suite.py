@@ -151,13 +151,7 @@ def world(request, running_bed):
     """The column for the tests of one module. At its end nothing may be left that was not there before."""
     if request.param == "vm" and not os.path.exists(running_bed.state["build"] + "/image/initrd.img"):
         pytest.fail("no guest image: make image")
-    running_bed.use_guest("vm" if request.param == "vm" else "stub")
-    if getattr(request.module, "GUEST_ROOT", False):
-        conf = running_bed.path("tenant", "/etc/cleave/tenant.conf")
-        with open(conf, encoding="utf-8") as file:
-            text = file.read()
-        with open(conf, "w", encoding="utf-8") as file:
-            file.write("guest_root = true\n" + text)       # until the next use_guest()
+    running_bed.use_guest("vm" if request.param == "vm" else "stub", guest_root=getattr(request.module, "GUEST_ROOT", False))
     column = Column(running_bed, request.param)
     for image in ("pause:1", "busybox:1"):
         column.pull(f"{images.REGISTRY}/{image}")

@@ -3,7 +3,7 @@
 
 RECURSIVE = "containerd finds out for runc only whether it can; 2.1 itself ends on a request to another runtime"
 NO_NETWORK = "the guest has no pod network yet, only its loopback"
-NO_VOLUMES = "directories and files of the tenant's node are not in the guest yet"
+NO_VOLUMES = "only the volumes that a kubelet makes are brought into the guest yet: no other path of the node"
 
 # Skipped for cleave: what a machine of its own cannot share with the tenant's node.
 IMPOSSIBLE = {
