@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "spec_rules.h"
@@ -96,11 +98,12 @@ static const char *pod_file(const struct mount_view *mount, const struct spec_co
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
-        if (is_in(context->sandbox_dir, files[i].file, mount->source))
+        if (is_in(context->node.sandbox_dir, files[i].file, mount->source))
             return files[i].name;
     }
     if (text_equal(mount->destination, "/dev/shm") &&
-        (text_equal(mount->source, context->shm_source) || text_equal(mount->source, "/dev/shm")))
+        (text_equal(mount->source, context->node.shm_source) ||
+         text_equal(mount->source, "/dev/shm")))
         return "cleave:shm";
     return NULL;
 }
@@ -176,6 +179,72 @@ static bool is_default_shm(const struct mount_view *mount)
            text_equal(mount->source, "shm");
 }
 
+/* The same for every container of the pod: by what it is of this node. */
+static char *volume_name(const struct volume_source *source)
+{
+    scoped(freep) char *text = xformat("%d %s", source->kind, source->directory);
+    uint8_t digest[SHA256_SIZE];
+    char name[2 * SHA256_SIZE + 1];
+
+    digest_sha256(text, strlen(text), digest);
+    hex_encode(digest, sizeof(digest), name);
+    return xstrndup(name, 32);
+}
+
+static int add_volume(const struct volume_source *source, struct guest_spec *result,
+                      const char **ret_name, struct error *err)
+{
+    scoped(freep) char *name = volume_name(source);
+
+    for (size_t i = 0; i < result->volume_count; i++) {
+        *ret_name = result->volumes[i].name;
+        if (text_equal(name, *ret_name))
+            return 0;
+    }
+    if (result->volume_count == SPEC_VOLUMES_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d volumes", SPEC_VOLUMES_MAX);
+    *ret_name = name;
+    result->volumes[result->volume_count++] = (struct spec_volume){
+        .name = take_ptr(name), .kind = source->kind, .directory = xstrdup(source->directory)};
+    return 0;
+}
+
+/* Of what is copied once, the mount is the version that the container begins with. */
+static const char *path_in_volume(const struct volume_source *source)
+{
+    struct stat st;
+
+    if (source->kind != VOLUME_ONCE)
+        return source->path;
+    return stat(source->directory, &st) == 0 && S_ISDIR(st.st_mode) ? "..data" : "..data/file";
+}
+
+static int rewrite_volume(const struct mount_view *mount, const struct spec_context *context,
+                          struct guest_spec *result, struct js *out, struct error *err)
+{
+    scoped(volume_source_clear) struct volume_source source = {0};
+    scoped(freep) char *text = NULL;
+    const char *name, *path;
+
+    if (volume_source_find(&context->node, mount->source, &source, err) < 0)
+        return error_wrap(err, "mount '%s'", mount->destination);
+    if (source.kind == VOLUME_NONE)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "mount '%s': '%s' is a path of this node, and live shares (hostPath, "
+                         "persistent volumes, sockets, devices) are not available yet",
+                         mount->destination, mount->source ? mount->source : "");
+    if (source.kind == VOLUME_IMAGE) {
+        js_set_string(out, "source", "cleave:image");
+        return 0;
+    }
+    if (add_volume(&source, result, &name, err) < 0)
+        return error_wrap(err, "mount '%s'", mount->destination);
+    path = path_in_volume(&source);
+    text = xformat("cleave:volume:%s%s%s", name, *path ? "/" : "", path);
+    js_set_string(out, "source", text);
+    return 0;
+}
+
 static int rewrite_bind(const struct mount_view *mount, const struct spec_context *context,
                         struct guest_spec *result, struct js *out, struct error *err)
 {
@@ -192,12 +261,8 @@ static int rewrite_bind(const struct mount_view *mount, const struct spec_contex
     } else if (is_termination_log(mount, context->annotations) && !result->termination_log) {
         result->termination_log = xstrdup(mount->source);
         js_set_string(out, "source", "cleave:termination-log");
-    } else {
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "mount '%s': '%s' is a path of this node, and volumes other than hosts, "
-                         "hostname, resolv.conf, /dev/shm and the termination log are not "
-                         "available yet",
-                         mount->destination, mount->source ? mount->source : "");
+    } else if (rewrite_volume(mount, context, result, out, err) < 0) {
+        return -1;
     }
     js_set_string(out, "type", "bind");
     return copy_options(mount, out, err);

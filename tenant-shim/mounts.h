@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The mounts of a container's spec, by their sources: kernel filesystems are kept, the pod's own
- * files become names that the agent knows, a file that kubelet made for /etc is copied in. Other
- * directories of this node are refused by name. */
+ * files and the pod's volumes become names that the agent knows, a file that kubelet made for /etc
+ * is copied in. Other directories of this node are refused by name. */
 #include "base/scoped.h"
 
 struct error;

@@ -17,6 +17,7 @@
 #include "renewal.h"
 #include "secure/key.h"
 #include "shim/tenant_conf.h"
+#include "volumes.h"
 #include "watch.h"
 
 enum {
@@ -60,6 +61,7 @@ struct pod {
     struct fate *fate;
     struct watch *watch;
     struct stdio *stdio;
+    struct volumes *volumes;
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
@@ -187,7 +189,8 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
         return;
     }
     if (watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
-        stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0) {
+        stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0 ||
+        volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -461,6 +464,7 @@ void pod_free(struct pod *pod)
     fate_free(pod->fate);
     renewal_free(pod->renewal);
     watch_free(pod->watch);
+    volumes_free(pod->volumes);
     stdio_free(pod->stdio);
     link_free(pod->link);
     initdata_free(pod->initdata);
@@ -651,6 +655,11 @@ struct link *pod_link(const struct pod *pod)
 struct stdio *pod_stdio(const struct pod *pod)
 {
     return pod->stdio;
+}
+
+struct volumes *pod_volumes(const struct pod *pod)
+{
+    return pod->volumes;
 }
 
 const struct pod_config *pod_config(const struct pod *pod)

@@ -23,6 +23,7 @@ struct pod_config;
 struct rpc_queue;
 struct stdio;
 struct tenant_conf;
+struct volumes;
 
 enum pod_state {
     POD_PROVISIONING,
@@ -87,5 +88,6 @@ const char *pod_state_name(enum pod_state state);
 int pod_need_running(const struct pod *pod, struct error *err) must_check;
 struct link *pod_link(const struct pod *pod);
 struct stdio *pod_stdio(const struct pod *pod);
+struct volumes *pod_volumes(const struct pod *pod);
 const struct pod_config *pod_config(const struct pod *pod);
 const struct tenant_conf *pod_conf(const struct pod *pod);

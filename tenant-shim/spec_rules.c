@@ -384,6 +384,10 @@ void guest_spec_free(struct guest_spec *spec)
         free(spec->files[i].name);
         free(spec->files[i].content);
     }
+    for (size_t i = 0; i < spec->volume_count; i++) {
+        free(spec->volumes[i].name);
+        free(spec->volumes[i].directory);
+    }
     free(spec->termination_log);
     free(spec);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/scoped.h"
+#include "volume_source.h"
 
 struct error;
 struct js;
@@ -31,9 +32,7 @@ struct spec_rule {
 
 /* What the rules must know of the pod and of the node. */
 struct spec_context {
-    const char
-        *sandbox_dir; /* the node's directory with hosts, hostname, resolv.conf; may be NULL */
-    const char *shm_source;       /* what pause has at /dev/shm; may be NULL */
+    struct volume_node node;      /* where it has volumes, and the pod's files */
     const struct js *annotations; /* of the container; may be NULL */
     /* The pod's namespaces where they have names of their own (CRI-O keeps them in files). */
     char *const *namespace_paths;
@@ -53,8 +52,20 @@ struct spec_file {
     uint32_t mode, uid, gid;
 };
 
+enum { SPEC_VOLUMES_MAX = 64 };
+
+/* A directory of this node that must be in the guest before Create; its mount's source is
+ * "cleave:volume:NAME". */
+struct spec_volume {
+    char *name;
+    enum volume_kind kind; /* EMPTY, LIVE, ONCE */
+    char *directory;
+};
+
 struct guest_spec {
     struct js *spec;
+    struct spec_volume volumes[SPEC_VOLUMES_MAX];
+    size_t volume_count;
     struct spec_file files[SPEC_FILES_MAX];
     size_t file_count;
     char *termination_log; /* the node's file, or NULL */

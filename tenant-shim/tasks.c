@@ -18,6 +18,7 @@
 #include "shim/publisher.h"
 #include "spec_rules.h"
 #include "task_private.h"
+#include "volumes.h"
 
 enum {
     TERMINATION_MESSAGE_MAX = 4096,
@@ -101,6 +102,8 @@ void task_free(struct task *task)
     }
     answer_cancelled(task, &task->creating);
     answer_cancelled(task, &task->deleting);
+    bring_free(task->bring);
+    free(task->tree);
     rootfs_free(task->rootfs);
     guest_spec_free(task->spec);
     pipes_free(task->pipes);

@@ -146,6 +146,28 @@ def vm(bed):
     bed.use_guest("vm")
 
 
+@pytest.fixture
+def relay(stub, bed):
+    """relay() cuts every connection between shim and guest, and says how many ends that were."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
+    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
+    sockets = [f"{path}-{os.getpid()}" for path in sockets]
+    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
+    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
+    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
+
+    def cut():
+        with socket.socket(socket.AF_UNIX) as knife:
+            knife.connect(sockets[1])
+            return int(knife.recv(16))
+
+    yield cut
+    kill9(find_processes(bed, "tenant", "cut_relay.py"))
+    child.wait(10)
+    for path in sockets:
+        os.unlink(path)
+
+
 # ---- tools that tests share -------------------------------------------------------------------
 
 def eventually(condition, seconds=15.0, what="the condition"):

@@ -23,6 +23,7 @@ struct tenant_conf {
     uint64_t default_memory;
     char *network;           /* "none" in this version */
     bool guest_root;         /* containers may hold power that reaches the agent */
+    char *kubelet_root;      /* below it kubelet has the volumes of pods */
     int64_t create_timeout;  /* seconds for the whole of RunPodSandbox's Create */
     int64_t dial_timeout;    /* seconds for one attempt to reach a guest that should be there */
     int64_t lease_ttl;       /* seconds without a renewal until a guest freezes */

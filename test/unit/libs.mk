@@ -20,19 +20,24 @@ test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
 test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
-volume_SRCS := $(addprefix guest-agent/,volumes.c volume_content.c beneath.c)
 test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c $(volume_SRCS)
 test_mounts_LIBS := io base
 test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
 test_volumes_LIBS := io base
+test_volume_node_SRCS := test/unit/test_volume_node.c \
+	$(addprefix tenant-shim/,volume_source.c volume_tree.c mountinfo.c)
+test_tenant_volumes_SRCS := test/unit/test_tenant_volumes.c \
+	$(addprefix tenant-shim/,volumes.c volume_tree.c)
 test_rootfs_SRCS := test/unit/test_rootfs.c guest-agent/rootfs.c guest-agent/layer_store.c \
 	guest-agent/layer_queue.c $(layer_SRCS)
 test_rootfs_LIBS := io base
 test_rootfs_PKGS := libarchive libevent_core json-c libmd
 test_spec_rules_SRCS := test/unit/test_spec_rules.c \
-	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c namespaces.c)
+	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c \
+	namespaces.c volume_source.c mountinfo.c)
 test_spec_table_SRCS := test/unit/test_spec_table.c \
-	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c namespaces.c)
+	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c \
+	namespaces.c volume_source.c mountinfo.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c pids.c codec_stats.c)

@@ -21,8 +21,7 @@ static const char *owner(void *user, uint32_t pid)
 }
 
 static const struct spec_context context = {
-    .sandbox_dir = SANDBOX_DIR,
-    .shm_source = SHM,
+    .node = {.sandbox_dir = SANDBOX_DIR, .shm_source = SHM},
     .owner_of_pid = owner,
 };
 

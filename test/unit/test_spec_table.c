@@ -305,10 +305,10 @@ START_TEST(what_containerd_makes_goes_through)
     static const char *const names[] = {"containerd-2.1-pause", "containerd-2.1-container",
                                         "containerd-2.1-privileged"};
     const struct spec_context here = {
-        .sandbox_dir = "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/"
-                       "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb",
-        .shm_source = "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/"
-                      "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb/shm",
+        .node.sandbox_dir = "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/"
+                            "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb",
+        .node.shm_source = "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/"
+                           "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb/shm",
         .owner_of_pid = owner,
     };
 
@@ -337,10 +337,10 @@ START_TEST(a_privileged_container_keeps_what_makes_it_one)
     scoped(freep) char *in = js_print(js_path(spec, "process", "capabilities"));
     scoped(freep) char *rules = NULL, *out = NULL;
     const struct spec_context here = {
-        .sandbox_dir = "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/"
-                       "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb",
-        .shm_source = "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/"
-                      "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb/shm",
+        .node.sandbox_dir = "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/"
+                            "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb",
+        .node.shm_source = "/run/containerd/io.containerd.grpc.v1.cri/sandboxes/"
+                           "74ee9e63e48e451f0c2e31e3fd0b58955aa23568a4e0fa8af8d003a11bb4dfdb/shm",
         .owner_of_pid = owner,
     };
     struct error err;

@@ -17,6 +17,7 @@
 #include "spec_rules.h"
 #include "suite.h"
 #include "task_private.h"
+#include "volumes.h"
 
 /* ---- the guest ---- */
 
@@ -235,6 +236,19 @@ int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, v
 }
 
 void rootfs_free(struct rootfs *rootfs) {}
+
+struct volumes *pod_volumes(const struct pod *pod)
+{
+    return NULL;
+}
+
+int volumes_bring(struct volumes *volumes, const struct spec_volume *list, size_t count,
+                  volumes_done_fn *done, void *user, struct bring **ret, struct error *err)
+{
+    return -1;
+}
+
+void bring_free(struct bring *bring) {}
 
 int spec_rules_apply(const struct js *spec, const struct spec_context *context,
                      struct guest_spec **ret, struct error *err)
