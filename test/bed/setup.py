@@ -239,14 +239,16 @@ def configure(bed, role):
     write_cleave(bed, bed.state["guest"])
 
 
-def write_cleave(bed, guest, memory="512MiB", console="false", extra=""):
+def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None):
     """Writes both cleave configurations; shims and programs read them at their next start."""
     build = bed.state["build"]
+    if guest_root is None:
+        guest_root = bed.state.get("guest_root", False)
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
         build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra,
-        granted="guest_root = true\n" if bed.state.get("conformance") else ""))
+        granted="guest_root = true\n" if guest_root else ""))
 
 
 def use_qemu_conf(bed, text):

@@ -55,10 +55,9 @@ class Column(cri_program.Cri):
 
     def create(self, pod, name, image, command=(), **fields):
         """As a kubelet asks for it: a container has processes of its own if nothing else is said."""
-        linux = fields.setdefault("linux", {})
-        security = linux.setdefault("security_context", {})
-        security.setdefault("namespace_options", {"pid": CONTAINER})
-        return super().create(pod, name, image, command, **fields)
+        linux = fields.pop("linux", {})
+        security = {"namespace_options": {"pid": CONTAINER}, **linux.get("security_context", {})}
+        return super().create(pod, name, image, command, linux={**linux, "security_context": security}, **fields)
 
     def keep(self, identity):
         """A pod or a container of a fixture: it stays until the module's end."""
@@ -152,13 +151,7 @@ def world(request, running_bed):
     """The column for the tests of one module. At its end nothing may be left that was not there before."""
     if request.param == "vm" and not os.path.exists(running_bed.state["build"] + "/image/initrd.img"):
         pytest.fail("no guest image: make image")
-    running_bed.use_guest("vm" if request.param == "vm" else "stub")
-    if getattr(request.module, "GUEST_ROOT", False):
-        conf = running_bed.path("tenant", "/etc/cleave/tenant.conf")
-        with open(conf, encoding="utf-8") as file:
-            text = file.read()
-        with open(conf, "w", encoding="utf-8") as file:
-            file.write("guest_root = true\n" + text)       # until the next use_guest()
+    running_bed.use_guest("vm" if request.param == "vm" else "stub", guest_root=getattr(request.module, "GUEST_ROOT", False))
     column = Column(running_bed, request.param)
     for image in ("pause:1", "busybox:1"):
         column.pull(f"{images.REGISTRY}/{image}")

@@ -78,7 +78,6 @@ def test_what_an_exec_leaves_in_the_background_does_not_hold_it(node, ctr):
     assert node.exec(ctr, "sh", "-c", "kill $(pidof sleep | tr ' ' '\\n' | grep -vx 1)")[0] == 0
 
 
-@pytest.mark.vm
 def test_a_probe_finds_out_when_the_state_changes(node, ctr):
     """A kubelet's loop: start-up fails until it is ready, then liveness passes until it is not."""
     def probe():

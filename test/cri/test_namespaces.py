@@ -26,8 +26,7 @@ def share(node, pod, name, pid, command=tuple(SLEEP), **more):
 
 
 @pytest.mark.vm
-def test_with_pod_processes_all_see_each_other_and_the_pods_pid_1(node):
-    pod = node.pod("shared", security={"namespace_options": {"pid": POD}})
+def test_with_pod_processes_all_see_each_other_and_the_pods_pid_1(node, pod):
     one = share(node, pod, "one", POD, ["sleep", "4711"])
     two = share(node, pod, "two", POD, ["sleep", "4712"])
     assert ids(node, one, "pid") == ids(node, two, "pid")

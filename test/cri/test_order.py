@@ -34,7 +34,6 @@ def test_containers_reach_each_other_at_localhost(node, pod):
     assert page == b"page\n" and node.container_status(web).state == cri_program.RUNNING
 
 
-@pytest.mark.vm
 def test_init_containers_run_to_their_end_one_after_another(node, pod):
     ended = []
     for name in ("first", "second"):

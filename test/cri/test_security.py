@@ -58,7 +58,6 @@ def test_a_group_without_a_user_is_an_error(node, pod):
         node.secure(pod, "one", run_as_group={"value": 4321})
 
 
-@pytest.mark.vm
 def test_supplemental_groups_are_added(node, pod):
     ctr = node.secure(pod, "one", run_as_user={"value": 1234}, supplemental_groups=[2000, 3000])
     assert {"2000", "3000"} <= set(status(node, ctr, "Groups"))
@@ -100,7 +99,6 @@ def test_a_capability_is_added(node, pod):
     assert node.exec(strong, "ip", "link", "set", "lo", "mtu", "60000")[0] == 0
 
 
-@pytest.mark.vm
 def test_a_capability_is_dropped(node, pod):
     plain, weak = capable(node, pod, "plain"), capable(node, pod, "weak", drop_capabilities=["CHOWN"])
     assert held(node, plain) - held(node, weak) == {CHOWN}
@@ -115,7 +113,6 @@ def test_all_capabilities_are_added(node, pod):
     assert node.exec(ctr, "sh", "-c", "mount -t tmpfs none /tmp")[0] == 0
 
 
-@pytest.mark.vm
 def test_all_capabilities_are_dropped(node, pod):
     ctr = capable(node, pod, "none", drop_capabilities=["ALL"])
     assert held(node, ctr) == held(node, ctr, "CapPrm") == held(node, ctr, "CapBnd") == set()

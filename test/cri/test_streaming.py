@@ -37,7 +37,6 @@ def test_exec_without_input_and_terminal(node, ctr, connect):
     assert stream.ended() == (3, b"out\nplain\n", b"err\n")
 
 
-@pytest.mark.vm
 def test_exec_with_input_and_without_terminal(node, ctr, connect):
     stream = connect(node.exec_url(ctr, ["sh", "-c", "read a; echo $a; read b; echo $b >&2"], stdin=True, stdout=True, stderr=True))
     stream.send(b"first\n")
@@ -153,7 +152,6 @@ def test_attach_without_input_follows_what_comes(node, pod, connect):
     assert node.wait_exit(ctr).exit_code == 6
 
 
-@pytest.mark.vm
 def test_attach_to_a_terminal_sets_its_size(node, pod, connect):
     ctr = node.run(pod, "term", BUSYBOX, ["sh", "-c", "echo ready; while read x; do stty size; done"], stdin=True, tty=True)
     stream = connect(node.attach_url(ctr, stdin=True, stdout=True, tty=True))
