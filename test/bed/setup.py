@@ -145,7 +145,7 @@ evidence = "sample"
 allow_insecure_evidence = ["sample"]
 default_memory = "{memory}"
 network = "none"
-{granted}[cri]
+[cri]
 endpoint = "{api}/containerd.sock"
 runtime_handler = "cleave-host"
 [static]
@@ -245,8 +245,7 @@ def write_cleave(bed, guest, memory="512MiB", console="false", extra=""):
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
-        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra,
-        granted="guest_root = true\n" if bed.state.get("conformance") else ""))
+        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra))
 
 
 def use_qemu_conf(bed, text):
