@@ -122,6 +122,8 @@ int agent_run(struct loop *loop, const struct agent_options *options, struct err
         return error_wrap(err, "initdata");
     hex_encode(initdata->content.sandbox_id, INITDATA_SANDBOX_ID_SIZE, sandbox);
     log_set_sandbox(sandbox);
+    if (initdata->content.limits.guest_root && options->grant_root && options->grant_root(err) < 0)
+        return error_wrap(err, "guest_root");
     if (pod_new(loop, options, initdata, &pod, err) < 0 ||
         loop_watch_signal(loop, SIGTERM, terminated, pod, &sigterm, err) < 0 ||
         key_generate(&key, err) < 0)

@@ -15,6 +15,9 @@ enum agent_place {
  * wait for a worker in the middle of a layer, or for a connection's last word. */
 typedef void agent_off_fn(void *user, int result, const struct error *err);
 
+/* Gives the machine what only containers with guest_root can use. */
+typedef int agent_grant_root_fn(struct error *err);
+
 struct agent_options {
     enum agent_place place;
     const void
@@ -23,9 +26,10 @@ struct agent_options {
     int outer_netns;            /* the calling thread is in it; the channel's listener lives here */
     int pod_netns;              /* only lo, up */
     const char *pod_netns_path; /* a file that crun can open */
-    const char *state_directory; /* on a tmpfs, empty, ours alone: "/run/cleave" */
-    int power_button;            /* -1: SIGTERM alone is it */
-    agent_off_fn *off;           /* does not return; NULL: everything is freed instead */
+    const char *state_directory;     /* on a tmpfs, empty, ours alone: "/run/cleave" */
+    int power_button;                /* -1: SIGTERM alone is it */
+    agent_grant_root_fn *grant_root; /* called once if the initdata grants it; NULL: nothing */
+    agent_off_fn *off;               /* does not return; NULL: everything is freed instead */
     void *user;
 };
 

@@ -37,6 +37,7 @@ static enum boot_code serve(const struct platform *platform, const struct disks 
         .pod_netns_path = POD_NETNS,
         .state_directory = STATE_DIRECTORY,
         .power_button = platform->open_button(),
+        .grant_root = platform->grant_root,
         .off = platform->abrupt ? off : NULL,
         .user = (void *) (uintptr_t) platform,
     };

@@ -34,7 +34,7 @@ def whole_bed():
         yield bed_program.Bed(name)             # somebody's own bed: used, and left up
         return
     made = bed_program.Bed(name)
-    made.up(BUILD, "stub", conformance=True, guest_root=False)
+    made.up(BUILD, "stub", conformance=True)
     yield made
     made.down()
 

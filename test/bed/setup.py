@@ -145,7 +145,7 @@ evidence = "sample"
 allow_insecure_evidence = ["sample"]
 default_memory = "{memory}"
 network = "none"
-{granted}[cri]
+[cri]
 endpoint = "{api}/containerd.sock"
 runtime_handler = "cleave-host"
 [static]
@@ -243,7 +243,7 @@ def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_r
     """Writes both cleave configurations; shims and programs read them at their next start."""
     build = bed.state["build"]
     if guest_root is None:
-        guest_root = bed.state.get("guest_root", False)
+        guest_root = bed.state["guest_root"]
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(

@@ -21,7 +21,7 @@ import images
 import ns
 import setup as bed_setup
 import ttrpc
-from conftest import BUSYBOX, eventually, find_processes, kill9, new_lines
+from conftest import BUSYBOX, configure, eventually, find_processes, kill9, new_lines
 
 SLEEP = ["sleep", "1000"]
 QEMU = r"qemu-system"
@@ -499,3 +499,16 @@ def test_a_host_half_that_exists_already_is_used_and_left(bed, nodes, pair):
     bed.run("tenant", "rm", "-r", "/etc/cleave/static")
     maker("delete", {"version": 1, "cri_sandbox_id": "maker"})
     assert host.pods() == []
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_machine_has_bridges_only_where_guest_root_is_granted(bed, nodes, vm, granted):
+    if granted:
+        configure(bed, lambda text: "guest_root = true\n" + text)
+    linux = {"security_context": {"privileged": granted}}
+    pod = nodes["tenant"].run_pod("web", linux=linux)
+    ctr = nodes["tenant"].run(pod, "one", BUSYBOX, SLEEP, linux=linux)
+    loaded = nodes["tenant"].exec(ctr, "grep", "^bridge ", "/proc/modules")[1]
+    assert bool(loaded) == granted
+    if granted:
+        assert nodes["tenant"].exec(ctr, "brctl", "addbr", "ours") == (0, b"", b"")
