@@ -150,7 +150,7 @@ runtime_handler = "cleave-host"
 directory = "/etc/cleave/static"
 [stub]
 guest = "{build}/test/stub-guest"
-agent = "{build}/bin/cleave-agent"
+agent = "{build}/{agent}"
 root = "{build}/image/tree"
 {extra}"""
 
@@ -235,13 +235,13 @@ def configure(bed, role):
     write_cleave(bed, bed.state["guest"])
 
 
-def write_cleave(bed, guest, memory="512MiB", console="false", extra=""):
+def write_cleave(bed, guest, memory="512MiB", console="false", extra="", agent="bin/cleave-agent"):
     """Writes both cleave configurations; shims and programs read them at their next start."""
     build = bed.state["build"]
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
-        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra))
+        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra, agent=agent))
 
 
 def use_qemu_conf(bed, text):
