@@ -304,6 +304,19 @@ static void open_channel(struct channel *channel)
     channel->script->opened(channel);
 }
 
+/* A guest that does not know our HELLO says so in its own log, and hangs up. */
+static void explain_end(const struct channel *channel, struct error *err)
+{
+    bool at_hello = channel->open_fn && channel->class == CHANNEL_CONTROL &&
+                    channel->stage == STAGE_RECEIVE && channel->number == 0;
+
+    if (at_hello && err->status == STATUS_UNAVAILABLE)
+        error_set(err, STATUS_UNAVAILABLE,
+                  "the connection ended at our HELLO: a guest that does not speak version %d of "
+                  "the channel does that (use a guest image of release " CLEAVE_VERSION ")",
+                  HELLO_VERSION);
+}
+
 static void on_socket(void *user, uint32_t events)
 {
     struct channel *channel = user;
@@ -329,8 +342,10 @@ static void on_socket(void *user, uint32_t events)
     case TLS_END:
         error_set(&err, STATUS_UNAVAILABLE, "the peer closed the connection %s",
                   stage_names[channel->stage]);
+        explain_end(channel, &err);
         break;
     case TLS_FAILED:
+        explain_end(channel, &err);
         break;
     }
     channel_end(channel, &err);

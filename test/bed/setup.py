@@ -152,7 +152,7 @@ runtime_handler = "cleave-host"
 directory = "/etc/cleave/static"
 [stub]
 guest = "{build}/test/stub-guest"
-agent = "{build}/bin/cleave-agent"
+agent = "{build}/{agent}"
 root = "{build}/image/tree"
 {extra}"""
 
@@ -239,7 +239,7 @@ def configure(bed, role):
     write_cleave(bed, bed.state["guest"])
 
 
-def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None):
+def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None, agent="bin/cleave-agent"):
     """Writes both cleave configurations; shims and programs read them at their next start."""
     build = bed.state["build"]
     if guest_root is None:
@@ -247,7 +247,7 @@ def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_r
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
-        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra,
+        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra, agent=agent,
         granted="guest_root = true\n" if guest_root else ""))
 
 

@@ -20,3 +20,6 @@ fuzz_exec_block_CPPFLAGS := -Iguest-agent -Iguest-agent/exec
 fuzz_confine_SRCS := guest-agent/confine.c guest-agent/mounts.c $(volume_SRCS)
 fuzz_confine_LIBS := io base
 fuzz_confine_CPPFLAGS := -Iguest-agent
+fuzz_pod_config_SRCS := tenant-shim/codec_pod_config.c tenant-shim/pod_config.c
+fuzz_pod_config_LIBS := shim io base proto
+fuzz_pod_config_CPPFLAGS := -Itenant-shim
