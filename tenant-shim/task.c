@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/heap.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -171,6 +172,7 @@ static void created(void *user, const struct agent_reply *reply, const struct er
     pipes_start(task->pipes);
     events_create(task->tasks->publisher, task->entry);
     answer(&task->creating, task->entry, NULL);
+    heap_trim();         /* of what the image's transfer took */
     task_let_exit(task); /* its record may have come before the answer */
 }
 
