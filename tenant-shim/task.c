@@ -619,6 +619,16 @@ static void stats_done(void *user, const struct agent_reply *reply, const struct
              err && ask->task->sampled_ms == 0 ? err : NULL);
 }
 
+static bool is_sampling(const struct task *task)
+{
+    const struct ask *ask = task->asks;
+
+    while (ask && ask->after != sampled)
+        ask = ask->next;
+    return ask;
+}
+
+/* However many ask, the guest is asked once per second. */
 void task_stats(struct task *task, struct task_answer to)
 {
     struct agent_ask guest;
@@ -630,8 +640,9 @@ void task_stats(struct task *task, struct task_answer to)
         answer(&to, task->entry, &err);
         return;
     }
-    if (task->sampled_ms && (clock_monotonic_ms() - task->sampled_ms < STATS_AGE_MS ||
-                             task->entry->state == TASK_STOPPED)) {
+    if (task->sampled_ms &&
+        (is_sampling(task) || clock_monotonic_ms() - task->sampled_ms < STATS_AGE_MS ||
+         task->entry->state == TASK_STOPPED)) {
         answer(&to, task->entry, NULL);
         return;
     }
