@@ -18,6 +18,8 @@ struct cgroup_stats {
     uint64_t pids_current, pids_limit; /* limit 0: none */
 };
 
+enum cgroup_motion { CGROUP_THAWED, CGROUP_FROZEN };
+
 struct cgroup_version {
     unsigned number;
     int (*stats)(const char *path, struct cgroup_stats *ret, struct error *err);
@@ -25,6 +27,8 @@ struct cgroup_version {
     /* A descriptor that becomes readable at an OOM event (read it empty), -1 if there is none. */
     int (*open_oom)(const char *path);
     void (*thaw)(const char *path);
+    /* Makes the group if it is not there; what is below it stops and goes on with it. */
+    int (*freeze)(const char *path, enum cgroup_motion motion, struct error *err);
     /* Ends all at once, those too that are being forked; NULL: it has no such file. */
     int (*kill)(const char *path, struct error *err);
     /* Makes the group, and lets it have so much memory more than what it cannot give back now.

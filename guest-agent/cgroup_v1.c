@@ -2,9 +2,11 @@
 #include "cgroup.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -98,6 +100,16 @@ static size_t open_exec(const char *path, int ret[CGROUP_FDS_MAX])
     return count;
 }
 
+static int freeze(const char *path, enum cgroup_motion motion, struct error *err)
+{
+    scoped(freep) char *group = xformat(ROOT "freezer%s", path);
+    scoped(freep) char *state = xformat("%s/freezer.state", group);
+
+    if (mkdir(group, 0755) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make '%s'", group);
+    return file_put(state, motion == CGROUP_FROZEN ? "FROZEN" : "THAWED", err);
+}
+
 const struct cgroup_version cgroup_v1 = {
     .number = 1,
     .stats = stats,
@@ -105,5 +117,6 @@ const struct cgroup_version cgroup_v1 = {
     .open_oom = open_oom,
     .thaw = thaw,
     .open_exec = open_exec,
+    .freeze = freeze,
     .processes = ROOT "pids%s/cgroup.procs",
 };

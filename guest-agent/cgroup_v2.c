@@ -65,6 +65,23 @@ static void thaw(const char *path)
     (void) !file_put(state, "0", &ignored);
 }
 
+static int make_group(const char *group, struct error *err)
+{
+    if (mkdir(group, 0755) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make '%s'", group);
+    return 0;
+}
+
+static int freeze(const char *path, enum cgroup_motion motion, struct error *err)
+{
+    scoped(freep) char *group = xformat(ROOT "%s", path);
+    scoped(freep) char *state = xformat("%s/cgroup.freeze", group);
+
+    if (make_group(group, err) < 0)
+        return -1;
+    return file_put(state, motion == CGROUP_FROZEN ? "1" : "0", err);
+}
+
 static int kill_all(const char *path, struct error *err)
 {
     scoped(freep) char *file = xformat(ROOT "%s/cgroup.kill", path);
@@ -93,8 +110,8 @@ static int limit(const char *path, uint64_t more, struct error *err)
     scoped(freep) char *file = xformat(ROOT "%s/memory.max", path);
     scoped(freep) char *value = NULL;
 
-    if (mkdir(group, 0755) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "make '%s'", group);
+    if (make_group(group, err) < 0)
+        return -1;
     if (file_put(ROOT "/cgroup.subtree_control", "+memory", err) < 0)
         return -1;
     value = xformat("%" PRIu64, unreclaimable(path) + more);
@@ -115,6 +132,7 @@ const struct cgroup_version cgroup_v2 = {
     .oom_kills = oom_kills,
     .open_oom = open_oom,
     .thaw = thaw,
+    .freeze = freeze,
     .kill = kill_all,
     .limit = limit,
     .open_exec = open_exec,

@@ -115,6 +115,7 @@ static int write_config(struct container *container, const struct container_opti
     struct mounts_places places = {
         .pod_directory = container->pod->directory,
         .container_directory = container->directory,
+        .volumes = container->pod->volumes,
     };
     struct js *mounts;
 
@@ -126,6 +127,7 @@ static int write_config(struct container *container, const struct container_opti
     if (choose_pid_namespace(container, spec, err) < 0)
         return -1;
     container_confinement(container, options->wanted, &root, &confinement);
+    places.root = root;
     if (confine_spec(spec, &confinement, err) < 0 ||
         mounts_rewrite(js_get(spec, "mounts"), &places, &mounts, err) < 0)
         return -1;
@@ -168,7 +170,7 @@ static int prepare(struct container *container, const struct container_options *
     if (mkdir(container->directory, 0711) < 0)
         return error_errno(err, errno, "make a directory for container '%s'", container->id);
     if (mounts_make_container(container->directory, options->files, options->file_count, err) < 0 ||
-        write_config(container, options, err) < 0 || mount_root(container, options, err) < 0 ||
+        mount_root(container, options, err) < 0 || write_config(container, options, err) < 0 ||
         process_new(container->pod, &process, &container_process_events, &container->init, err) < 0)
         return -1;
     container->init->container = container;

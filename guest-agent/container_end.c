@@ -156,7 +156,8 @@ static int remove_files(struct container *container, struct error *err)
 {
     struct error left;
 
-    if (rootfs_unmount(container->directory, err) < 0)
+    if (mounts_unmake(container->directory, err) < 0 ||
+        rootfs_unmount(container->directory, err) < 0)
         return -1;
     if (file_remove_tree(container->directory, &left) < 0)
         log_warn("container '%s' leaves files: %s", container->id, left.message);

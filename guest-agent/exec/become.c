@@ -63,7 +63,7 @@ static void set_rlimits(const struct plan *plan)
         struct rlimit value = {.rlim_cur = limit->soft, .rlim_max = limit->hard};
 
         if (setrlimit((__rlimit_resource_t) limit->resource, &value) < 0)
-            note_fail(errno, "setrlimit %u", limit->resource);
+            note_fail(errno, "setrlimit `%.*s`", BLOCK_NAME_MAX, limit->name);
     }
 }
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BLOCK_MAGIC = 0x636c6578, BLOCK_MAX = 8 * 1024 * 1024 };
+enum { BLOCK_MAGIC = 0x636c6578, BLOCK_MAX = 8 * 1024 * 1024, BLOCK_NAME_MAX = 24 };
 
 /* What cleave-exec finds open beside its standard streams. */
 enum block_fd {
@@ -58,6 +58,7 @@ struct block_rlimit {
     uint32_t resource;
     uint32_t reserved;
     uint64_t soft, hard;
+    char name[BLOCK_NAME_MAX]; /* for a complaint */
 };
 
 /* Messages from cleave-exec, one packet each. The socket's end means that the program runs: the

@@ -73,7 +73,7 @@ int main(void)
 
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         note_fail(errno, "prctl (PR_SET_DUMPABLE)");
-    plan_open(&plan);
+    plan_open(&plan, BLOCK_FD_BLOCK);
     set_oom_score(&plan);
     if (!(plan.header->flags & BLOCK_CGROUP_V2))
         join_cgroups(&plan);

@@ -47,35 +47,43 @@ static char **take_strings(struct cursor *cursor, size_t count, size_t room)
     return list;
 }
 
-static struct cursor map(void)
+static struct cursor map(int fd)
 {
     struct stat status;
     char *start;
 
-    if (fstat(BLOCK_FD_BLOCK, &status) < 0 || status.st_size > BLOCK_MAX)
+    if (fstat(fd, &status) < 0 || status.st_size > BLOCK_MAX)
         note_fail(errno, "look at the block");
-    start = mmap(NULL, (size_t) status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, BLOCK_FD_BLOCK,
-                 0);
+    start = mmap(NULL, (size_t) status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     if (start == MAP_FAILED)
         note_fail(errno, "map the block");
-    (void) close(BLOCK_FD_BLOCK);
+    (void) close(fd);
     return (struct cursor){start, start + status.st_size};
 }
 
-void plan_open(struct plan *plan)
+void plan_open(struct plan *plan, int fd)
 {
-    struct cursor cursor = map();
+    struct cursor cursor = map(fd);
+    const size_t size = (size_t) (cursor.end - cursor.at);
     const struct block_header *header = take(&cursor, 1, sizeof(*header));
 
     if (header->magic != BLOCK_MAGIC || header->argument_count == 0)
         note_fail(0, "the block is none of ours");
     plan->header = header;
+    plan->size = size;
     plan->rlimits = take(&cursor, header->rlimit_count, sizeof(*plan->rlimits));
     plan->filter = take(&cursor, header->filter_count, sizeof(*plan->filter));
     plan->groups = take(&cursor, header->group_count, sizeof(*plan->groups));
     plan->cwd = take_string(&cursor);
     plan->arguments = take_strings(&cursor, header->argument_count, 0);
     plan->environment = take_strings(&cursor, header->environment_count, 1);
+}
+
+void plan_close(struct plan *plan)
+{
+    free(plan->arguments);
+    free(plan->environment);
+    (void) munmap((void *) (uintptr_t) plan->header, plan->size);
 }
 
 const char *plan_getenv(const struct plan *plan, const char *name)

@@ -60,7 +60,7 @@ static const struct failure failures[] = {
     {"{" TRUE ",\"rlimits\":[{\"type\":\"RLIMIT_X\",\"soft\":1,\"hard\":1}]}",
      STATUS_INVALID_ARGUMENT, "invalid rlimit `RLIMIT_X`"},
     {"{" TRUE ",\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":2,\"hard\":1}]}", STATUS_UNKNOWN,
-     "setrlimit"},
+     "cannot exec: setrlimit `RLIMIT_NOFILE`: Invalid argument"},
     {"{" TRUE ",\"capabilities\":{\"bounding\":[\"CAP_SYS_PTRACE\"]}}", STATUS_PERMISSION_DENIED,
      "guest_root"},
     {"{\"args\":[]}", STATUS_INVALID_ARGUMENT, "no arguments"},
@@ -366,6 +366,20 @@ static void killed_while_it_starts(struct exec_bed *guest)
     exec_bed_step(guest, "an exec is killed while it starts, 40 times");
 }
 
+/* Its program does not run yet, but its namespaces are there. */
+static void only_created(struct exec_bed *guest)
+{
+    const struct exec_bed_process process = {
+        .container = "new", .id = "e", .json = SHELL("exit 6")};
+    char sentence[512] = "";
+
+    exec_bed_create(guest, "new", "");
+    EXPECT(exec_bed_exec(guest, &process, sentence) == STATUS_OK, "%s", sentence);
+    EXPECT(exec_bed_end(guest, "new", "e") == 6, "exit of e");
+    exec_bed_remove(guest, "new");
+    exec_bed_step(guest, "an exec in a container that was not started");
+}
+
 /* A pod that leaves no room for the process: an answer, no hang. */
 static void without_room(struct exec_bed *guest)
 {
@@ -398,6 +412,7 @@ static void measure(struct exec_bed *guest)
         .id = "m",
         .json = "{" TRUE ",\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0}}"};
     uint64_t started[MEASURED], ended[MEASURED];
+    const size_t middle = MEASURED / 2;
 
     for (int i = 0; i < MEASURED; i++) {
         uint64_t start = clock_monotonic_ns();
@@ -410,8 +425,7 @@ static void measure(struct exec_bed *guest)
     qsort(started, MEASURED, sizeof(started[0]), by_size);
     qsort(ended, MEASURED, sizeof(ended[0]), by_size);
     (void) printf("           Exec %.2f ms, Exec to Delete %.2f ms (medians of %d)\n",
-                  (double) started[MEASURED / 2] / 1e6, (double) ended[MEASURED / 2] / 1e6,
-                  MEASURED);
+                  (double) started[middle] / 1e6, (double) ended[middle] / 1e6, MEASURED);
 }
 
 int main(int argc, char *argv[])
@@ -431,6 +445,7 @@ int main(int argc, char *argv[])
     many_leave_nothing(&guest);
     containers_end_meanwhile(&guest);
     killed_while_it_starts(&guest);
+    only_created(&guest);
     without_room(&guest);
     return exec_bed_close(&guest);
 }

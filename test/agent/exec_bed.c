@@ -71,11 +71,10 @@ void exec_bed_step(struct exec_bed *guest, const char *name)
     guest->steps++;
 }
 
-void exec_bed_run(struct exec_bed *guest, const char *id, const char *members)
+void exec_bed_create(struct exec_bed *guest, const char *id, const char *members)
 {
     struct bed *bed = &guest->bed;
     Agent__CreateRequest request = AGENT__CREATE_REQUEST__INIT;
-    Agent__StartRequest start = AGENT__START_REQUEST__INIT;
     Agent__Layer layer = AGENT__LAYER__INIT;
     Agent__Layer *layers[] = {&layer};
     scoped(freep) char *spec = xformat(
@@ -95,10 +94,17 @@ void exec_bed_run(struct exec_bed *guest, const char *id, const char *members)
     request.n_layers = 1;
     protobuf_c_message_free_unpacked(
         bed_must(bed, "Create", &request, &agent__create_response__descriptor), NULL);
-    start.key = bed_key(bed);
-    start.container_id = request.container_id;
+}
+
+void exec_bed_run(struct exec_bed *guest, const char *id, const char *members)
+{
+    Agent__StartRequest start = AGENT__START_REQUEST__INIT;
+
+    exec_bed_create(guest, id, members);
+    start.key = bed_key(&guest->bed);
+    start.container_id = (char *) (uintptr_t) id;
     protobuf_c_message_free_unpacked(
-        bed_must(bed, "Start", &start, &agent__start_response__descriptor), NULL);
+        bed_must(&guest->bed, "Start", &start, &agent__start_response__descriptor), NULL);
 }
 
 void exec_bed_remove(struct exec_bed *guest, const char *id)

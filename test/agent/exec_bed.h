@@ -29,6 +29,8 @@ void exec_bed_open(struct exec_bed *guest);
 int exec_bed_close(struct exec_bed *guest);
 void exec_bed_step(struct exec_bed *guest, const char *name);
 /* A container that sleeps; members: of the spec's `linux`. */
+void exec_bed_create(struct exec_bed *guest, const char *id, const char *members);
+/* Created and started. */
 void exec_bed_run(struct exec_bed *guest, const char *id, const char *members);
 /* It is killed and deleted. */
 void exec_bed_remove(struct exec_bed *guest, const char *id);

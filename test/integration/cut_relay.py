@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A relay between the tenant shim and the one stub guest of its node: cut_relay.py SOCKET CUT. Each
-connection to CUT breaks everything that is being relayed."""
+connection to CUT breaks everything that is being relayed. One that says "hold" also keeps new connections from
+coming through, until one says "free"."""
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ import sys
 import threading
 
 live = set()
+held = threading.Event()
 
 
 def guest():
@@ -32,6 +34,9 @@ def pump(a, b):
 
 
 def relay(client):
+    if held.is_set():
+        client.close()
+        return
     try:
         server = socket.create_connection(guest(), 2)
     except (OSError, AttributeError):
@@ -59,12 +64,20 @@ def listen(path, serve):
 
 
 def cut(peer):
-    for end in list(live):
+    word = peer.recv(16)
+    if word == b"free":
+        held.clear()
+        peer.close()
+        return
+    if word == b"hold":
+        held.set()
+    ends = list(live)
+    for end in ends:
         try:
             end.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-    peer.sendall(b"%d" % len(live))
+    peer.sendall(b"%d" % len(ends))
     peer.close()
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -13,35 +12,11 @@ import time
 import grpc
 import pytest
 
-from conftest import BUSYBOX, LAYERS, eventually, find_processes, kill9
+from conftest import BUSYBOX, LAYERS, configure, eventually, find_processes, kill9
 
 PAUSE_SHIM = r"containerd-shim-cleave-tenant-v2"
 GUEST = r"cleave-agent --stub"
 CTR = "ctr -n k8s.io"
-
-
-def configure(bed, change):
-    """Rewrites tenant.conf; the next use_guest() puts it back."""
-    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
-    with open(conf, encoding="utf-8") as file:
-        changed = change(file.read())
-    with open(conf, "w", encoding="utf-8") as file:
-        file.write(changed)
-
-
-@pytest.fixture
-def provisioner(stub, bed, tmp_path):
-    """provisioner(SHELL) runs SHELL before the real one: $1 is the verb, $flag a file that may exist."""
-    flag = tmp_path / "flag"
-
-    def wrap(shell):
-        script = str(tmp_path / "provision-wrapped")
-        with open(script, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\nflag={flag}\n{shell}\nexec {bed.state["build"]}/test/provision-stub "$@"\n')
-        os.chmod(script, 0o755)
-        configure(bed, lambda text: re.sub("provisioner = .*", f'provisioner = "{script}"', text))
-        return flag
-    return wrap
 
 
 def tombstones(bed):
@@ -222,15 +197,16 @@ def test_a_killed_shim_leaves_nothing(tenant, pod, bed):
     eventually(lambda: not find_processes(bed, "tenant", GUEST), what="the end of the guest")
 
 
-def test_a_killed_guest_is_unknown_first_and_then_dead(tenant, bed):
-    bed.use_guest("stub", extra="")
-    configure(bed, lambda text: "lost_timeout = 4\n" + text)
+def test_a_killed_guest_is_unknown_first_and_then_dead(provisioner, tenant, bed):
+    flag = provisioner("[ $1 = status ] && [ -e $flag ] && exit 1")
+    flag.touch()
     pod = tenant.run_pod("lost")
     ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
     kill9(find_processes(bed, "tenant", GUEST))
-    time.sleep(1)
+    time.sleep(2)
     assert tenant.container_status(ctr).state == 1      # nobody knows: still running
-    status = tenant.wait_exit(ctr)
+    flag.unlink()
+    status = tenant.wait_exit(ctr, 20)
     assert status.exit_code == 255
     eventually(lambda: tenant.pod_status(pod).status.state == 1, what="NOTREADY")
 
@@ -422,28 +398,6 @@ def test_an_unknown_key_of_the_configuration_is_named(stub, tenant, bed):
     tenant.forget(config)
 
 
-@pytest.fixture
-def relay(bed):
-    """relay() cuts every connection between shim and guest, and says how many ends that were."""
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
-    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
-    sockets = [f"{path}-{os.getpid()}" for path in sockets]
-    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
-    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
-    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
-
-    def cut():
-        with socket.socket(socket.AF_UNIX) as knife:
-            knife.connect(sockets[1])
-            return int(knife.recv(16))
-
-    yield cut
-    kill9(find_processes(bed, "tenant", "cut_relay.py"))
-    child.wait(10)
-    for path in sockets:
-        os.unlink(path)
-
-
 def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):
     pod = tenant.run_pod("cut")
     copier = tenant.run(pod, "copier", BUSYBOX, ["sleep", "1000"])
@@ -458,7 +412,7 @@ def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):
         copy.stdin.write(data[start:start + (1 << 20)])
         copy.stdin.flush()
         if start in (2 << 20, 5 << 20):
-            eventually(relay, what="a connection to cut")
+            eventually(relay.cut, what="a connection to cut")
         if start == 5 << 20:        # Kill meets a channel that is not there
             began = time.monotonic()
             tenant.stop_container(flood, grace=0)
