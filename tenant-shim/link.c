@@ -270,6 +270,8 @@ static void on_dialled(void *user, struct channel *channel, const struct error *
 
 static uint64_t attempt_ms(struct link *link)
 {
+    if (link->options.endpoint.offers) /* waiting costs nothing, and no packet was lost */
+        return link->options.dial_timeout_ms;
     unsigned n = link->current ? PATIENT_EVERY - 1 : link->attempts++; /* a replacement can wait */
     uint64_t impatient = IMPATIENT_MS + (uint64_t) IMPATIENT_STEP_MS * (n % PATIENT_EVERY);
 

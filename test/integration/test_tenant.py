@@ -422,26 +422,49 @@ def test_an_unknown_key_of_the_configuration_is_named(stub, tenant, bed):
     tenant.forget(config)
 
 
-@pytest.fixture
-def relay(bed):
-    """relay() cuts every connection between shim and guest, and says how many ends that were."""
+# The provisioner tells the guest another port than the shim's, which it writes down for the relay.
+OTHER_PORT = """#!/usr/bin/python3
+import json, subprocess, sys
+request = json.load(sys.stdin)
+if "dial_out" in request:
+    with open("{cut}.port", "w", encoding="ascii") as file:
+        file.write(str(request["dial_out"]["port"]))
+    request["dial_out"]["port"] = {port}
+sys.exit(subprocess.run(["{program}", *sys.argv[1:]], input=json.dumps(request), text=True).returncode)
+"""
+RELAY_PORT = 29999
+
+
+@pytest.fixture(params=["relay", "dial-out"])
+def relay(request, bed, tmp_path):
+    """relay() cuts every connection between shim and guest, once the usual ones are there, and says how
+    many ends that were."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
-    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
-    sockets = [f"{path}-{os.getpid()}" for path in sockets]
-    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
-    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
-    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
+    socket_path, knife_path = f"/tmp/cleave-relay-{os.getpid()}", f"/tmp/cleave-relay-cut-{os.getpid()}"
+    dials = request.param == "dial-out"
+    way = f"10.90.0.2:{RELAY_PORT}" if dials else socket_path
+    usual = 6 if dials else 4       # control, bulk, and with dial-out the next offer
+    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, way, knife_path]))
+    eventually(lambda: os.path.exists(knife_path) and (dials or os.path.exists(socket_path)), what="the relay")
+    bed.use_guest("stub", extra=f'[transport]\nname = "{request.param}"\naddress = "{way.split(":")[0]}"\n')
+    if dials:
+        script = tmp_path / "provision-elsewhere"
+        script.write_text(OTHER_PORT.format(cut=knife_path, port=RELAY_PORT, program=bed.state["build"] + "/test/provision-stub"))
+        script.chmod(0o755)
+        configure(bed, lambda text: re.sub("provisioner = .*", f'provisioner = "{script}"', text))
 
     def cut():
         with socket.socket(socket.AF_UNIX) as knife:
-            knife.connect(sockets[1])
+            knife.connect(knife_path)
+            knife.sendall(b"%d" % usual)
             return int(knife.recv(16))
 
     yield cut
     kill9(find_processes(bed, "tenant", "cut_relay.py"))
     child.wait(10)
-    for path in sockets:
-        os.unlink(path)
+    for path in (socket_path, knife_path, knife_path + ".port"):
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):

@@ -45,10 +45,32 @@ START_TEST(the_example_configuration_is_the_default)
     ck_assert_str_eq(example.evidence, initial.evidence);
     ck_assert_ptr_null(initial.allow_insecure ? initial.allow_insecure[0] : NULL);
     ck_assert_int_eq(example.lost_timeout, initial.lost_timeout);
+    ck_assert_int_eq(example.transport_ports, initial.transport_ports);
     ck_assert_uint_eq(example.default_memory, initial.default_memory);
     ck_assert(example.pad_blobs == initial.pad_blobs);
     tenant_conf_fini(&example);
     tenant_conf_fini(&initial);
+}
+END_TEST
+
+#define DIALLED(address) "[transport]\nname = \"dial-out\"\naddress = \"" address "\"\n"
+
+START_TEST(guests_dial_one_of_some_ports)
+{
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse(DIALLED("2001:db8::1"), &conf, &err) == 0);
+    ck_assert(tenant_conf_is_dialled(&conf));
+    ck_assert_int_eq(conf.transport_port, 0);
+    tenant_conf_fini(&conf);
+    ck_assert(tenant_conf_parse(DIALLED("10.0.0.1") "port = 65500\nports = 36\n", &conf, &err) ==
+              0);
+    ck_assert_int_eq(conf.transport_ports, 36);
+    tenant_conf_fini(&conf);
+    ck_assert(tenant_conf_parse("[transport]\nname = \"relay\"\n", &conf, &err) == 0);
+    ck_assert(!tenant_conf_is_dialled(&conf));
+    tenant_conf_fini(&conf);
 }
 END_TEST
 
@@ -61,6 +83,12 @@ START_TEST(wrong_configurations_are_refused)
                                         "pad_blobs = \"yes\"",
                                         "dial_timeout = 11",
                                         "[transport]\nname = \"pigeon\"",
+                                        "[transport]\nname = \"dial-out\"",
+                                        DIALLED("127.0.0.1"),
+                                        DIALLED("tenant.example"),
+                                        DIALLED("0.0.0.0"),
+                                        DIALLED("10.0.0.1") "port = 65500\n",
+                                        DIALLED("10.0.0.1") "ports = 0\n",
                                         "default_memory = \"1MiB\""};
     struct tenant_conf conf;
     struct error err;
@@ -254,7 +282,7 @@ int main(void)
 {
     return suite_run(
         "tenant_parts",
-        (const TTest *[]){the_example_configuration_is_the_default,
+        (const TTest *[]){the_example_configuration_is_the_default, guests_dial_one_of_some_ports,
                           wrong_configurations_are_refused, peers_are_a_role_and_a_digest,
                           a_wrong_peer_is_named, a_ninth_peer_is_refused, a_pod_is_read_from_pause,
                           host_network_and_manifests_are_refused_by_name,
