@@ -158,6 +158,8 @@ static void on_reap(void *user)
         link->coming = NULL;
         connection_free(connection);
         log_debug("no channel: %s", why.message);
+        if (link->options.endpoint.offers && why.status == STATUS_DEADLINE_EXCEEDED)
+            link->backoff_ms = BACKOFF_MIN_MS; /* it waited long enough */
         if (!link->has_ended && !link->has_instance && is_refusal(why.status))
             end(link, &why);
         else

@@ -129,8 +129,9 @@ static void on_deadline(void *user)
     bool unreachable = pod->state == POD_DIALING && pod->endpoint.transport == &transport_direct;
     struct error err;
 
-    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%.100s)%s",
-              state_names[pod->state], pod->link ? ": " : "", pod->link ? link_why(pod->link) : "",
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%.*s)%s",
+              state_names[pod->state], pod->link ? ": " : "", unreachable ? 100 : 200,
+              pod->link ? link_why(pod->link) : "",
               unreachable ? ": where this node cannot reach the host's pods, [transport] relay or "
                             "dial-out in tenant.conf can"
                           : "");

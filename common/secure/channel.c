@@ -226,6 +226,8 @@ static enum tls_result step_handshake(struct channel *channel, struct error *err
         return result;
     if (take_identity(channel, err) < 0)
         return TLS_FAILED;
+    if (channel_is_offered(channel))
+        channel_offer_shaken(channel);
     return failed(channel->script->greeted(channel, err));
 }
 

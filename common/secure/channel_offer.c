@@ -5,6 +5,8 @@
 #include "io/loop.h"
 #include "secure/channel_private.h"
 
+enum { EVIDENCE_PATIENCE = 4 }; /* times that for a handshake: firmware makes reports slowly */
+
 bool channel_is_offered(const struct channel *channel)
 {
     return channel->dial.endpoint.offers != NULL;
@@ -62,6 +64,13 @@ static void on_taken(void *user, const struct offer *offer)
 void channel_offer_wait(struct channel *channel)
 {
     await(channel);
+}
+
+void channel_offer_shaken(struct channel *channel)
+{
+    source_rearm(channel->patience,
+                 EVIDENCE_PATIENCE *
+                     offers_patience_ms(channel->dial.endpoint.offers, &channel->origin));
 }
 
 void channel_offer_failed(struct channel *channel, const struct error *err)

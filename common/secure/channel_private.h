@@ -129,6 +129,8 @@ int channel_add_joined(struct channel *control, struct channel *channel,
 /* Dial-out: in channel_offer.c. */
 bool channel_is_offered(const struct channel *channel);
 void channel_offer_wait(struct channel *channel);
+/* It is a TLS peer at least: evidence may take longer. */
+void channel_offer_shaken(struct channel *channel);
 /* This one was not the guest, or it did not live: the next one is tried. */
 void channel_offer_failed(struct channel *channel, const struct error *err);
 /* This one was. */

@@ -58,8 +58,7 @@ struct offer_waiter {
 void offers_wait(struct offers *offers, struct offer_waiter *waiter);
 void offers_leave(struct offers *offers, struct offer_waiter *waiter);
 
-/* How long one offer of this origin may take to prove itself: longer when it was too slow before.
- */
+/* How long one offer of this origin may take to shake hands: longer when it was too slow before. */
 uint64_t offers_patience_ms(const struct offers *offers, const struct offer_origin *origin);
 
 enum offer_fate {

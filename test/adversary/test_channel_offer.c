@@ -216,6 +216,43 @@ START_TEST(one_offer_waits_and_is_replaced_when_it_is_taken_or_dies)
 }
 END_TEST
 
+START_TEST(a_replacement_takes_the_next_offers)
+{
+    struct outcome control, bulk, newer, newer_bulk;
+
+    guest_dials();
+    open_control(&control);
+    pair_join(&pair, &control, &bulk);
+    ck_assert_msg(bulk.opened, "%s", bulk.err.message);
+    begin(&newer, 10000);
+    until_opened(&newer);
+    pair_join(&pair, &newer, &newer_bulk);
+    ck_assert_msg(newer_bulk.opened, "%s", newer_bulk.err.message);
+    ck_assert_mem_eq(channel_instance(newer.channel), pair.instance, 32);
+    outcome_fini(&bulk);
+    outcome_fini(&control);
+    outcome_fini(&newer_bulk);
+    outcome_fini(&newer);
+}
+END_TEST
+
+START_TEST(a_guest_dials_by_ipv6_too)
+{
+    static const struct dial_out six = {.family = AF_INET6, .address = {[15] = 1}};
+    struct outcome control;
+
+    if (access("/proc/sys/net/ipv6/conf/lo", F_OK) < 0)
+        return; /* this machine has none */
+    offers_free(take_ptr(offers));
+    place = six;
+    must(offers_listen(pair.loop, &place, 1, &offers, &err));
+    place.port = offers_port(offers);
+    guest_dials();
+    open_control(&control);
+    outcome_fini(&control);
+}
+END_TEST
+
 START_TEST(a_guest_dials_until_somebody_listens)
 {
     struct dial_out at = place;
@@ -395,6 +432,25 @@ START_TEST(a_guest_of_somebody_else_is_refused_and_the_next_is_tried)
 }
 END_TEST
 
+/* Evidence may take a while, and so may a stranger who has none. */
+START_TEST(a_stranger_who_shakes_hands_and_falls_silent_is_given_up)
+{
+    struct outcome control;
+    struct raw *raw = raw_serve(&pair, stranger(2), pair.other_key);
+    uint64_t began;
+
+    begin(&control, 10000);
+    ck_assert_msg(raw_handshake(raw), "%s", raw->err.message);
+    began = clock_monotonic_ms();
+    ck_assert(raw_read_frame(raw));
+    guest_dials();
+    until_opened(&control);
+    ck_assert_uint_ge(clock_monotonic_ms() - began, 3500);
+    raw_free(raw);
+    outcome_fini(&control);
+}
+END_TEST
+
 START_TEST(the_deadline_names_what_the_strangers_did_wrong)
 {
     struct outcome control;
@@ -526,6 +582,8 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_guest_that_dials_is_appraised_and_joined);
     tcase_add_test(tests, one_offer_waits_and_is_replaced_when_it_is_taken_or_dies);
+    tcase_add_test(tests, a_replacement_takes_the_next_offers);
+    tcase_add_test(tests, a_guest_dials_by_ipv6_too);
     tcase_add_test(tests, a_guest_dials_until_somebody_listens);
     tcase_add_test(tests, who_waits_in_vain_is_told_where_nobody_dialled);
     tcase_add_test(tests, a_dial_can_be_given_up_while_it_waits);
@@ -536,6 +594,7 @@ int main(void)
     tcase_add_test(tests, silent_strangers_with_the_guests_address_do_not_keep_it_out);
     tcase_add_test(tests, a_flood_does_not_keep_the_guest_out);
     tcase_add_test(tests, a_guest_of_somebody_else_is_refused_and_the_next_is_tried);
+    tcase_add_test(tests, a_stranger_who_shakes_hands_and_falls_silent_is_given_up);
     tcase_add_test(tests, the_deadline_names_what_the_strangers_did_wrong);
     tcase_add_test(tests, a_stranger_cannot_take_the_place_of_a_joining_guest);
     tcase_add_test(tests, a_silent_stranger_sees_a_client_hello_and_nothing_more);
