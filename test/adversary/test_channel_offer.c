@@ -410,6 +410,42 @@ START_TEST(a_flood_does_not_keep_the_guest_out)
 }
 END_TEST
 
+/* Waits for the tenant's first word. */
+static bool is_spoken_to(int fd)
+{
+    char byte;
+
+    for (int i = 0; i < PAIR_TURNS_MAX; i++) {
+        if (recv(fd, &byte, 1, MSG_PEEK) == 1)
+            return true;
+        pair_turns(&pair, 1);
+    }
+    return false;
+}
+
+START_TEST(who_has_failed_waits_for_a_better_one)
+{
+    struct outcome control;
+    char byte;
+    int fd;
+
+    begin(&control, 10000);
+    for (int i = 0; i < 4; i++) {
+        fd = stranger(2);
+        ck_assert(is_spoken_to(fd));
+        close(fd);
+    }
+    fd = stranger(2); /* would be tried at once, were it not for the others */
+    until_offers(1);
+    pair_turns(&pair, 10);
+    guest_dials();
+    until_opened(&control);
+    ck_assert(recv(fd, &byte, 1, 0) < 0 && errno == EAGAIN);
+    close(fd);
+    outcome_fini(&control);
+}
+END_TEST
+
 /* It speaks our TLS and our frames, with a key of its own, and gets a certificate and a nonce. */
 START_TEST(a_guest_of_somebody_else_is_refused_and_the_next_is_tried)
 {
@@ -593,6 +629,7 @@ int main(void)
     tcase_add_test(tests, silent_strangers_do_not_keep_the_guest_out);
     tcase_add_test(tests, silent_strangers_with_the_guests_address_do_not_keep_it_out);
     tcase_add_test(tests, a_flood_does_not_keep_the_guest_out);
+    tcase_add_test(tests, who_has_failed_waits_for_a_better_one);
     tcase_add_test(tests, a_guest_of_somebody_else_is_refused_and_the_next_is_tried);
     tcase_add_test(tests, a_stranger_who_shakes_hands_and_falls_silent_is_given_up);
     tcase_add_test(tests, the_deadline_names_what_the_strangers_did_wrong);
