@@ -407,13 +407,12 @@ int channel_begin(struct channel *channel, tls_accept_peer_fn *accept_peer, uint
                   struct error *err)
 {
     channel->accept_peer = accept_peer;
-    if (loop_after(channel->loop, deadline_ms ? deadline_ms : CHANNEL_DEADLINE_MS, on_deadline,
-                   channel, &channel->deadline, err) < 0)
+    if (channel->socket < 0)
+        channel_offer_wait(channel);
+    else if (channel_begin_socket(channel, err) < 0)
         return -1;
-    if (channel->socket >= 0)
-        return channel_begin_socket(channel, err);
-    channel_offer_wait(channel);
-    return 0;
+    return loop_after(channel->loop, deadline_ms ? deadline_ms : CHANNEL_DEADLINE_MS, on_deadline,
+                      channel, &channel->deadline, err);
 }
 
 int channel_say(struct channel *channel, struct error *err)

@@ -430,7 +430,7 @@ START_TEST(who_has_failed_waits_for_a_better_one)
     int fd;
 
     begin(&control, 10000);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         fd = stranger(2);
         ck_assert(is_spoken_to(fd));
         close(fd);
