@@ -219,16 +219,30 @@ static void check_transport(struct node *node, struct check_result *result)
 /* ---- containerd -------------------------------------------------------------------------------
  */
 
-static void check_sandboxer(struct node *node, struct check_result *result)
+/* NULL: podsandbox. */
+static const char *other_sandboxer(const struct node *node)
 {
     const char *sandboxer = containerd_conf_text(node->containerd, node->runtime, "sandboxer");
 
-    if (!sandboxer || !sandboxer[0] || text_equal(sandboxer, "podsandbox")) {
+    return !sandboxer || !sandboxer[0] || text_equal(sandboxer, "podsandbox") ? NULL : sandboxer;
+}
+
+static void check_sandboxer(struct node *node, struct check_result *result)
+{
+    const char *sandboxer = other_sandboxer(node);
+
+    if (!sandboxer) {
         check_ok(result, "podsandbox");
-        return;
+    } else if (!text_equal(sandboxer, "shim")) {
+        check_fail(result, "sandboxer is '%s': this shim serves podsandbox and shim", sandboxer);
+        check_advise(result, "remove it from the handler's table, restart containerd");
+    } else if (containerd_conf_has_table(node->containerd, node->runtime, "options")) {
+        check_fail(result, "sandboxer is 'shim' and the handler has an options table: with both, "
+                           "containerd 2.0 to 2.3.0 fails at every start of a container");
+        check_advise(result, "remove the table; the shim's settings are in " TENANT_CONF_PATH);
+    } else {
+        check_ok(result, "shim");
     }
-    check_fail(result, "sandboxer is '%s': this shim serves podsandbox only", sandboxer);
-    check_advise(result, "remove it from the handler's table, restart containerd");
 }
 
 static void check_devices(struct node *node, struct check_result *result)
@@ -258,6 +272,10 @@ static bool lets_through(const struct node *node, const char *key, const char *a
 
 static void check_pod_annotations(struct node *node, struct check_result *result)
 {
+    if (other_sandboxer(node)) {
+        check_ok(result, "the Sandbox API brings all annotations of a pod");
+        return;
+    }
     if (lets_through(node, "pod_annotations", OUR_ANNOTATION)) {
         check_ok(result, "cleave.dev/* reaches the shim");
         return;
@@ -287,8 +305,8 @@ static void check_content(struct node *node, struct check_result *result)
         check_ok(result, "image layers are kept");
         return;
     }
-    check_fail(result, "discard_unpacked_layers = true: the layers that guests need are thrown "
-                       "away");
+    check_warn(result, "discard_unpacked_layers = true: images are sent as their unpacked files, "
+                       "which no digest of the image covers, and nothing is shared between them");
     check_advise(result, "remove it, restart containerd, pull the images again");
 }
 

@@ -8,7 +8,7 @@
 
 struct error;
 
-enum { CGROUP_PIDS_MAX = 32768 };
+enum { CGROUP_PIDS_MAX = 32768, CGROUP_FDS_MAX = 24 };
 
 struct cgroup_stats {
     uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns;
@@ -18,6 +18,8 @@ struct cgroup_stats {
     uint64_t pids_current, pids_limit; /* limit 0: none */
 };
 
+enum cgroup_motion { CGROUP_THAWED, CGROUP_FROZEN };
+
 struct cgroup_version {
     unsigned number;
     int (*stats)(const char *path, struct cgroup_stats *ret, struct error *err);
@@ -25,11 +27,16 @@ struct cgroup_version {
     /* A descriptor that becomes readable at an OOM event (read it empty), -1 if there is none. */
     int (*open_oom)(const char *path);
     void (*thaw)(const char *path);
+    /* Makes the group if it is not there; what is below it stops and goes on with it. */
+    int (*freeze)(const char *path, enum cgroup_motion motion, struct error *err);
     /* Ends all at once, those too that are being forked; NULL: it has no such file. */
     int (*kill)(const char *path, struct error *err);
     /* Makes the group, and lets it have so much memory more than what it cannot give back now.
      * NULL: a stub guest's memory is not ours to divide. */
     int (*limit)(const char *path, uint64_t more, struct error *err);
+    /* What a process that is to join needs open: the group's directory, or cgroup.procs of each
+     * hierarchy. The number of descriptors, at most CGROUP_FDS_MAX; 0: there is no such group. */
+    size_t (*open_exec)(const char *path, int ret[CGROUP_FDS_MAX]);
     const char *processes; /* directory with cgroup.procs, a format with the path */
 };
 

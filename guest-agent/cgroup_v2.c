@@ -2,6 +2,7 @@
 #include "cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -64,6 +65,23 @@ static void thaw(const char *path)
     (void) !file_put(state, "0", &ignored);
 }
 
+static int make_group(const char *group, struct error *err)
+{
+    if (mkdir(group, 0755) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make '%s'", group);
+    return 0;
+}
+
+static int freeze(const char *path, enum cgroup_motion motion, struct error *err)
+{
+    scoped(freep) char *group = xformat(ROOT "%s", path);
+    scoped(freep) char *state = xformat("%s/cgroup.freeze", group);
+
+    if (make_group(group, err) < 0)
+        return -1;
+    return file_put(state, motion == CGROUP_FROZEN ? "1" : "0", err);
+}
+
 static int kill_all(const char *path, struct error *err)
 {
     scoped(freep) char *file = xformat(ROOT "%s/cgroup.kill", path);
@@ -92,12 +110,20 @@ static int limit(const char *path, uint64_t more, struct error *err)
     scoped(freep) char *file = xformat(ROOT "%s/memory.max", path);
     scoped(freep) char *value = NULL;
 
-    if (mkdir(group, 0755) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "make '%s'", group);
+    if (make_group(group, err) < 0)
+        return -1;
     if (file_put(ROOT "/cgroup.subtree_control", "+memory", err) < 0)
         return -1;
     value = xformat("%" PRIu64, unreclaimable(path) + more);
     return file_put(file, value, err);
+}
+
+static size_t open_exec(const char *path, int ret[CGROUP_FDS_MAX])
+{
+    scoped(freep) char *group = xformat(ROOT "%s", path);
+
+    ret[0] = open(group, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return ret[0] >= 0;
 }
 
 const struct cgroup_version cgroup_v2 = {
@@ -106,7 +132,9 @@ const struct cgroup_version cgroup_v2 = {
     .oom_kills = oom_kills,
     .open_oom = open_oom,
     .thaw = thaw,
+    .freeze = freeze,
     .kill = kill_all,
     .limit = limit,
+    .open_exec = open_exec,
     .processes = ROOT "%s/cgroup.procs",
 };

@@ -14,6 +14,7 @@ enum {
     ATTESTED = BIT(PHASE_ATTESTED),
     OPEN = BIT(PHASE_OPEN),
     DRAINING = BIT(PHASE_DRAINING),
+    FROZEN = GATE_FROZEN,
 };
 
 #define ON_CONTROL(name, type, handler, roles, phases)                                             \
@@ -33,8 +34,9 @@ enum {
 static const struct gate_row rows[] = {
     /*         method        request             handler                role     phase */
     ON_CONTROL("Configure",  configure_request,  service_configure,     CONTROL, ATTESTED | OPEN),
-    ON_CONTROL("Appraise",   appraise_request,   service_appraise,      ANYONE,  ATTESTED | OPEN),
-    ON_CONTROL("Ping",       ping_request,       service_ping,          ANYONE,  ATTESTED | OPEN),
+    ON_CONTROL("Appraise",   appraise_request,   service_appraise,      ANYONE,  ATTESTED | OPEN | DRAINING | FROZEN),
+    ON_CONTROL("Renew",      renew_request,      service_renew,         CONTROL, ATTESTED | OPEN | DRAINING | FROZEN),
+    ON_CONTROL("Ping",       ping_request,       service_ping,          ANYONE,  ATTESTED | OPEN | FROZEN),
     ON_CONTROL("Create",     create_request,     service_create,        CONTROL, OPEN),
     ON_CONTROL("Start",      start_request,      service_start,         CONTROL, OPEN),
     ON_CONTROL("Exec",       exec_request,       service_exec,          CONTROL, OPEN),
@@ -55,6 +57,7 @@ static const struct gate_row rows[] = {
 
     ON_BULK("HasBlobs", RPC_UNARY,         has_blobs_request, service_has_blobs, CONTROL, OPEN),
     ON_BULK("PutBlob",  RPC_CLIENT_STREAM, blob_chunk,        service_put_blob,  CONTROL, OPEN),
+    ON_BULK("PutVolume", RPC_UNARY,        put_volume_request, service_put_volume, CONTROL, OPEN),
     ON_BULK("Stdio",    RPC_BIDI,          stdio_frame,       service_stdio,     CONTROL, OPEN | DRAINING),
 };
 /* clang-format on */
@@ -65,7 +68,7 @@ const struct gate_row *gate_rows(size_t *ret_count)
     return rows;
 }
 
-const struct rpc_method *gate_admit(const struct gate_peer *peer, enum phase phase,
+const struct rpc_method *gate_admit(const struct gate_peer *peer, const struct gate_guest *guest,
                                     const char *name, struct error *err)
 {
     const struct gate_row *row = NULL;
@@ -80,9 +83,12 @@ const struct rpc_method *gate_admit(const struct gate_peer *peer, enum phase pha
     else if (!(row->roles & BIT(peer->role)))
         error_set(err, STATUS_PERMISSION_DENIED, "the role '%s' may not call %s",
                   peer_role_name(peer->role), name);
-    else if (!(row->phases & BIT(phase)))
+    else if (!(row->phases & BIT(guest->phase)))
         error_set(err, STATUS_FAILED_PRECONDITION, "%s is not possible while the guest is %s", name,
-                  phase_name(phase));
+                  phase_name(guest->phase));
+    else if (guest->frozen && !(row->phases & GATE_FROZEN))
+        error_set(err, STATUS_UNAVAILABLE,
+                  "the guest is frozen until it has been appraised and its lease renewed");
     else
         return &row->method;
     return NULL;

@@ -17,17 +17,24 @@
 #include "events.h"
 #include "idempotency.h"
 #include "io/loop.h"
+#include "launch.h"
 #include "layer_store.h"
+#include "lease.h"
 #include "mounts.h"
 #include "mux.h"
 #include "namespaces.h"
 #include "reaper.h"
 #include "runtime.h"
 #include "secure/initdata.h"
+#include "volumes.h"
 
 /* For the last answers on their way, and, from the end of the grace on, for records and output that
  * nobody fetches. */
+#define EXEC_PROGRAM "/usr/bin/cleave-exec"
 enum { LINGER_MS = 200, HANDOVER_MS = 3000 };
+
+/* Of all containers. */
+#define CONTAINERS_CGROUP "/cleave"
 
 static int make_directories(struct pod *pod, struct error *err)
 {
@@ -57,16 +64,47 @@ static void unpacked(void *user)
     pod_limit_memory(user);
 }
 
+/* One group above the containers' own: a container that its user has paused stays so. A guest that
+ * cannot be frozen goes. */
+static void freeze(void *user)
+{
+    struct pod *pod = user;
+    struct error err;
+
+    if (pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_FROZEN, &err) == 0)
+        return;
+    log_error("power off: the containers cannot be frozen: %s", err.message);
+    loop_quit(pod->loop);
+}
+
+static void thaw(void *user)
+{
+    struct pod *pod = user;
+    struct error err;
+
+    if (pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_THAWED, &err) < 0)
+        log_error("the containers cannot be thawed: %s", err.message);
+}
+
+static void lease_is_over(void *user)
+{
+    pod_drain(user, 0);
+}
+
 static int make_rooms(struct pod *pod, struct error *err)
 {
     const char *state = pod->options->state_directory;
     scoped(freep) char *layers = xformat("%s/layers", state);
     scoped(freep) char *runtime = xformat("%s/runtime", state);
+    scoped(freep) char *volumes = xformat("%s/volumes", state);
     struct layer_store_options layer_options = {.directory = layers};
     struct runtime_options runtime_options = {.program = "crun", .directory = runtime};
+    static const struct lease_events lease_events = {freeze, thaw, lease_is_over};
 
-    if (reaper_new(pod->loop, &pod->reaper, err) < 0 ||
+    if (file_make_directories(volumes, 0711, err) < 0 ||
+        reaper_new(pod->loop, &pod->reaper, err) < 0 ||
         runtime_new(pod->loop, pod->reaper, &runtime_options, &pod->runtime, err) < 0 ||
+        launcher_new(pod->loop, pod->reaper, EXEC_PROGRAM, &pod->launcher, err) < 0 ||
         layer_store_new(pod->loop, &layer_options, &pod->layers, err) < 0)
         return -1;
     layer_store_on_unpacked(pod->layers, unpacked, pod);
@@ -74,7 +112,8 @@ static int make_rooms(struct pod *pod, struct error *err)
     mux_on_drained(pod->mux, drained, pod);
     pod->events = events_new();
     pod->answers = idempotency_new();
-    return 0;
+    pod->volumes = volumes_new(volumes);
+    return lease_new(pod->loop, &lease_events, pod, &pod->lease, err);
 }
 
 /* A stub guest may lack the power to lower it below its own. */
@@ -121,10 +160,13 @@ void pod_free(struct pod *pod)
         source_free(pod->end_timer);
     if (pod->linger_timer)
         source_free(pod->linger_timer);
+    lease_free(pod->lease);
+    volumes_free(pod->volumes);
     idempotency_free(pod->answers);
     events_free(pod->events);
     mux_free(pod->mux);
     layer_store_free(pod->layers);
+    launcher_free(pod->launcher);
     runtime_free(pod->runtime);
     reaper_free(pod->reaper);
     free(pod->directory);
@@ -143,7 +185,7 @@ void pod_limit_memory(struct pod *pod)
     struct error err;
 
     if (pod->options->place == AGENT_IN_VM && pod->cgroups->limit &&
-        pod->cgroups->limit("/cleave", layer_store_room(pod->layers), &err) < 0)
+        pod->cgroups->limit(CONTAINERS_CGROUP, layer_store_room(pod->layers), &err) < 0)
         log_warn("the limit of all containers: %s", err.message);
 }
 
@@ -283,6 +325,7 @@ static void grace_is_over(void *user)
 
     pod->killed = true;
     signal_all(pod, SIGKILL);
+    thaw(pod); /* to die, and for nothing else */
 }
 
 static void time_is_up(void *user)

@@ -15,13 +15,16 @@ struct error;
 struct events;
 struct idempotency;
 struct initdata;
+struct launcher;
 struct layer_store;
+struct lease;
 struct loop;
 struct mux;
 struct reaper;
 struct reaper_watch;
 struct runtime;
 struct source;
+struct volumes;
 
 enum { POD_FILE_MAX = 64 * 1024, POD_SYSCTLS_MAX = 128, POD_CONTAINERS_MAX = 256 };
 
@@ -32,11 +35,14 @@ struct pod {
     enum phase phase;
     struct reaper *reaper;
     struct runtime *runtime;
+    struct launcher *launcher;
     struct layer_store *layers;
     struct mux *mux;
     struct events *events;
     struct idempotency *answers;
+    struct volumes *volumes;
     const struct cgroup_version *cgroups;
+    struct lease *lease;
     char *directory;  /* hosts, resolv.conf, hostname, shm */
     char *containers; /* their directories */
     char *ipc_path;   /* files to which the pod's namespaces are bound */

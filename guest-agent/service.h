@@ -11,6 +11,8 @@ typedef void service_fn(struct rpc *rpc, const struct ProtobufCMessage *request)
 
 /* service_control.c: the pod */
 service_fn service_configure, service_appraise, service_ping, service_shutdown, service_watch;
+/* service_lease.c */
+service_fn service_renew;
 /* service_container.c */
 service_fn service_create, service_start, service_delete, service_update, service_pause,
     service_resume, service_stats, service_pids;
@@ -19,6 +21,8 @@ service_fn service_exec, service_kill, service_wait, service_resize, service_clo
     service_ack;
 /* service_bulk.c */
 service_fn service_has_blobs, service_put_blob;
+/* service_volume.c */
+service_fn service_put_volume;
 /* service_stdio.c */
 service_fn service_stdio;
 
@@ -27,6 +31,7 @@ service_fn service_stdio;
     extern const struct ProtobufCMessageDescriptor agent__##name##__descriptor
 SERVICE_REQUEST(configure_request);
 SERVICE_REQUEST(appraise_request);
+SERVICE_REQUEST(renew_request);
 SERVICE_REQUEST(ping_request);
 SERVICE_REQUEST(create_request);
 SERVICE_REQUEST(start_request);
@@ -44,4 +49,5 @@ SERVICE_REQUEST(watch_request);
 SERVICE_REQUEST(shutdown_request);
 SERVICE_REQUEST(has_blobs_request);
 SERVICE_REQUEST(blob_chunk);
+SERVICE_REQUEST(put_volume_request);
 SERVICE_REQUEST(stdio_frame);

@@ -12,6 +12,7 @@
 #include "codec_exit.h"
 #include "events.h"
 #include "grpc/server.h"
+#include "lease.h"
 #include "pod.h"
 #include "secure/channel.h"
 #include "service.h"
@@ -71,6 +72,8 @@ void service_appraise(struct rpc *rpc, const struct ProtobufCMessage *message)
     if (channel_evidence(session->channel, request->nonce.data, request->number, &body,
                          &reply.evidence.len, &err) < 0)
         return rpc_fail_with(rpc, &err);
+    if (session->peer.role == PEER_CONTROL)
+        lease_appraised(session->pod->lease, session);
     reply.evidence.data = body;
     rpc_reply(rpc, &reply.base);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/scoped.h"
 #include "grpc/server.h"
+#include "lease.h"
 #include "pod.h"
 #include "secure/channel.h"
 
@@ -32,8 +33,9 @@ static void ended(void *user, struct channel *channel, const struct error *err)
 static const struct rpc_method *admit(void *context, const char *name, struct error *err)
 {
     const struct session *session = context;
+    const struct gate_guest guest = {session->pod->phase, lease_is_frozen(session->pod->lease)};
 
-    return gate_admit(&session->peer, session->pod->phase, name, err);
+    return gate_admit(&session->peer, &guest, name, err);
 }
 
 static int serve(struct session *session, struct error *err)
@@ -63,6 +65,8 @@ void session_open(struct sessions *all, struct channel *channel)
     all->first = session;
     if (all->pod->phase == PHASE_BOOTED && facts.class == CHANNEL_CONTROL)
         (void) !phase_advance(&all->pod->phase, PHASE_ATTESTED, &err);
+    if (facts.class == CHANNEL_CONTROL && facts.role == PEER_CONTROL)
+        lease_appraised(all->pod->lease, session);
     if (serve(session, &err) < 0) {
         log_warn("cannot serve a connection: %s", err.message);
         session_free(session);

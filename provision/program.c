@@ -41,9 +41,9 @@ static int read_dial_out(const struct js *object, struct dial_out *ret, struct e
 
 static int read_create(const struct js *root, struct provision_request *request, struct error *err)
 {
-    static const char *const keys[] = {"version",  "cri_sandbox_id", "name",    "namespace",
-                                       "vcpus",    "memory",         "network", "evidence",
-                                       "endpoint", "dial_out",       NULL};
+    static const char *const keys[] = {"version",    "cri_sandbox_id", "name",     "namespace",
+                                       "vcpus",      "memory",         "network",  "evidence",
+                                       "guest_root", "endpoint",       "dial_out", NULL};
     int64_t vcpus, memory;
 
     if (js_only(root, keys, err) < 0 || js_need_string(root, "name", &request->pod_name, err) < 0 ||
@@ -53,6 +53,9 @@ static int read_create(const struct js *root, struct provision_request *request,
         js_need_integer(root, "vcpus", 1, 1024, &vcpus, err) < 0 ||
         js_need_integer(root, "memory", INT64_C(1) << 20, INT64_C(1) << 44, &memory, err) < 0)
         return -1;
+    if (js_get(root, "guest_root") && js_type(js_get(root, "guest_root")) != JS_BOOLEAN)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "guest_root is not true or false");
+    request->guest_root = js_get_boolean(root, "guest_root", false);
     if (js_get(root, "endpoint") && js_need_string(root, "endpoint", &request->endpoint, err) < 0)
         return -1;
     if (js_get(root, "dial_out") &&

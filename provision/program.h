@@ -2,6 +2,7 @@
 #pragma once
 /* What every provisioner is: `cleave-provision-X create|status|delete`, one JSON object on stdin,
  * one on stdout. An error is {"code": 5, "message": "..."} (google.rpc.Code) and exit code 1. */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/dial_out.h"
@@ -19,6 +20,7 @@ struct provision_request {
     uint64_t memory; /* bytes */
     const char *network;
     const char *evidence;
+    bool guest_root;          /* the pod does not do without it; tenant.conf decides */
     const char *endpoint;     /* "address:port", static only; NULL if absent */
     struct dial_out dial_out; /* where the guest is to dial; family 0: it listens */
 };

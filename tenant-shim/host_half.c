@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "io/loop.h"
 #include "provision.h"
+#include "secure/lease_record.h"
 #include "shim/state_file.h"
 #include "shim/tenant_conf.h"
 #include "shim/tombstone.h"
@@ -104,20 +105,36 @@ static char *sandbox_directory(const struct host_half *half)
     return half->sandbox_id[0] ? xformat("%s/%s", TENANT_DIRECTORY, half->sandbox_id) : NULL;
 }
 
+static char *lease_path(const struct host_half *half)
+{
+    return half->sandbox_id[0] ? lease_record_path(NULL, half->sandbox_id) : NULL;
+}
+
+int host_half_revoke(const struct host_half *half, struct error *err)
+{
+    scoped(freep) char *path = lease_path(half);
+
+    return path ? lease_record_revoke(path, err) : 0;
+}
+
 int host_half_forget(const struct host_half *half, struct error *err)
 {
     scoped(freep) char *directory = sandbox_directory(half);
+    scoped(freep) char *lease = lease_path(half);
 
-    return directory ? file_remove_tree(directory, err) : 0;
+    if (!directory)
+        return 0;
+    return file_remove_tree(directory, err) < 0 ? -1 : file_remove_tree(lease, err);
 }
 
 static int write_tombstone(const struct host_half *half, struct error *err)
 {
     scoped(freep) char *directory = sandbox_directory(half);
+    scoped(freep) char *lease = lease_path(half);
     scoped(freep) char *input = provision_delete_input(half->cri_sandbox_id);
     struct provision_options options = {.program = half->program, .conf_path = half->conf_path};
     scoped(provision_command_clear) struct provision_command command = {0};
-    const char *remove[] = {directory, NULL};
+    const char *remove[] = {directory, lease, NULL};
     struct tombstone tombstone = {.kind = "host-half",
                                   .id = half->cri_sandbox_id,
                                   .argv = command.argv,
@@ -146,6 +163,21 @@ int host_half_prepare(const struct host_half *half, int *ret_hold, struct error 
         return -1;
     *ret_hold = take_fd(hold);
     return 0;
+}
+
+int host_half_hold(const struct host_half *half, int *hold, struct error *err)
+{
+    if (*hold < 0 && (file_make_directories(TENANT_TOMBSTONES, 0700, err) < 0 ||
+                      tombstone_hold(TENANT_TOMBSTONES, half->cri_sandbox_id, hold, err) < 0))
+        return -1;
+    return write_tombstone(half, err);
+}
+
+int host_half_finish(const struct host_half *half, struct error *err)
+{
+    if (host_half_forget(half, err) < 0)
+        return -1;
+    return tombstone_remove(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
 }
 
 struct removal {
@@ -193,12 +225,12 @@ static int remove_all(struct host_half *half, uint64_t deadline_ms, struct error
 {
     struct removal removal = {0};
 
+    if (host_half_revoke(half, err) < 0)
+        log_warn("%s", err->message);
     if (half->state != HOST_HALF_REMOVED && run_delete(half, deadline_ms, &removal, err) < 0)
         return -1;
     half->state = HOST_HALF_REMOVED;
-    if (host_half_forget(half, err) < 0)
-        return -1;
-    return tombstone_remove(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
+    return host_half_finish(half, err);
 }
 
 int host_half_remove(struct host_half *half, uint64_t deadline_ms, int hold, struct error *err)

@@ -57,6 +57,7 @@ struct link {
     uint64_t backoff_ms;
     unsigned attempts; /* since the last success */
     bool has_ended;
+    bool is_revoked;         /* by may_call(): ends as soon as nothing stands on it */
     struct error why;        /* of the last failure */
     struct link_call *calls; /* oldest first: that is the order in which they are sent again */
     struct link_call **calls_end;
@@ -114,6 +115,21 @@ static void connection_free(struct connection *connection)
     free(connection);
 }
 
+/* Told by the RPC layer, so that nobody who makes calls can forget it. */
+static bool guard(void *user)
+{
+    struct connection *connection = user;
+    struct link *link = connection->link;
+    struct error err;
+
+    if (link->events.may_call(link->user))
+        return true;
+    error_set(&err, STATUS_FAILED_PRECONDITION, "the lease of this guest was revoked");
+    link->is_revoked = true;
+    connection_break(connection, &err);
+    return false;
+}
+
 static void tell_listeners(struct link *link, struct connection *connection)
 {
     struct link_listener *next;
@@ -160,7 +176,7 @@ static void on_reap(void *user)
         log_debug("no channel: %s", why.message);
         if (link->options.endpoint.offers && why.status == STATUS_DEADLINE_EXCEEDED)
             link->backoff_ms = BACKOFF_MIN_MS; /* it waited long enough */
-        if (!link->has_ended && !link->has_instance && is_refusal(why.status))
+        if (!link->has_ended && (link->is_revoked || !link->has_instance) && is_refusal(why.status))
             end(link, &why);
         else
             redial_later(link);
@@ -170,6 +186,10 @@ static void on_reap(void *user)
         connection_free(connection);
         source_rearm(link->lost, link->options.lost_timeout_ms);
         link->backoff_ms = BACKOFF_MIN_MS;
+        if (link->is_revoked && !link->has_ended) {
+            end(link, &why);
+            return;
+        }
         redial_later(link);
         link->events.lost(link->user, &why);
     } else {
@@ -231,6 +251,7 @@ static int take_over(struct connection *connection, struct channel *channel,
         return -1;
     if (rpc_channel_from_fd(connection->link->options.queue, fd, on_rpc_end, connection, ret) < 0)
         return error_set(err, STATUS_INTERNAL, "no RPC channel on the connection");
+    rpc_channel_guard(*ret, guard, connection);
     channel_on_end(channel, on_channel_end, connection);
     channel_on_replacement_due(channel, on_due, connection);
     return 0;
@@ -261,9 +282,12 @@ static void on_dialled(void *user, struct channel *channel, const struct error *
         return;
     }
     facts = channel_facts(channel);
+    if (link->events.appraised(link->user, &facts, &error) < 0) {
+        connection_break(connection, &error);
+        return;
+    }
     memcpy(link->instance, facts.instance, sizeof(link->instance));
     link->has_instance = true;
-    link->events.appraised(link->user, &facts);
     if (take_over(connection, channel, &connection->control, &error) < 0 ||
         channel_join(channel, CHANNEL_BULK, on_joined, connection, &connection->bulk_channel,
                      &error) < 0)
@@ -516,6 +540,17 @@ bool link_is_open(const struct link *link)
 const char *link_why(const struct link *link)
 {
     return link->why.message;
+}
+
+struct channel *link_control(const struct link *link)
+{
+    return link_is_open(link) ? link->current->control_channel : NULL;
+}
+
+void link_drop(struct link *link, const struct error *why)
+{
+    if (link->current)
+        connection_break(link->current, why);
 }
 
 void link_end(struct link *link)

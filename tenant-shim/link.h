@@ -28,8 +28,11 @@ struct link_options {
 };
 
 struct link_events {
-    void (*appraised)(void *user, const struct channel_facts *facts); /* at each connection */
-    void (*opened)(void *user);                                       /* calls go out */
+    /* At each connection; -1: not this one. */
+    int (*appraised)(void *user, const struct channel_facts *facts, struct error *err);
+    /* Before each call to the guest; false: the right to speak to it is lost, and the link ends. */
+    bool (*may_call)(void *user);
+    void (*opened)(void *user); /* calls go out */
     void (*lost)(void *user, const struct error *err);
     /* No more attempts: refused at the first appraisal, or lost for too long. */
     void (*ended)(void *user, const struct error *err);
@@ -47,6 +50,10 @@ static inline void link_freep(struct link **p)
 }
 bool link_is_open(const struct link *link);
 const char *link_why(const struct link *link); /* the last failure, for messages */
+/* The control connection in use; NULL: none. */
+struct channel *link_control(const struct link *link);
+/* Gives up the connection in use; another is dialled and appraised. */
+void link_drop(struct link *link, const struct error *why);
 /* Stops dialling and fails every call; what is connected stays until link_free(). */
 void link_end(struct link *link);
 

@@ -18,6 +18,14 @@ struct mount_view {
     const struct js *options;
 };
 
+static struct mount_view view_of(const struct js *mount)
+{
+    return (struct mount_view){.destination = js_get_string(mount, "destination"),
+                               .type = js_get_string(mount, "type"),
+                               .source = js_get_string(mount, "source"),
+                               .options = js_get(mount, "options")};
+}
+
 static bool is_bind(const struct mount_view *mount)
 {
     if (text_equal(mount->type, "bind") || text_equal(mount->type, "none"))
@@ -124,10 +132,13 @@ static int copy_in(const struct mount_view *mount, const char *name, struct gues
     return 0;
 }
 
+/* Files whose bytes go along; the last is CRI-O's mark of a container. */
 static const char *etc_name(const char *destination)
 {
     static const char *const names[] = {"hosts", "hostname", "resolv.conf"};
 
+    if (text_equal(destination, "/run/.containerenv"))
+        return "containerenv";
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         if (text_starts(destination, "/etc/") && text_equal(destination + 5, names[i]))
             return names[i];
@@ -155,6 +166,14 @@ static bool is_termination_log(const struct mount_view *mount, const struct js *
 
     return text_equal(mount->destination, path ? path : "/dev/termination-log") &&
            !is_read_only(mount);
+}
+
+/* What containerd's default spec has where CRI says nothing: a tmpfs of the container's own. The
+ * pod's takes its place. */
+static bool is_default_shm(const struct mount_view *mount)
+{
+    return text_equal(mount->destination, "/dev/shm") && text_equal(mount->type, "tmpfs") &&
+           text_equal(mount->source, "shm");
 }
 
 static int rewrite_bind(const struct mount_view *mount, const struct spec_context *context,
@@ -187,13 +206,8 @@ static int rewrite_bind(const struct mount_view *mount, const struct spec_contex
 static int rewrite_one(const struct js *in, const struct spec_context *context,
                        struct guest_spec *result, struct js *out, struct error *err)
 {
-    static const char *const keys[] = {"destination", "type", "source", "options", NULL};
-    struct mount_view mount = {.type = js_get_string(in, "type"),
-                               .source = js_get_string(in, "source"),
-                               .options = js_get(in, "options")};
+    struct mount_view mount = view_of(in);
 
-    if (js_only(in, keys, err) < 0)
-        return error_wrap(err, "spec: mounts");
     if (js_need_string(in, "destination", &mount.destination, err) < 0)
         return error_wrap(err, "spec: mounts");
     js_set_string(out, "destination", mount.destination);
@@ -212,11 +226,58 @@ int mounts_rewrite(const struct js *mounts, const struct spec_context *context,
                    struct guest_spec *result, struct js *out, struct error *err)
 {
     for (size_t i = 0; i < js_length(mounts); i++) {
-        struct js *mount = js_new_object();
+        struct mount_view view = view_of(js_at(mounts, i));
+        struct js *mount;
 
+        if (is_default_shm(&view))
+            continue; /* see mounts_complete() */
+        mount = js_new_object();
         js_append(out, mount);
         if (rewrite_one(js_at(mounts, i), context, result, mount, err) < 0)
             return -1;
     }
     return 0;
+}
+
+static bool has(const struct js *mounts, const char *destination)
+{
+    for (size_t i = 0; i < js_length(mounts); i++) {
+        if (text_equal(js_get_string(js_at(mounts, i), "destination"), destination))
+            return true;
+    }
+    return false;
+}
+
+static struct js *make_mount(const char *destination, const char *source, const char *access)
+{
+    struct js *mount = js_new_object(), *options = js_new_array();
+
+    js_set_string(mount, "destination", destination);
+    js_set_string(mount, "type", "bind");
+    js_set_string(mount, "source", source);
+    js_append(options, js_new_string("rbind"));
+    js_append(options, js_new_string("rprivate"));
+    js_append(options, js_new_string(access));
+    js_set(mount, "options", options);
+    return mount;
+}
+
+void mounts_complete(struct js *mounts, enum mounts_flags flags)
+{
+    static const struct {
+        const char *destination, *source;
+    } wanted[] = {
+        {"/etc/hosts", "cleave:hosts"},
+        {"/etc/resolv.conf", "cleave:resolv.conf"},
+        {"/etc/hostname", "cleave:hostname"},
+        {"/dev/shm", "cleave:shm"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        bool is_file = text_starts(wanted[i].destination, "/etc/");
+
+        if (!has(mounts, wanted[i].destination))
+            js_append(mounts, make_mount(wanted[i].destination, wanted[i].source,
+                                         is_file && flags & MOUNTS_READ_ONLY ? "ro" : "rw"));
+    }
 }

@@ -8,15 +8,16 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "fate.h"
 #include "host_half.h"
 #include "io/loop.h"
 #include "link.h"
 #include "pod_config.h"
 #include "pod_stdio.h"
 #include "provision.h"
+#include "renewal.h"
 #include "secure/key.h"
 #include "secure/offers.h"
-#include "shim/bundle.h"
 #include "shim/tenant_conf.h"
 #include "watch.h"
 
@@ -50,18 +51,23 @@ struct pod {
     struct tenant_conf conf;
     struct pod_config *config;
     struct host_half *half;
+    bool unattended;
+    int hold; /* of its tombstone, if unattended; else -1 */
     struct provision *provision;
     struct offers *offers; /* dial-out: where the guest dials in */
     struct endpoint endpoint;
     struct key *key;
     struct initdata *initdata;
     struct link *link;
+    struct renewal *renewal; /* from the first appraisal on */
+    struct fate *fate;
     struct watch *watch;
     struct stdio *stdio;
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
     enum stop_stage stage;
+    uint32_t exit_status; /* of pause */
     bool dead_told;
     uint64_t removal_end_ms;
     struct error why;
@@ -97,6 +103,7 @@ static void on_next(void *user)
 }
 
 static void remove_host(struct pod *pod);
+static void finish_removal(struct pod *pod);
 
 /* ---- birth ------------------------------------------------------------------------------------
  */
@@ -109,7 +116,21 @@ static void tell_created(struct pod *pod)
     pod->events.created(pod->user, failed ? &pod->why : NULL);
 }
 
-/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows. */
+/* Nobody else comes to remove the host half. */
+static void give_up_hold(struct pod *pod)
+{
+    struct error err;
+
+    if (pod->hold < 0)
+        return;
+    closep(&pod->hold);
+    pod->hold = -1;
+    if (host_half_bury(pod->half, &err) < 0)
+        log_error("the host half may be left over: %s", err.message);
+}
+
+/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows
+ * (but under CRI-O). */
 static void fail(struct pod *pod, const struct error *err)
 {
     if (pod->state == POD_DEAD || pod->created)
@@ -118,6 +139,7 @@ static void fail(struct pod *pod, const struct error *err)
     set_state(pod, POD_DEAD);
     source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
+    give_up_hold(pod);
     if (pod->link)
         link_end(pod->link);
     do_next(pod, 0, tell_created);
@@ -184,16 +206,40 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     do_next(pod, 0, tell_created);
 }
 
-static void on_appraised(void *user, const struct channel_facts *facts)
+static int begin_lease(struct pod *pod, const struct channel_facts *facts, struct error *err)
+{
+    const struct renewal_options options = {
+        .loop = pod->loop,
+        .link = pod->link,
+        .initdata = pod->initdata,
+        .instance = facts->instance,
+        .ttl_ms = (uint64_t) pod->conf.lease_ttl * 1000,
+        .power_off_ms = (uint64_t) pod->conf.lease_power_off * 1000,
+    };
+
+    return pod->renewal ? 0 : renewal_new(&options, &pod->renewal, err);
+}
+
+static bool may_call(void *user)
+{
+    const struct pod *pod = user;
+
+    return pod->renewal && renewal_holds(pod->renewal);
+}
+
+static int on_appraised(void *user, const struct channel_facts *facts, struct error *err)
 {
     struct pod *pod = user;
 
+    if (begin_lease(pod, facts, err) < 0)
+        return -1;
     if (facts->insecure)
         log_warn("the guest's evidence is '%s': it proves nothing", facts->evidence);
     else
         log_info("the guest is appraised by '%s'", facts->evidence);
     if (pod->state == POD_DIALING)
         set_state(pod, POD_APPRAISED);
+    return 0;
 }
 
 static void on_opened(void *user)
@@ -201,6 +247,7 @@ static void on_opened(void *user)
     struct pod *pod = user;
     struct agent_ask ask = {.link = pod->link, .done = on_configured, .user = pod};
 
+    fate_rest(pod->fate);
     if (pod->state == POD_UNKNOWN)
         set_state(pod, POD_RUNNING);
     if (pod->state == POD_APPRAISED && !pod->configuring) {
@@ -214,23 +261,39 @@ static void on_lost(void *user, const struct error *err)
     struct pod *pod = user;
 
     log_warn("the channel is lost: %s", err->message);
-    if (pod->state == POD_RUNNING)
+    if (pod->state == POD_RUNNING) {
         set_state(pod, POD_UNKNOWN);
+        fate_ask(pod->fate);
+    }
     if (pod->stage == STOP_QUIET) /* powered off */
         do_next(pod, 0, remove_host);
 }
 
-static void tell_dead(struct pod *pod, uint32_t exit_status)
+static void tell_dead(struct pod *pod)
 {
     if (pod->dead_told)
         return;
     pod->dead_told = true;
-    pod->events.dead(pod->user, exit_status);
+    pod->events.dead(pod->user, pod->exit_status);
 }
 
-static void tell_lost(struct pod *pod)
+/* Nobody knows how what ran there ended. */
+static void begin_loss(struct pod *pod, void (*step)(struct pod *pod))
 {
-    tell_dead(pod, 255);
+    set_state(pod, POD_STOPPING);
+    pod->exit_status = 255;
+    do_next(pod, 0, step);
+}
+
+static void on_gone(void *user)
+{
+    struct pod *pod = user;
+
+    pod->half->state = HOST_HALF_REMOVED;
+    if (pod->state != POD_UNKNOWN && pod->state != POD_RUNNING)
+        return;
+    log_error("the guest is gone: its host half did not run any more and is deleted now");
+    begin_loss(pod, finish_removal);
 }
 
 static void on_link_ended(void *user, const struct error *err)
@@ -246,8 +309,7 @@ static void on_link_ended(void *user, const struct error *err)
     if (pod->state == POD_STOPPING || pod->state == POD_DEAD)
         return;
     log_error("the pod is given up: %s", err->message);
-    set_state(pod, POD_DEAD);
-    do_next(pod, 0, tell_lost);
+    begin_loss(pod, remove_host);
 }
 
 /* The file's identity must be the one that the provisioner named, with our key in it. */
@@ -263,6 +325,10 @@ static int check_initdata(const struct pod *pod, const char *sandbox_id, struct 
     if (!peer || peer->role != PEER_CONTROL)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "the initdata does not give our key the role control");
+    if (pod->initdata->content.limits.guest_root && !pod->config->guest_root)
+        return error_set(
+            err, STATUS_FAILED_PRECONDITION, "the initdata grants guest_root, which %s",
+            pod->conf.guest_root ? "the pod's annotation gives up" : "tenant.conf does not");
     return 0;
 }
 
@@ -288,6 +354,7 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
 {
     static const struct link_events events = {
         .appraised = on_appraised,
+        .may_call = may_call,
         .opened = on_opened,
         .lost = on_lost,
         .ended = on_link_ended,
@@ -305,10 +372,19 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
         initdata_load(answer->initdata_path, &pod->initdata, err) < 0 ||
         check_initdata(pod, answer->sandbox_id, err) < 0 || choose_endpoint(pod, answer, err) < 0)
         return -1;
+    if (fate_new(pod->loop, pod->half, on_gone, pod, &pod->fate, err) < 0)
+        return -1;
     options.endpoint = pod->endpoint;
     options.key = pod->key;
     options.initdata = pod->initdata;
     return link_new(&options, &events, pod, &pod->link, err);
+}
+
+static int remember(struct pod *pod, struct error *err)
+{
+    if (host_half_write(pod->half, err) < 0)
+        return -1;
+    return pod->unattended ? host_half_hold(pod->half, &pod->hold, err) : 0;
 }
 
 static void on_provisioned(void *user, const struct provision_answer *answer,
@@ -326,7 +402,7 @@ static void on_provisioned(void *user, const struct provision_answer *answer,
     pod->half->state = HOST_HALF_MADE;
     log_info("host half '%s' of sandbox %s, reached by %s %s port %u", answer->host_id,
              answer->sandbox_id, answer->transport, answer->address, answer->port);
-    if (host_half_write(pod->half, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
+    if (remember(pod, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -357,7 +433,7 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
     if (patience > 2 * CREATE_MARGIN_MS)
         patience -= CREATE_MARGIN_MS;
     pod->half = xnew(struct host_half);
-    pod->half->bundle = xstrdup(options->bundle->path);
+    pod->half->bundle = xstrdup(options->bundle_path);
     pod->half->conf_path = xstrdup(options->conf_path);
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
@@ -367,7 +443,7 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
         provision.dial_out = &dial_out;
     }
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
-        host_half_write(pod->half, err) < 0)
+        remember(pod, err) < 0)
         return -1;
     provision.program = pod->half->program;
     provision.conf_path = pod->half->conf_path;
@@ -379,12 +455,14 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
                             &pod->provision, err);
 }
 
-/* Without a file the defaults hold, but one that was named is there. */
-static int load_conf(const char *path, struct tenant_conf *ret, struct error *err)
+int pod_load_conf(const char *path, struct tenant_conf *ret, struct error *err)
 {
     if (!text_equal(path, TENANT_CONF_PATH) && !file_exists(path))
-        return error_set(err, STATUS_NOT_FOUND, "ConfigPath '%s' does not exist", path);
-    return tenant_conf_load(path, ret, err);
+        return error_set(err, STATUS_NOT_FOUND, "configuration: ConfigPath '%s' does not exist",
+                         path);
+    if (tenant_conf_load(path, ret, err) < 0)
+        return error_wrap(err, "configuration");
+    return 0;
 }
 
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
@@ -392,14 +470,19 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
 {
     scoped(pod_freep) struct pod *pod = xnew(struct pod);
 
+    pod->unattended = options->unattended;
+    pod->hold = -1;
     pod->loop = options->loop;
+    pod->exit_status = 137; /* if it is stopped */
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
-    if (load_conf(options->conf_path, &pod->conf, err) < 0)
-        return error_wrap(err, "configuration");
-    if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
-        begin(pod, options, err) < 0)
+    pod->config = options->config;
+    if (pod_load_conf(options->conf_path, &pod->conf, err) < 0)
+        return -1;
+    if (!pod->config && pod_config_from_spec(options->spec, &pod->conf, &pod->config, err) < 0)
+        return -1;
+    if (begin(pod, options, err) < 0)
         return -1;
     *ret = take_ptr(pod);
     return 0;
@@ -409,6 +492,8 @@ void pod_free(struct pod *pod)
 {
     if (!pod)
         return;
+    fate_free(pod->fate);
+    renewal_free(pod->renewal);
     watch_free(pod->watch);
     stdio_free(pod->stdio);
     link_free(pod->link);
@@ -418,6 +503,7 @@ void pod_free(struct pod *pod)
     provision_free(pod->provision);
     source_free(pod->deadline);
     source_free(pod->next);
+    give_up_hold(pod);
     host_half_free(pod->half);
     pod_config_free(pod->config);
     tenant_conf_fini(&pod->conf);
@@ -439,17 +525,44 @@ static void tell_removed(struct pod *pod)
 {
     link_end(pod->link);
     set_state(pod, POD_DEAD);
-    tell_dead(pod, 137);
+    tell_dead(pod);
     pod->events.removed(pod->user);
+}
+
+/* Before anything is said about the end of what ran there, here or by whoever starts it elsewhere.
+ */
+static void fence(struct pod *pod)
+{
+    struct error err;
+
+    if (host_half_revoke(pod->half, &err) < 0)
+        log_error("the lease cannot be revoked on disk, only in this process: %s", err.message);
 }
 
 static void bury(struct pod *pod)
 {
     struct error err;
 
+    fence(pod);
     provision_free(take_ptr(pod->provision));
+    closep(&pod->hold);
+    pod->hold = -1;
     if (host_half_bury(pod->half, &err) < 0)
         log_error("the host half may be left over: %s", err.message);
+    pod->stage = STOP_OVER;
+    do_next(pod, 0, tell_removed);
+}
+
+static void finish_removal(struct pod *pod)
+{
+    struct error err;
+
+    fence(pod);
+    pod->half->state = HOST_HALF_REMOVED;
+    if (host_half_write(pod->half, &err) < 0 || host_half_finish(pod->half, &err) < 0)
+        log_warn("%s", err.message);
+    closep(&pod->hold);
+    pod->hold = -1;
     pod->stage = STOP_OVER;
     do_next(pod, 0, tell_removed);
 }
@@ -457,18 +570,13 @@ static void bury(struct pod *pod)
 static void on_removed(void *user, const struct provision_answer *answer, const struct error *err)
 {
     struct pod *pod = user;
-    struct error error;
 
     if (err) {
         log_warn("removal of the host half: %s", err->message);
         do_next(pod, REMOVAL_PAUSE_MS, remove_host);
         return;
     }
-    pod->half->state = HOST_HALF_REMOVED;
-    if (host_half_write(pod->half, &error) < 0 || host_half_forget(pod->half, &error) < 0)
-        log_warn("%s", error.message);
-    pod->stage = STOP_OVER;
-    do_next(pod, 0, tell_removed);
+    finish_removal(pod);
 }
 
 static void remove_host(struct pod *pod)
@@ -479,8 +587,10 @@ static void remove_host(struct pod *pod)
     uint64_t now = clock_monotonic_ms();
     struct error err;
 
-    if (pod->stage != STOP_REMOVING)
+    if (pod->stage != STOP_REMOVING) {
+        fence(pod);
         pod->removal_end_ms = now + REMOVAL_MS;
+    }
     pod->stage = STOP_REMOVING;
     provision_free(take_ptr(pod->provision));
     if (now >= pod->removal_end_ms) {
@@ -500,7 +610,7 @@ static void on_quiet(struct pod *pod)
 {
     pod->stage = STOP_QUIET;
     do_next(pod, link_is_open(pod->link) ? POWER_OFF_MS : 0, remove_host);
-    tell_dead(pod, 137);
+    tell_dead(pod);
 }
 
 void pod_changed(struct pod *pod)

@@ -6,19 +6,23 @@
  *                                              \-> stopping -> dead
  *
  * In "stopping" the guest ends its processes and hands over what they left, then the host half is
- * removed. "unknown" is a lost channel: nothing is reported as ended because of it, calls wait, and
- * the link dials until it is back or until lost_timeout is over. */
+ * removed. "unknown" is a lost channel: nothing is reported as ended because of it, calls wait,
+ * and the link dials. It ends when the channel is back, when the host says that the machine is gone
+ * and its half could be deleted, or with lost_timeout, when the guest must have powered itself off.
+ */
 #include <stdint.h>
 #include "base/scoped.h"
 #include "codec_agent.h"
 
-struct bundle;
 struct error;
+struct js;
 struct link;
 struct loop;
 struct pod;
+struct pod_config;
 struct rpc_queue;
 struct stdio;
+struct tenant_conf;
 
 enum pod_state {
     POD_PROVISIONING,
@@ -40,7 +44,7 @@ struct pod_events {
     /* Once, after created without error: nothing of the pod runs any more. 137 if it was stopped,
      * 255 if the guest was lost. */
     void (*dead)(void *user, uint32_t exit_status);
-    /* Once, after a stop: the host half is gone, or somebody else sees to it. */
+    /* Once, after a stop or a loss: the host half is gone, or somebody else sees to it. */
     void (*removed)(void *user);
 };
 
@@ -49,9 +53,15 @@ struct pod_options {
     struct rpc_queue *queue;
     const char *cri_sandbox_id;
     const char *conf_path;
-    const struct bundle *bundle; /* of pause; borrowed for the call */
-    uint64_t deadline_ms;        /* the caller's patience */
+    const char *bundle_path;   /* for the verb `delete` */
+    const struct js *spec;     /* of pause; borrowed for the call */
+    struct pod_config *config; /* instead of spec; taken, also on failure */
+    uint64_t deadline_ms;      /* the caller's patience */
+    bool unattended;           /* no verb `delete` follows: CRI-O */
 };
+
+/* Without a file the defaults hold, but one that was named is there. */
+int pod_load_conf(const char *path, struct tenant_conf *ret, struct error *err) must_check;
 
 /* Starts at once. Events never come from inside a call of this header. */
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,

@@ -17,7 +17,7 @@ enum { PATH_SIZE = 4096, ID_DIGITS = 32 };
 
 struct provision {
     struct child *child;
-    bool creates;
+    const char *verb;
     provision_done_fn *done;
     void *user;
 };
@@ -153,6 +153,32 @@ int provision_parse(const char *text, size_t length, struct provision_answer *re
     return 0;
 }
 
+static int parse_status(const char *text, size_t length, struct provision_answer *ret,
+                        struct error *err)
+{
+    scoped(js_freep) struct js *root = NULL;
+    const char *state;
+
+    if (js_parse(text, length, &root, err) < 0)
+        return error_wrap(err, "the provisioner's answer");
+    state = js_get_string(root, "state");
+    if (text_equal(state, "running"))
+        ret->state = PROVISION_RUNS;
+    else if (text_equal(state, "stopped") || text_equal(state, "absent"))
+        ret->state = PROVISION_GONE;
+    return 0;
+}
+
+static int parse_result(const struct provision *provision, const struct child_result *result,
+                        struct provision_answer *ret, struct error *err)
+{
+    if (text_equal(provision->verb, "create"))
+        return provision_parse(result->output, result->output_length, ret, err);
+    if (text_equal(provision->verb, "status"))
+        return parse_status(result->output, result->output_length, ret, err);
+    return 0;
+}
+
 /* Exit 1 comes with {code, message} on stdout; anything else is explained by its stderr. */
 static int explain(const struct child_result *result, struct error *err)
 {
@@ -181,17 +207,17 @@ static void on_done(void *user, const struct child_result *result)
     struct provision *provision = user;
     struct provision_answer answer = {0};
     struct error err;
-    int r = 0;
+    int r;
 
     if (result->timed_out || result->overflowed || !WIFEXITED(result->wait_status) ||
         WEXITSTATUS(result->wait_status) != 0)
         r = explain(result, &err);
-    else if (provision->creates)
-        r = provision_parse(result->output, result->output_length, &answer, &err);
+    else
+        r = parse_result(provision, result, &answer, &err);
     if (r < 0)
         provision->done(provision->user, NULL, &err);
     else
-        provision->done(provision->user, provision->creates ? &answer : NULL, NULL);
+        provision->done(provision->user, &answer, NULL);
     provision_answer_clear(&answer);
 }
 
@@ -236,6 +262,7 @@ static char *create_input(const struct provision_options *options, const struct 
     js_set_integer(input, "memory", (int64_t) config->memory);
     js_set_string(input, "network", conf->network);
     js_set_string(input, "evidence", conf->evidence);
+    js_set(input, "guest_root", js_new_boolean(config->guest_root));
     if (config->endpoint)
         js_set_string(input, "endpoint", config->endpoint);
     if (options->dial_out)
@@ -288,7 +315,7 @@ static int start(struct loop *loop, const struct provision_options *options, con
     struct provision *provision = xnew(struct provision);
 
     provision_command_make(options, run->verb, &command);
-    provision->creates = text_equal(run->verb, "create");
+    provision->verb = run->verb;
     provision->done = done;
     provision->user = user;
     if (child_start(loop, &child, on_done, provision, &provision->child, err) < 0) {
@@ -314,6 +341,15 @@ int provision_delete(struct loop *loop, const struct provision_options *options,
 {
     scoped(freep) char *input = provision_delete_input(options->cri_sandbox_id);
     struct run run = {"delete", input};
+
+    return start(loop, options, &run, done, user, ret, err);
+}
+
+int provision_status(struct loop *loop, const struct provision_options *options,
+                     provision_done_fn *done, void *user, struct provision **ret, struct error *err)
+{
+    scoped(freep) char *input = provision_delete_input(options->cri_sandbox_id);
+    struct run run = {"status", input};
 
     return start(loop, options, &run, done, user, ret, err);
 }

@@ -12,6 +12,12 @@ struct pod_config;
 struct provision;
 struct tenant_conf;
 
+enum provision_state {
+    PROVISION_UNKNOWN, /* or not said */
+    PROVISION_RUNS,
+    PROVISION_GONE, /* or there, but not running */
+};
+
 struct provision_answer {
     char *sandbox_id; /* 32 hex digits */
     char *initdata_path;
@@ -20,6 +26,7 @@ struct provision_answer {
     char *transport;
     char *address;
     uint16_t port;
+    enum provision_state state; /* of `status`, which sets nothing else */
 };
 
 void provision_answer_clear(struct provision_answer *answer);
@@ -39,12 +46,17 @@ struct provision_options {
     const struct dial_out *dial_out; /* of a create: where the guest is to dial; NULL: nowhere */
 };
 
-/* done runs once on the loop (answer NULL for remove); freeing before that kills the program. */
+/* done runs once on the loop (with an empty answer for delete); freeing before that kills the
+ * program. */
 int provision_create(struct loop *loop, const struct provision_options *options,
                      const struct pod_config *config, const struct tenant_conf *conf,
                      provision_done_fn *done, void *user, struct provision **ret,
                      struct error *err) must_check;
 int provision_delete(struct loop *loop, const struct provision_options *options,
+                     provision_done_fn *done, void *user, struct provision **ret,
+                     struct error *err) must_check;
+/* What the host says; NOT_FOUND: it was never asked for, or has been deleted. */
+int provision_status(struct loop *loop, const struct provision_options *options,
                      provision_done_fn *done, void *user, struct provision **ret,
                      struct error *err) must_check;
 void provision_free(struct provision *provision);

@@ -21,8 +21,10 @@ enum spec_action {
     SPEC_REFUSE,
 };
 
+/* Every field of the specification (1.2.1, and what is known of newer ones) has one row. What is
+ * beneath a row that refuses is refused with it; beneath any other row each member has its own. */
 struct spec_rule {
-    const char *path; /* "linux.seccomp.syscalls[].names" */
+    const char *path; /* "linux.seccomp.syscalls[].names"; "*" is any key */
     enum spec_action action;
     const char *reason; /* for all but KEEP, MAP, OBJECT, LIST */
 };
@@ -33,6 +35,9 @@ struct spec_context {
         *sandbox_dir; /* the node's directory with hosts, hostname, resolv.conf; may be NULL */
     const char *shm_source;       /* what pause has at /dev/shm; may be NULL */
     const struct js *annotations; /* of the container; may be NULL */
+    /* The pod's namespaces where they have names of their own (CRI-O keeps them in files). */
+    char *const *namespace_paths;
+    size_t namespace_path_count;
     /* Whose namespaces are /proc/<pid>/ns: "" the pod's, a container's id, NULL nobody's here. */
     const char *(*owner_of_pid)(void *user, uint32_t pid);
     void *user;
@@ -67,3 +72,4 @@ int spec_rules_resources(const struct js *resources, struct js **ret, struct err
 
 const struct spec_rule *spec_rules_find(const char *path); /* NULL: no such field */
 const struct spec_rule *spec_rules_table(size_t *ret_count);
+const char *spec_action_name(enum spec_action action); /* "keep" */

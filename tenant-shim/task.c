@@ -200,6 +200,8 @@ static int translate(struct task *task, const struct bundle *bundle, struct erro
     struct spec_context context = {
         .sandbox_dir = pod->sandbox_dir,
         .shm_source = pod->shm_source,
+        .namespace_paths = pod->namespace_paths,
+        .namespace_path_count = pod->namespace_path_count,
         .annotations = js_get(bundle->spec, "annotations"),
         .owner_of_pid = owner_of_pid,
         .user = task->tasks,
@@ -237,7 +239,8 @@ static void on_create_limit(void *user)
     task_create_failed(user, &err);
 }
 
-static int begin_create(struct task *task, const struct bundle *bundle, struct error *err)
+static int begin_create(struct task *task, const struct bundle *bundle, const char *tree,
+                        struct error *err)
 {
     uint64_t limit = left_of(task->creating.call, CREATE_MS);
     struct rootfs_options options = {
@@ -245,6 +248,7 @@ static int begin_create(struct task *task, const struct bundle *bundle, struct e
         .link = pod_link(task->tasks->pod),
         .content = task->tasks->content,
         .container_id = task->entry->id,
+        .tree = tree,
         .pad = pod_conf(task->tasks->pod)->pad_blobs,
     };
 
@@ -292,7 +296,7 @@ void task_create(struct tasks *tasks, const char *id, const struct bundle *bundl
         return;
     }
     task->creating = to;
-    if (begin_create(task, bundle, &err) < 0)
+    if (begin_create(task, bundle, io->tree, &err) < 0)
         task_create_failed(task, &err);
     else if (to.call)
         call_on_gone(to.call, create_abandoned, task);

@@ -21,6 +21,8 @@ struct rpc_channel {
     struct rpc_queue *queue;
     grpc_channel *raw;
     struct rpc_hangup hangup;
+    rpc_guard_fn *guard;
+    void *guard_user;
 };
 
 struct rpc_call {
@@ -125,6 +127,17 @@ void rpc_channel_free(struct rpc_channel *channel)
     grpc_channel_destroy(channel->raw);
     rpc_queue_drop(channel->queue);
     free(channel);
+}
+
+void rpc_channel_guard(struct rpc_channel *channel, rpc_guard_fn *guard, void *user)
+{
+    channel->guard = guard;
+    channel->guard_user = user;
+}
+
+static bool is_refused(const struct rpc_channel *channel)
+{
+    return channel->guard && !channel->guard(channel->guard_user);
 }
 
 /* ---- a call's operations ---- */
@@ -374,7 +387,11 @@ static grpc_op status_op(struct rpc_call *call)
 int rpc_call_unary(struct rpc_channel *channel, const struct rpc_request *request,
                    rpc_done_fn *done, void *user, struct rpc_call **ret)
 {
-    struct rpc_call *call = call_new(channel, request, user);
+    struct rpc_call *call;
+
+    if (is_refused(channel))
+        return -1;
+    call = call_new(channel, request, user);
     grpc_op ops[] = {
         begin_op(call),
         message_op(call),
@@ -395,7 +412,11 @@ int rpc_call_unary(struct rpc_channel *channel, const struct rpc_request *reques
 int rpc_call_stream(struct rpc_channel *channel, const struct rpc_request *request,
                     const struct rpc_call_events *events, void *user, struct rpc_call **ret)
 {
-    struct rpc_call *call = call_new(channel, request, user);
+    struct rpc_call *call;
+
+    if (is_refused(channel))
+        return -1;
+    call = call_new(channel, request, user);
     grpc_op begin[] = {begin_op(call), message_op(call), {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT}};
     grpc_op greet = greet_op(call);
     grpc_op status = status_op(call);

@@ -34,6 +34,11 @@ static inline void rpc_channel_freep(struct rpc_channel **p)
         rpc_channel_free(*p);
 }
 
+/* Asked before each call that would go out on this channel; false: it does not, and whoever makes
+ * it hears -1. */
+typedef bool rpc_guard_fn(void *user);
+void rpc_channel_guard(struct rpc_channel *channel, rpc_guard_fn *guard, void *user);
+
 struct rpc_request {
     const char *method;                     /* "/agent.Control/Create" */
     const struct ProtobufCMessage *message; /* packed at once; NULL for a stream of requests */

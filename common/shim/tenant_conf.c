@@ -25,8 +25,11 @@ static const struct config_key keys[] = {
     KEY("", "default_vcpus", CONFIG_INTEGER, default_vcpus, 1, 512, "1"),
     KEY("", "default_memory", CONFIG_SIZE, default_memory, 128 * MIB, TIB, "\"512MiB\""),
     KEY("", "network", CONFIG_STRING, network, 0, 0, "\"none\""),
+    KEY("", "guest_root", CONFIG_BOOLEAN, guest_root, 0, 0, "false"),
     KEY("", "create_timeout", CONFIG_INTEGER, create_timeout, 1, 210, "210"),
     KEY("", "dial_timeout", CONFIG_INTEGER, dial_timeout, 1, 10, "10"),
+    KEY("", "lease_ttl", CONFIG_INTEGER, lease_ttl, 4, 600, "60"),
+    KEY("", "lease_power_off", CONFIG_INTEGER, lease_power_off, 4, 600, "600"),
     KEY("", "lost_timeout", CONFIG_INTEGER, lost_timeout, 1, 86400, "720"),
     KEY("", "request_timeout", CONFIG_INTEGER, request_timeout, 1, 600, "60"),
     KEY("", "pad_blobs", CONFIG_BOOLEAN, pad_blobs, 0, 0, "true"),
@@ -102,6 +105,12 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
                          conf->transport);
     if (tenant_conf_is_dialled(conf) && check_dialled(conf, err) < 0)
         return error_wrap(err, "%s", name);
+    if (conf->lost_timeout <= conf->lease_ttl + conf->lease_power_off)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: lost_timeout is %d: it must exceed lease_ttl and lease_power_off "
+                         "together (%d), or a pod counts as dead while its guest may still run",
+                         name, (int) conf->lost_timeout,
+                         (int) (conf->lease_ttl + conf->lease_power_off));
     if (check_peers(conf->peers, err) < 0)
         return error_wrap(err, "%s", name);
     return 0;

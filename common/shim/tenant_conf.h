@@ -22,8 +22,11 @@ struct tenant_conf {
     int64_t default_vcpus;
     uint64_t default_memory;
     char *network;           /* "none" in this version */
+    bool guest_root;         /* containers may hold power that reaches the agent */
     int64_t create_timeout;  /* seconds for the whole of RunPodSandbox's Create */
     int64_t dial_timeout;    /* seconds for one attempt to reach a guest that should be there */
+    int64_t lease_ttl;       /* seconds without a renewal until a guest freezes */
+    int64_t lease_power_off; /* seconds that it stays frozen before it powers off */
     int64_t lost_timeout;    /* seconds without a channel after which a pod counts as dead */
     int64_t request_timeout; /* seconds for one request to the agent */
     bool pad_blobs;          /* to 1 MiB: hides the length of an image's layers */

@@ -10,6 +10,7 @@
 #include "base/scoped.h"
 #include "bed.h"
 #include "pipe.h"
+#include "secure/channel.h"
 
 enum { STDIO_SIZE = 8 * 1024 * 1024 };
 
@@ -543,6 +544,112 @@ static void the_end(struct bed *bed, struct pipe *pipe)
     step("Shutdown: SIGTERM, SIGKILL after the grace, records, output, off");
 }
 
+/* ---- the lease ---- */
+
+static enum status renew(struct bed *bed, uint64_t seq, uint64_t ahead_ms, uint32_t ttl_ms,
+                         Agent__RenewResponse **ret)
+{
+    Agent__RenewRequest request = AGENT__RENEW_REQUEST__INIT;
+    char sentence[512];
+
+    request.lease_seq = seq;
+    request.tenant_ms = clock_monotonic_ms() + ahead_ms;
+    request.ttl_ms = ttl_ms;
+    return bed_call(bed, "Renew", &request, &agent__renew_response__descriptor, ret, sentence);
+}
+
+static void must_renew(struct bed *bed, uint64_t seq, uint64_t ahead_ms, uint32_t ttl_ms,
+                       bool frozen)
+{
+    Agent__RenewResponse *reply = NULL;
+
+    EXPECT(renew(bed, seq, ahead_ms, ttl_ms, &reply) == STATUS_OK, "Renew %d", (int) seq);
+    EXPECT(reply->frozen == frozen && reply->needs_appraisal == frozen, "Renew %d: %s", (int) seq,
+           reply->frozen ? "frozen" : "not frozen");
+    protobuf_c_message_free_unpacked(&reply->base, NULL);
+}
+
+static void appraise(struct bed *bed, uint32_t number)
+{
+    Agent__AppraiseRequest request = AGENT__APPRAISE_REQUEST__INIT;
+    Agent__AppraiseResponse *reply;
+    struct appraise_answer answer = {.number = number};
+    uint8_t nonce[32];
+    struct error err;
+
+    random_bytes(nonce, sizeof(nonce));
+    request.nonce = (ProtobufCBinaryData){sizeof(nonce), nonce};
+    request.number = number;
+    reply = bed_must(bed, "Appraise", &request, &agent__appraise_response__descriptor);
+    answer.nonce = nonce;
+    answer.body = reply->evidence.data;
+    answer.length = reply->evidence.len;
+    if (channel_appraise_verify(bed->control_channel, &answer, &err) < 0)
+        bed_die("the later appraisal: %s", err.message);
+    protobuf_c_message_free_unpacked(&reply->base, NULL);
+}
+
+static enum status pause_or_resume(struct bed *bed, const char *method)
+{
+    Agent__StateRequest request = AGENT__STATE_REQUEST__INIT;
+    char sentence[512] = "";
+    enum status status;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) "counter";
+    status = bed_call(bed, method, &request, &agent__empty__descriptor, NULL, sentence);
+    EXPECT(status != STATUS_UNAVAILABLE || strstr(sentence, "frozen"), "'%s'", sentence);
+    return status;
+}
+
+/* What was on its way when it stopped has come before the first look. */
+static bool stands_still(struct bed *bed, const struct pipe_stream *stream)
+{
+    uint64_t before;
+
+    bed_turn(bed, 300);
+    before = stream->received;
+    bed_turn(bed, 500);
+    return stream->received == before;
+}
+
+static void lease(struct bed *bed, struct pipe *pipe)
+{
+    struct pipe_stream *count;
+
+    must_create(bed, "counter", "while :; do echo tick; sleep 0.05; done");
+    start(bed, "counter");
+    count = pipe_output(pipe, "counter", "", 1);
+    must_renew(bed, 100, 0, 60000, false);
+    EXPECT(!stands_still(bed, count), "nothing counts");
+    EXPECT(renew(bed, 100, 0, 60000, NULL) == STATUS_ABORTED, "a number counted twice");
+    EXPECT(renew(bed, 101, 0, 10, NULL) == STATUS_INVALID_ARGUMENT, "a ttl of 10 ms");
+
+    must_renew(bed, 101, 10000, 60000, true); /* as if the guest had stood still for 10 s */
+    EXPECT(stands_still(bed, count), "a frozen container counts");
+    EXPECT(pause_or_resume(bed, "Pause") == STATUS_UNAVAILABLE, "Pause of a frozen guest");
+    must_renew(bed, 102, 10000, 60000, true);
+    appraise(bed, 2);
+    EXPECT(stands_still(bed, count), "thawed before the tenant has judged the evidence");
+    must_renew(bed, 103, 10000, 60000, false);
+    EXPECT(!stands_still(bed, count), "the thawed container does not count");
+
+    EXPECT(pause_or_resume(bed, "Pause") == STATUS_OK, "Pause");
+    must_renew(bed, 104, 10000, 4000, false);
+    bed_turn(bed, 4300);
+    EXPECT(pause_or_resume(bed, "Resume") == STATUS_UNAVAILABLE, "the lease has not lapsed");
+    appraise(bed, 3);
+    must_renew(bed, 105, 10000, 60000, false);
+    EXPECT(stands_still(bed, count), "the thaw has resumed what a user paused");
+    EXPECT(pause_or_resume(bed, "Resume") == STATUS_OK, "Resume");
+    EXPECT(!stands_still(bed, count), "the resumed container does not count");
+
+    EXPECT(send_signal(bed, "counter", "", SIGKILL) == STATUS_OK, "Kill");
+    EXPECT(exit_of(bed, "counter", "") == 137, "exit of counter");
+    EXPECT(delete_it(bed, "counter", "") == STATUS_OK, "Delete counter");
+    step("Renew: a stop of the clock and a lapse freeze, appraisal and renewal thaw");
+}
+
 /* For whoever wants to see what is left of a guest that is killed at work. */
 static int hold(void)
 {
@@ -584,6 +691,7 @@ int main(int argc, char *argv[])
     memory_runs_out(&bed);
     created_only(&bed);
     what_cannot_run(&bed);
+    lease(&bed, &pipe);
     the_end(&bed, &pipe);
     pipe_fini(&pipe);
     bed_close(&bed);

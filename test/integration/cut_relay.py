@@ -3,7 +3,8 @@
 """A relay between the tenant shim and the one stub guest of its node: cut_relay.py FROM CUT. FROM is
 the path of a socket, and the way leads to the guest; or ADDRESS:PORT, which the guest dials, and the way
 leads to the port of that address that stands in the file CUT.port. A number that is sent to CUT breaks
-everything that is being relayed, if it has so many ends; how many is answered, or 0."""
+everything that is being relayed, if it has so many ends; how many is answered, or 0. "hold" breaks all and
+keeps new connections from coming through, until "free"."""
 import os
 import re
 import socket
@@ -12,6 +13,7 @@ import sys
 import threading
 
 live = set()
+held = threading.Event()
 
 
 def guest():
@@ -39,6 +41,9 @@ def pump(a, b):
 
 
 def relay(client):
+    if held.is_set():
+        client.close()
+        return
     try:
         server = socket.create_connection(shim() if ":" in sys.argv[1] else guest(), 2)
     except (OSError, AttributeError):
@@ -69,8 +74,15 @@ def listen(path, serve):
 
 
 def cut(peer):
+    word = peer.recv(16)
+    if word == b"free":
+        held.clear()
+        peer.close()
+        return
+    if word == b"hold":
+        held.set()
     ends = list(live)
-    if len(ends) < int(peer.recv(16)):
+    if word != b"hold" and len(ends) < int(word):
         ends = []
     for end in ends:
         try:

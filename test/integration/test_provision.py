@@ -49,6 +49,16 @@ def provision(bed, nodes):
         os.unlink(bed.path("host", f"/run/containerd/s/{name}"))
 
 
+@pytest.mark.parametrize("conf, asked, granted", [
+    (True, True, True), (True, False, False), (False, True, False), (True, None, False)])
+def test_guest_root_takes_both_the_configuration_and_the_request(provision, host, bed, conf, asked, granted):
+    configure(bed, "provisioner =", f"guest_root = {str(conf).lower()}\nprovisioner =")
+    code, answer = provision(CRI, "create", CREATE if asked is None else {**CREATE, "guest_root": asked})
+    assert code == 0, answer
+    with open(bed.path("tenant", answer["initdata_path"]), encoding="utf-8") as initdata:
+        assert f'"guest_root":{str(granted).lower()}' in initdata.read()
+
+
 def test_create_makes_the_host_half_once(provision, host, bed):
     code, answer = provision(CRI, "create", CREATE)
     assert code == 0, answer

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -13,35 +12,11 @@ import time
 import grpc
 import pytest
 
-from conftest import BUSYBOX, LAYERS, eventually, find_processes, kill9
+from conftest import BUSYBOX, LAYERS, configure, eventually, find_processes, kill9
 
 PAUSE_SHIM = r"containerd-shim-cleave-tenant-v2"
 GUEST = r"cleave-agent --stub"
 CTR = "ctr -n k8s.io"
-
-
-def configure(bed, change):
-    """Rewrites tenant.conf; the next use_guest() puts it back."""
-    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
-    with open(conf, encoding="utf-8") as file:
-        changed = change(file.read())
-    with open(conf, "w", encoding="utf-8") as file:
-        file.write(changed)
-
-
-@pytest.fixture
-def provisioner(stub, bed, tmp_path):
-    """provisioner(SHELL) runs SHELL before the real one: $1 is the verb, $flag a file that may exist."""
-    flag = tmp_path / "flag"
-
-    def wrap(shell):
-        script = str(tmp_path / "provision-wrapped")
-        with open(script, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\nflag={flag}\n{shell}\nexec {bed.state["build"]}/test/provision-stub "$@"\n')
-        os.chmod(script, 0o755)
-        configure(bed, lambda text: re.sub("provisioner = .*", f'provisioner = "{script}"', text))
-        return flag
-    return wrap
 
 
 def tombstones(bed):
@@ -222,15 +197,16 @@ def test_a_killed_shim_leaves_nothing(tenant, pod, bed):
     eventually(lambda: not find_processes(bed, "tenant", GUEST), what="the end of the guest")
 
 
-def test_a_killed_guest_is_unknown_first_and_then_dead(tenant, bed):
-    bed.use_guest("stub", extra="")
-    configure(bed, lambda text: "lost_timeout = 4\n" + text)
+def test_a_killed_guest_is_unknown_first_and_then_dead(provisioner, tenant, bed):
+    flag = provisioner("[ $1 = status ] && [ -e $flag ] && exit 1")
+    flag.touch()
     pod = tenant.run_pod("lost")
     ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
     kill9(find_processes(bed, "tenant", GUEST))
-    time.sleep(1)
+    time.sleep(2)
     assert tenant.container_status(ctr).state == 1      # nobody knows: still running
-    status = tenant.wait_exit(ctr)
+    flag.unlink()
+    status = tenant.wait_exit(ctr, 20)
     assert status.exit_code == 255
     eventually(lambda: tenant.pod_status(pod).status.state == 1, what="NOTREADY")
 
@@ -422,51 +398,7 @@ def test_an_unknown_key_of_the_configuration_is_named(stub, tenant, bed):
     tenant.forget(config)
 
 
-# The provisioner tells the guest another port than the shim's, which it writes down for the relay.
-OTHER_PORT = """#!/usr/bin/python3
-import json, subprocess, sys
-request = json.load(sys.stdin)
-if "dial_out" in request:
-    with open("{cut}.port", "w", encoding="ascii") as file:
-        file.write(str(request["dial_out"]["port"]))
-    request["dial_out"]["port"] = {port}
-sys.exit(subprocess.run(["{program}", *sys.argv[1:]], input=json.dumps(request), text=True).returncode)
-"""
-RELAY_PORT = 29999
-
-
-@pytest.fixture(params=["relay", "dial-out"])
-def relay(request, bed, tmp_path):
-    """relay() cuts every connection between shim and guest, once the usual ones are there, and says how
-    many ends that were."""
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
-    socket_path, knife_path = f"/tmp/cleave-relay-{os.getpid()}", f"/tmp/cleave-relay-cut-{os.getpid()}"
-    dials = request.param == "dial-out"
-    way = f"10.90.0.2:{RELAY_PORT}" if dials else socket_path
-    usual = 6 if dials else 4       # control, bulk, and with dial-out the next offer
-    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, way, knife_path]))
-    eventually(lambda: os.path.exists(knife_path) and (dials or os.path.exists(socket_path)), what="the relay")
-    bed.use_guest("stub", extra=f'[transport]\nname = "{request.param}"\naddress = "{way.split(":")[0]}"\n')
-    if dials:
-        script = tmp_path / "provision-elsewhere"
-        script.write_text(OTHER_PORT.format(cut=knife_path, port=RELAY_PORT, program=bed.state["build"] + "/test/provision-stub"))
-        script.chmod(0o755)
-        configure(bed, lambda text: re.sub("provisioner = .*", f'provisioner = "{script}"', text))
-
-    def cut():
-        with socket.socket(socket.AF_UNIX) as knife:
-            knife.connect(knife_path)
-            knife.sendall(b"%d" % usual)
-            return int(knife.recv(16))
-
-    yield cut
-    kill9(find_processes(bed, "tenant", "cut_relay.py"))
-    child.wait(10)
-    for path in (socket_path, knife_path, knife_path + ".port"):
-        if os.path.exists(path):
-            os.unlink(path)
-
-
+@pytest.mark.parametrize("relay_program", ["relay", "dial-out"], indirect=True)
 def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):
     pod = tenant.run_pod("cut")
     copier = tenant.run(pod, "copier", BUSYBOX, ["sleep", "1000"])
@@ -481,7 +413,7 @@ def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):
         copy.stdin.write(data[start:start + (1 << 20)])
         copy.stdin.flush()
         if start in (2 << 20, 5 << 20):
-            eventually(relay, what="a connection to cut")
+            eventually(relay.cut, what="a connection to cut")
         if start == 5 << 20:        # Kill meets a channel that is not there
             began = time.monotonic()
             tenant.stop_container(flood, grace=0)

@@ -10,7 +10,7 @@ import time
 import grpc
 import pytest
 
-from conftest import BUSYBOX, eventually, find_processes, kill9
+from conftest import BUSYBOX, configure, eventually, find_processes, kill9
 
 US, THEM = "10.90.0.2", "10.90.0.1"        # the nodes' ends of the wire
 PODS = "10.91.0.0/24"                      # of the host
@@ -22,15 +22,6 @@ SLEEP = ["sleep", "1000"]
 
 def transport(name, address, port=0):
     return f'[transport]\nname = "{name}"\naddress = "{address}"\nport = {port}\n'
-
-
-def configure(bed, change):
-    """Rewrites tenant.conf; the next use_guest() puts it back."""
-    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
-    with open(conf, encoding="utf-8") as file:
-        changed = change(file.read())
-    with open(conf, "w", encoding="utf-8") as file:
-        file.write(changed)
 
 
 def echoes(tenant, pod):
@@ -184,7 +175,7 @@ def test_by_dial_out_a_killed_shim_leaves_nothing(bed, tenant):
 
 def test_by_dial_out_a_killed_guest_is_unknown_first_and_then_dead(bed, tenant):
     bed.use_guest("pair", extra=transport("dial-out", US))
-    configure(bed, lambda text: "lost_timeout = 4\n" + text)
+    configure(bed, lambda text: "lease_ttl = 4\nlease_power_off = 4\nlost_timeout = 9\n" + text)
     pod = tenant.run_pod("lost")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     kill9(find_processes(bed, "host", GUEST))

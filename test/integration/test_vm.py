@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import grpc
@@ -20,7 +21,7 @@ import images
 import ns
 import setup as bed_setup
 import ttrpc
-from conftest import BUSYBOX, eventually, find_processes, kill9
+from conftest import BUSYBOX, eventually, find_processes, kill9, new_lines
 
 SLEEP = ["sleep", "1000"]
 QEMU = r"qemu-system"
@@ -196,9 +197,8 @@ def test_containerd_restarts_and_the_pod_does_not_notice(bed, nodes, vm, role):
 # ---- death -----------------------------------------------------------------------------------
 
 def dies(bed, nodes, end):
-    """A pod whose machine ends by `end`: unknown first, dead after the time that is configured."""
+    """A pod whose machine ends by `end`: unknown first, dead when the host has deleted its half."""
     tenant, host = nodes["tenant"], nodes["host"]
-    change(bed, "tenant", "/etc/cleave/tenant.conf", lost_timeout=4)
     pod = tenant.run_pod("web")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     half = host.pods()[0].id
@@ -207,10 +207,10 @@ def dies(bed, nodes, end):
     assert tenant.container_status(ctr).state == cri_program.RUNNING        # no word from the guest
     status = tenant.wait_exit(ctr)
     assert (status.state, status.exit_code) == (cri_program.EXITED, 255)
+    assert host.pods() == []                                                # before that was told
     eventually(lambda: tenant.not_ready(pod), what="NOTREADY on the tenant's node")
     tenant.stop_pod(pod)
     tenant.remove_pod(pod)
-    eventually(lambda: host.pods() == [], what="the end of the host's pod")
 
 
 def test_qemu_is_killed(bed, nodes, vm):
@@ -242,6 +242,116 @@ def test_the_tenant_shim_is_killed(bed, nodes, vm):
     eventually(lambda: host.pods() == [], what="the end of the host's pod")
     assert tenant.wait_exit(ctr).state == cri_program.EXITED
     eventually(lambda: tenant.not_ready(pod), what="NOTREADY")
+
+
+# ---- the wire is silent ----------------------------------------------------------------------
+
+@pytest.fixture
+def partition(bed, nodes):
+    """partition(way): packets vanish without a word, "replies" of the guest or "all"; heal() brings them back."""
+    made = []
+
+    def silence(way):
+        made.append(("host", f"{bed_setup.ADDRESS['tenant']}/32"))
+        if way == "all":
+            made.append(("tenant", f"{bed_setup.PODS['host']}.0/25"))
+        for role, target in made:
+            bed.run(role, "ip", "route", "add", "blackhole", target)
+
+    def heal():
+        while made:
+            role, target = made.pop()
+            bed.run(role, "ip", "route", "delete", "blackhole", target)
+    silence.heal = heal
+    yield silence
+    heal()
+
+
+@pytest.mark.parametrize("way", ["replies", "all"])
+@pytest.mark.parametrize("seconds", [5, 20], ids=["shorter than the ttl", "longer than the ttl"])
+def test_a_partition_heals(bed, nodes, pair, partition, seconds, way):
+    """No line is lost or doubled, and what was asked for in the silence happens once."""
+    tenant = nodes["tenant"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=12)
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
+    partition(way)
+    results = []
+    waiting = threading.Thread(target=lambda: results.append(tenant.exec(ctr, "sh", "-c", "echo once >> /once; cat /once", timeout=60)))
+    waiting.start()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert tenant.container_status(ctr).state == cri_program.RUNNING
+        time.sleep(0.5)
+    partition.heal()
+    waiting.join(60)
+    assert results == [(0, b"once\n", b"")]
+    times = end_of_ticks(tenant, ctr)
+    stood = max(b - a for a, b in zip(times, times[1:]))
+    if way == "all" or seconds == 5:        # else renewals may still arrive, unanswered
+        assert (stood > 3) == (seconds == 20), stood
+
+
+# ---- time stands still -----------------------------------------------------------------------
+
+# Numbered lines, each with the guest's own clock.
+TICKS = ["sh", "-c", "i=0; while ! [ -e /end ]; do echo $i $(cut -d' ' -f1 /proc/uptime); i=$((i+1)); sleep 0.1; done; exit 9"]
+
+
+def ticks(tenant, ctr):
+    lines = [text.split() for _, text in tenant.log(ctr)]
+    assert [int(number) for number, _ in lines] == list(range(len(lines)))      # none lost, none twice
+    return [float(uptime) for _, uptime in lines]
+
+
+def logged(bed, word):
+    return [line for line in new_lines(bed.log("tenant", "containerd")) if word in line]
+
+
+def end_of_ticks(tenant, ctr):
+    assert tenant.exec(ctr, "touch", "/end")[0] == 0
+    assert tenant.wait_exit(ctr).exit_code == 9
+    return ticks(tenant, ctr)
+
+
+@pytest.mark.parametrize("seconds, lease_ttl", [(4, 8), (62, 60)], ids=["shorter than the ttl", "longer than the ttl"])
+def test_a_stopped_machine_is_frozen_until_it_is_appraised(bed, nodes, vm, seconds, lease_ttl):
+    """The host stops the machine: its clock stands still, the tenant's does not."""
+    tenant, host = nodes["tenant"], nodes["host"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=lease_ttl)
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
+    machine = f"cleave-{host.pods()[0].id}"
+    bed.run("host", "virsh", "suspend", machine)
+    time.sleep(seconds)                                     # the stop itself, not a wait for something
+    assert tenant.container_status(ctr).state == cri_program.RUNNING
+    assert not logged(bed, "the guest is frozen")
+    bed.run("host", "virsh", "resume", machine)
+    eventually(lambda: logged(bed, "the guest is frozen"), 30, "the discovery")
+    eventually(lambda: logged(bed, "the guest is appraised again"), 30, "the appraisal")
+    before = len(tenant.log(ctr))
+    eventually(lambda: len(tenant.log(ctr)) > before + 5, what="further lines")
+    assert tenant.exec(ctr, "echo", "again") == (0, b"again\n", b"")
+    times = end_of_ticks(tenant, ctr)
+    assert max(b - a for a, b in zip(times, times[1:])) < seconds               # the guest did not see the stop
+
+
+def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm):
+    tenant = nodes["tenant"]
+    change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=4)
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
+    shims = find_processes(bed, "tenant", TENANT_SHIM)
+    for pid in shims:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(9)
+    for pid in shims:
+        os.kill(pid, signal.SIGCONT)
+    times = end_of_ticks(tenant, ctr)               # a call waits for the appraised connection
+    assert 3 < max(b - a for a, b in zip(times, times[1:])) < 15
 
 
 @pytest.mark.parametrize("after", ["the host's pod", "the machine", "1 s of booting", "2 s of booting"])

@@ -564,15 +564,21 @@ START_TEST(what_containerd_must_let_through_is_looked_at)
     expect(&tenant_realm, "content", CHECK_OK, "kept");
     put(TENANT_CONF, "provisioner = \"static\"\n");
     expect(&tenant_realm, "pod-annotations", CHECK_FAIL, "static");
-    put_tenant_runtime("sandboxer = 'shim'\nprivileged_without_host_devices = false\n"
+    put_tenant_runtime("sandboxer = 'remote'\nprivileged_without_host_devices = false\n"
                        "pod_annotations = ['cleave.dev', '*']\n"
                        "container_annotations = ['io.kubernetes.pod.*']\n"
                        "[plugins.'io.containerd.cri.v1.images']\ndiscard_unpacked_layers = true\n");
-    expect(&tenant_realm, "sandboxer", CHECK_FAIL, "'shim'");
+    expect(&tenant_realm, "sandboxer", CHECK_FAIL, "'remote'");
     expect(&tenant_realm, "devices", CHECK_WARN, "device nodes");
-    expect(&tenant_realm, "pod-annotations", CHECK_FAIL, "static");
+    expect(&tenant_realm, "pod-annotations", CHECK_OK, "Sandbox API");
     expect(&tenant_realm, "container-annotations", CHECK_WARN, "termination");
-    expect(&tenant_realm, "content", CHECK_FAIL, "discard_unpacked_layers");
+    expect(&tenant_realm, "content", CHECK_WARN, "discard_unpacked_layers");
+    put_tenant_runtime("pod_annotations = ['cleave.dev', '*']\n");
+    expect(&tenant_realm, "pod-annotations", CHECK_FAIL, "static");
+    put_tenant_runtime("sandboxer = 'shim'\n");
+    expect(&tenant_realm, "sandboxer", CHECK_OK, "shim");
+    put_tenant_runtime("sandboxer = 'shim'\noptions = {}\n");
+    expect(&tenant_realm, "sandboxer", CHECK_FAIL, "options table");
     put_tenant_runtime("privileged_without_host_devices = true\n"
                        "pod_annotations = ['x', 'cleave.dev/*']\n"
                        "container_annotations = ['io.kubernetes.container.*']\n");

@@ -19,6 +19,7 @@
     }
 HANDLER(service_configure)
 HANDLER(service_appraise)
+HANDLER(service_renew)
 HANDLER(service_ping)
 HANDLER(service_shutdown)
 HANDLER(service_watch)
@@ -38,9 +39,11 @@ HANDLER(service_close_stdin)
 HANDLER(service_ack)
 HANDLER(service_has_blobs)
 HANDLER(service_put_blob)
+HANDLER(service_put_volume)
 HANDLER(service_stdio)
 
-/* Roles: c control, o observe, a audit. Phases: B booted, A attested, O open, D draining. */
+/* Roles: c control, o observe, a audit. Phases: B booted, A attested, O open, D draining, F these
+ * when frozen, too. */
 static const struct {
     const char *name;
     enum channel_class class;
@@ -48,8 +51,9 @@ static const struct {
     const char *phases;
 } expected[] = {
     {"/agent.Control/Configure", CHANNEL_CONTROL, "c", "AO"},
-    {"/agent.Control/Appraise", CHANNEL_CONTROL, "coa", "AO"},
-    {"/agent.Control/Ping", CHANNEL_CONTROL, "coa", "AO"},
+    {"/agent.Control/Appraise", CHANNEL_CONTROL, "coa", "AODF"},
+    {"/agent.Control/Renew", CHANNEL_CONTROL, "c", "AODF"},
+    {"/agent.Control/Ping", CHANNEL_CONTROL, "coa", "AOF"},
     {"/agent.Control/Create", CHANNEL_CONTROL, "c", "O"},
     {"/agent.Control/Start", CHANNEL_CONTROL, "c", "O"},
     {"/agent.Control/Exec", CHANNEL_CONTROL, "c", "O"},
@@ -68,6 +72,7 @@ static const struct {
     {"/agent.Control/Shutdown", CHANNEL_CONTROL, "c", "AOD"},
     {"/agent.Bulk/HasBlobs", CHANNEL_BULK, "c", "O"},
     {"/agent.Bulk/PutBlob", CHANNEL_BULK, "c", "O"},
+    {"/agent.Bulk/PutVolume", CHANNEL_BULK, "c", "O"},
     {"/agent.Bulk/Stdio", CHANNEL_BULK, "c", "OD"},
 };
 
@@ -78,13 +83,15 @@ static const struct {
 static const char phases[PHASE_COUNT + 1] = "BAOD"; /* in the order of the enum */
 static const enum channel_class classes[] = {CHANNEL_CONTROL, CHANNEL_BULK, CHANNEL_FRAMES};
 
-static void check(size_t at, const struct gate_peer *peer, char role, int phase)
+static void check(size_t at, const struct gate_peer *peer, char role, int phase, bool frozen)
 {
     struct error err = {.status = STATUS_OK};
-    const struct rpc_method *method = gate_admit(peer, (enum phase) phase, expected[at].name, &err);
+    const struct gate_guest guest = {(enum phase) phase, frozen};
+    const struct rpc_method *method = gate_admit(peer, &guest, expected[at].name, &err);
     enum status wanted = peer->class != expected[at].class             ? STATUS_UNIMPLEMENTED
                          : !strchr(expected[at].roles, role)           ? STATUS_PERMISSION_DENIED
                          : !strchr(expected[at].phases, phases[phase]) ? STATUS_FAILED_PRECONDITION
+                         : frozen && !strchr(expected[at].phases, 'F') ? STATUS_UNAVAILABLE
                                                                        : STATUS_OK;
 
     ck_assert_msg((method != NULL) == (wanted == STATUS_OK) && err.status == wanted,
@@ -101,8 +108,10 @@ START_TEST(each_method_is_for_its_class_roles_and_phases)
             for (size_t r = 0; r < ARRAY_LENGTH(roles); r++) {
                 const struct gate_peer peer = {classes[c], roles[r].role};
 
-                for (int phase = 0; phase < PHASE_COUNT; phase++)
-                    check(at, &peer, roles[r].letter, phase);
+                for (int phase = 0; phase < PHASE_COUNT; phase++) {
+                    check(at, &peer, roles[r].letter, phase, false);
+                    check(at, &peer, roles[r].letter, phase, true);
+                }
             }
         }
     }
@@ -119,13 +128,14 @@ START_TEST(there_is_no_other_method)
                                          "/agent.Control/SealPod",
                                          "/grpc.health.v1.Health/Check"};
     const struct gate_peer peer = {CHANNEL_CONTROL, PEER_CONTROL};
+    const struct gate_guest guest = {PHASE_OPEN, false};
     struct error err;
     size_t count;
 
     (void) gate_rows(&count);
     ck_assert_uint_eq(count, ARRAY_LENGTH(expected));
     for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
-        ck_assert_ptr_null(gate_admit(&peer, PHASE_OPEN, others[i], &err));
+        ck_assert_ptr_null(gate_admit(&peer, &guest, others[i], &err));
         ck_assert_int_eq(err.status, STATUS_UNIMPLEMENTED);
     }
 }

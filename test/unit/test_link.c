@@ -23,7 +23,8 @@ struct channel {
 
 struct rpc_channel {
     rpc_end_fn *on_end;
-    void *user;
+    rpc_guard_fn *guard;
+    void *user, *guard_user;
 };
 
 static struct channel *last_control, *last_bulk; /* dialled or joined last */
@@ -100,6 +101,12 @@ int rpc_channel_from_fd(struct rpc_queue *queue, int fd, rpc_end_fn *on_end, voi
     return 0;
 }
 
+void rpc_channel_guard(struct rpc_channel *channel, rpc_guard_fn *guard, void *user)
+{
+    channel->guard = guard;
+    channel->guard_user = user;
+}
+
 void rpc_channel_free(struct rpc_channel *channel)
 {
     free(channel);
@@ -120,8 +127,11 @@ int rpc_call_unary(struct rpc_channel *channel, const struct rpc_request *reques
                    rpc_done_fn *done, void *user, struct rpc_call **ret)
 {
     const Agent__ContainerRequest *message = (const Agent__ContainerRequest *) request->message;
-    struct rpc_call *call = xnew(struct rpc_call), **end = &wire;
+    struct rpc_call *call, **end = &wire;
 
+    if (!channel->guard(channel->guard_user))
+        return -1;
+    call = xnew(struct rpc_call);
     snprintf(call->id, sizeof(call->id), "%s", message->container_id);
     call->done = done;
     call->user = user;
@@ -171,7 +181,17 @@ static unsigned opened, lost, ended;
 static enum status last_status;
 static unsigned answers;
 
-static void on_appraised(void *user, const struct channel_facts *facts) {}
+static bool claimed, held;
+
+static int on_appraised(void *user, const struct channel_facts *facts, struct error *err)
+{
+    return claimed ? 0 : error_set(err, STATUS_FAILED_PRECONDITION, "held by another");
+}
+
+static bool may_call(void *user)
+{
+    return held;
+}
 
 static void on_opened(void *user)
 {
@@ -223,7 +243,7 @@ static void break_connection(struct channel *control)
 
 static void setup_by(struct offers *offers)
 {
-    static const struct link_events events = {on_appraised, on_opened, on_lost, on_ended};
+    static const struct link_events events = {on_appraised, may_call, on_opened, on_lost, on_ended};
     struct link_options options = {.endpoint = {.offers = offers},
                                    .dial_timeout_ms = 10000,
                                    .request_timeout_ms = 60000,
@@ -231,6 +251,7 @@ static void setup_by(struct offers *offers)
     struct error err;
 
     opened = lost = ended = answers = dials = 0;
+    claimed = held = true;
     ck_assert(link_new(&options, &events, NULL, &guest, &err) == 0);
     pass(0);
     ck_assert_uint_eq(dials, 1);
@@ -436,17 +457,74 @@ START_TEST(a_refusal_at_the_first_appraisal_is_the_end)
 }
 END_TEST
 
+START_TEST(without_the_lease_no_call_goes_out)
+{
+    setup();
+    open_connection();
+    send("a", 0);
+    held = false;
+    send("b", 0);
+    expect_wire("a ");
+    pass(0);
+    ck_assert_uint_eq(ended, 1);
+    expect_wire("");
+    pass(0);
+    ck_assert_uint_eq(answers, 2);
+    ck_assert_int_eq(last_status, STATUS_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(link_why(guest), "revoked"));
+    pass(UINT64_C(100) * 1000);
+    ck_assert_uint_eq(dials, 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_guest_whose_lease_is_not_ours_gets_no_connection)
+{
+    setup();
+    claimed = false;
+    send("a", 0);
+    last_control->opened(last_control->opened_user, last_control, NULL);
+    pass(0);
+    ck_assert_uint_eq(ended, 1);
+    expect_wire("");
+    ck_assert_str_eq(link_why(guest), "held by another");
+    teardown();
+}
+END_TEST
+
+START_TEST(a_dropped_connection_is_followed_by_another)
+{
+    struct error err;
+
+    setup();
+    open_connection();
+    ck_assert_ptr_eq(link_control(guest), last_control);
+    send("a", 0);
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "late");
+    link_drop(guest, &err);
+    pass(0);
+    ck_assert_ptr_null(link_control(guest));
+    pass(200);
+    ck_assert_uint_eq(dials, 2);
+    open_connection();
+    expect_wire("a ");
+    teardown();
+}
+END_TEST
+
 int main(void)
 {
     return suite_run(
-        "link", (const TTest *[]){calls_wait_for_the_first_connection,
-                                  what_was_cut_off_is_sent_again_in_its_order,
-                                  a_call_that_the_connection_cut_short_is_tried_again,
-                                  a_replacement_takes_new_calls_and_lets_old_ones_end,
-                                  an_attempt_to_connect_begins_anew_soon_and_then_later,
-                                  who_is_dialled_waits_all_the_time, a_cancelled_call_is_never_sent,
-                                  a_call_ends_with_its_deadline_though_nobody_answers,
-                                  a_link_that_is_lost_for_too_long_has_ended,
-                                  a_healthy_connection_is_not_reaped,
-                                  a_refusal_at_the_first_appraisal_is_the_end, NULL});
+        "link",
+        (const TTest *[]){
+            calls_wait_for_the_first_connection, what_was_cut_off_is_sent_again_in_its_order,
+            a_call_that_the_connection_cut_short_is_tried_again,
+            a_replacement_takes_new_calls_and_lets_old_ones_end,
+            an_attempt_to_connect_begins_anew_soon_and_then_later,
+            who_is_dialled_waits_all_the_time, a_cancelled_call_is_never_sent,
+            a_call_ends_with_its_deadline_though_nobody_answers,
+            a_link_that_is_lost_for_too_long_has_ended, a_healthy_connection_is_not_reaped,
+            a_refusal_at_the_first_appraisal_is_the_end, without_the_lease_no_call_goes_out,
+            a_guest_whose_lease_is_not_ours_gets_no_connection,
+            a_dropped_connection_is_followed_by_another, NULL});
 }

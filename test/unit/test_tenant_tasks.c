@@ -341,7 +341,7 @@ static struct task *exec_new(const char *id)
 {
     struct task_entry *entry;
 
-    ck_assert(task_exec(init, id, &(struct task_io){"", "", "", true}, "{}", 2, &err) == 0);
+    ck_assert(task_exec(init, id, &(struct task_io){"", "", "", true, NULL}, "{}", 2, &err) == 0);
     ck_assert(task_table_find(&tasks.table, "c", id, &entry, &err) == 0);
     return entry->user;
 }
@@ -369,7 +369,7 @@ static void exit_of(const char *exec_id, uint32_t exit_status)
 
 static void setup(void)
 {
-    struct task_io io = {"", "", "", false};
+    struct task_io io = {"", "", "", false, NULL};
     struct task_entry *entry;
 
     tasks = (struct tasks){.leftovers = leftovers_new(NULL), .exited = exited};
@@ -532,7 +532,7 @@ START_TEST(delete_of_an_exec_that_starts_is_the_cancel)
     task_delete(exec, to(&delete));
     ck_assert(start.answered && start.status == STATUS_CANCELLED);
     ck_assert(delete.answered && delete.status == STATUS_OK);
-    ck_assert(task_exec(init, "e", &(struct task_io){"", "", "", false}, "{}", 2, &err) < 0);
+    ck_assert(task_exec(init, "e", &(struct task_io){"", "", "", false, NULL}, "{}", 2, &err) < 0);
     ck_assert_int_eq(err.status, STATUS_UNAVAILABLE);
     pass(0);
     reply("kill c/e", STATUS_NOT_FOUND);
