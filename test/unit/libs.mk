@@ -48,6 +48,7 @@ test_cli_check_LIBS   := $(cleave_LIBS)
 test_cli_check_PKGS   := $(cleave_PKGS)
 test_cli_check_LDLIBS := $(MBEDTLS)
 test_guest_disk_LIBS := base
+test_dial_out_LIBS := base
 secure_LIBS := secure evidence io base
 secure_PKGS := json-c libevent_core libmd
 define secure_test
