@@ -498,7 +498,7 @@ START_TEST(the_deadline_names_what_the_strangers_did_wrong)
     raw_free(raw);
     pair_until(&pair, &control.failed);
     ck_assert_msg(strstr(control.err.message, "nobody who dialled 127.0.0.1") &&
-                      strstr(control.err.message, "the peer ended"),
+                      strstr(control.err.message, "the connection ended at our HELLO"),
                   "%s", control.err.message);
     outcome_fini(&control);
 }
