@@ -13,6 +13,45 @@ TOP = "/run/volumes"            # mounts below it propagate
 
 
 @pytest.fixture
+def made(node):
+    """made(): a pod and the directory of its volumes, where a kubelet has it; gone after the case."""
+    config = node.config("volumes")
+    base = f"/var/lib/kubelet/pods/{config.metadata.uid}/volumes"
+
+    def run():
+        return node.run_pod(runtime=node.handler, config=config), base
+    yield run
+    node.discard()
+    node.bed.run("tenant", "rm", "-r", "/var/lib/kubelet")
+
+
+def test_an_empty_directory_is_shared_by_the_containers_of_a_pod(node, made):
+    pod, base = made()
+    path = f"{base}/kubernetes.io~empty-dir/cache"
+    os.makedirs(node.file(path))
+    one, two = (mounted(node, pod, path, name) for name in ("one", "two"))
+    node.sh(one, "echo from one > /data/x")
+    assert node.out(two, "cat", "/data/x") == "from one\n"
+    node.remove_container(one)
+    assert node.out(mounted(node, pod, path, "three"), "cat", "/data/x") == "from one\n"
+
+
+def test_a_config_map_is_read_and_its_change_is_seen(node, made):
+    pod, base = made()
+    path = f"{base}/kubernetes.io~configmap/settings"
+    node.file(path + "/..1/colour", "blue\n")
+    os.symlink("..1", node.file(path + "/..data"))
+    os.symlink("..data/colour", node.file(path + "/colour"))
+    ctr = mounted(node, pod, path, readonly=True)
+    assert node.out(ctr, "cat", "/data/colour") == "blue\n"
+    assert node.exec(ctr, "touch", "/data/x")[0] != 0
+    node.file(path + "/..2/colour", "green\n")
+    os.symlink("..2", node.file(path + "/..new"))
+    os.rename(node.file(path + "/..new"), node.file(path + "/..data"))     # as a kubelet swaps them
+    eventually(lambda: node.out(ctr, "cat", "/data/colour") == "green\n", what="the change")
+
+
+@pytest.fixture
 def volume(node):
     """A directory of the node with one file; gone after the case, with all mounts below it."""
     path = f"{TOP}/case"
