@@ -8,7 +8,7 @@
 
 struct error;
 
-enum { CGROUP_PIDS_MAX = 32768 };
+enum { CGROUP_PIDS_MAX = 32768, CGROUP_FDS_MAX = 24 };
 
 struct cgroup_stats {
     uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns;
@@ -34,6 +34,9 @@ struct cgroup_version {
     /* Makes the group, and lets it have so much memory more than what it cannot give back now.
      * NULL: a stub guest's memory is not ours to divide. */
     int (*limit)(const char *path, uint64_t more, struct error *err);
+    /* What a process that is to join needs open: the group's directory, or cgroup.procs of each
+     * hierarchy. The number of descriptors, at most CGROUP_FDS_MAX; 0: there is no such group. */
+    size_t (*open_exec)(const char *path, int ret[CGROUP_FDS_MAX]);
     const char *processes; /* directory with cgroup.procs, a format with the path */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -78,6 +79,27 @@ static void thaw(const char *path)
     (void) !file_put(state, "THAWED", &ignored);
 }
 
+/* Links to hierarchies of several controllers are left out: they would be joined twice. */
+static size_t open_exec(const char *path, int ret[CGROUP_FDS_MAX])
+{
+    DIR *hierarchies = opendir(ROOT);
+    size_t count = 0;
+
+    for (struct dirent *entry;
+         hierarchies && count < CGROUP_FDS_MAX && (entry = readdir(hierarchies));) {
+        scoped(freep) char *file = NULL;
+
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        file = xformat(ROOT "%s%s/cgroup.procs", entry->d_name, path);
+        ret[count] = open(file, O_WRONLY | O_CLOEXEC);
+        count += ret[count] >= 0;
+    }
+    if (hierarchies)
+        closedir(hierarchies);
+    return count;
+}
+
 static int freeze(const char *path, enum cgroup_motion motion, struct error *err)
 {
     scoped(freep) char *group = xformat(ROOT "freezer%s", path);
@@ -94,6 +116,7 @@ const struct cgroup_version cgroup_v1 = {
     .oom_kills = oom_kills,
     .open_oom = open_oom,
     .thaw = thaw,
+    .open_exec = open_exec,
     .freeze = freeze,
     .processes = ROOT "pids%s/cgroup.procs",
 };

@@ -2,6 +2,7 @@
 #include "cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -117,6 +118,14 @@ static int limit(const char *path, uint64_t more, struct error *err)
     return file_put(file, value, err);
 }
 
+static size_t open_exec(const char *path, int ret[CGROUP_FDS_MAX])
+{
+    scoped(freep) char *group = xformat(ROOT "%s", path);
+
+    ret[0] = open(group, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return ret[0] >= 0;
+}
+
 const struct cgroup_version cgroup_v2 = {
     .number = 2,
     .stats = stats,
@@ -126,5 +135,6 @@ const struct cgroup_version cgroup_v2 = {
     .freeze = freeze,
     .kill = kill_all,
     .limit = limit,
+    .open_exec = open_exec,
     .processes = ROOT "%s/cgroup.procs",
 };

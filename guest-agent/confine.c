@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "confine.h"
 
+#include <linux/capability.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -19,49 +20,50 @@ enum reach { HARMLESS, REMOVED, REACHES };
 /* clang-format off */
 static const struct {
     const char *name;
+    int number;
     enum reach reach;
 } capabilities[] = {
-    {"CAP_AUDIT_CONTROL", HARMLESS},
-    {"CAP_AUDIT_READ", HARMLESS},
-    {"CAP_AUDIT_WRITE", HARMLESS},
-    {"CAP_BLOCK_SUSPEND", HARMLESS},
-    {"CAP_BPF", REACHES},
-    {"CAP_CHECKPOINT_RESTORE", HARMLESS},
-    {"CAP_CHOWN", HARMLESS},
-    {"CAP_DAC_OVERRIDE", HARMLESS},
-    {"CAP_DAC_READ_SEARCH", REACHES},
-    {"CAP_FOWNER", HARMLESS},
-    {"CAP_FSETID", HARMLESS},
-    {"CAP_IPC_LOCK", HARMLESS},
-    {"CAP_IPC_OWNER", HARMLESS},
-    {"CAP_KILL", HARMLESS},
-    {"CAP_LEASE", HARMLESS},
-    {"CAP_LINUX_IMMUTABLE", REMOVED},
-    {"CAP_MAC_ADMIN", HARMLESS},
-    {"CAP_MAC_OVERRIDE", HARMLESS},
-    {"CAP_MKNOD", REMOVED},
-    {"CAP_NET_ADMIN", HARMLESS},
-    {"CAP_NET_BIND_SERVICE", HARMLESS},
-    {"CAP_NET_BROADCAST", HARMLESS},
-    {"CAP_NET_RAW", HARMLESS},
-    {"CAP_PERFMON", REACHES},
-    {"CAP_SETFCAP", HARMLESS},
-    {"CAP_SETGID", HARMLESS},
-    {"CAP_SETPCAP", HARMLESS},
-    {"CAP_SETUID", HARMLESS},
-    {"CAP_SYSLOG", HARMLESS},
-    {"CAP_SYS_ADMIN", REACHES},
-    {"CAP_SYS_BOOT", REACHES},
-    {"CAP_SYS_CHROOT", HARMLESS},
-    {"CAP_SYS_MODULE", REACHES},
-    {"CAP_SYS_NICE", HARMLESS},
-    {"CAP_SYS_PACCT", HARMLESS},
-    {"CAP_SYS_PTRACE", REACHES},
-    {"CAP_SYS_RAWIO", REACHES},
-    {"CAP_SYS_RESOURCE", HARMLESS},
-    {"CAP_SYS_TIME", HARMLESS},
-    {"CAP_SYS_TTY_CONFIG", HARMLESS},
-    {"CAP_WAKE_ALARM", HARMLESS},
+    {"CAP_AUDIT_CONTROL", CAP_AUDIT_CONTROL, HARMLESS},
+    {"CAP_AUDIT_READ", CAP_AUDIT_READ, HARMLESS},
+    {"CAP_AUDIT_WRITE", CAP_AUDIT_WRITE, HARMLESS},
+    {"CAP_BLOCK_SUSPEND", CAP_BLOCK_SUSPEND, HARMLESS},
+    {"CAP_BPF", CAP_BPF, REACHES},
+    {"CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, HARMLESS},
+    {"CAP_CHOWN", CAP_CHOWN, HARMLESS},
+    {"CAP_DAC_OVERRIDE", CAP_DAC_OVERRIDE, HARMLESS},
+    {"CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, REACHES},
+    {"CAP_FOWNER", CAP_FOWNER, HARMLESS},
+    {"CAP_FSETID", CAP_FSETID, HARMLESS},
+    {"CAP_IPC_LOCK", CAP_IPC_LOCK, HARMLESS},
+    {"CAP_IPC_OWNER", CAP_IPC_OWNER, HARMLESS},
+    {"CAP_KILL", CAP_KILL, HARMLESS},
+    {"CAP_LEASE", CAP_LEASE, HARMLESS},
+    {"CAP_LINUX_IMMUTABLE", CAP_LINUX_IMMUTABLE, REMOVED},
+    {"CAP_MAC_ADMIN", CAP_MAC_ADMIN, HARMLESS},
+    {"CAP_MAC_OVERRIDE", CAP_MAC_OVERRIDE, HARMLESS},
+    {"CAP_MKNOD", CAP_MKNOD, REMOVED},
+    {"CAP_NET_ADMIN", CAP_NET_ADMIN, HARMLESS},
+    {"CAP_NET_BIND_SERVICE", CAP_NET_BIND_SERVICE, HARMLESS},
+    {"CAP_NET_BROADCAST", CAP_NET_BROADCAST, HARMLESS},
+    {"CAP_NET_RAW", CAP_NET_RAW, HARMLESS},
+    {"CAP_PERFMON", CAP_PERFMON, REACHES},
+    {"CAP_SETFCAP", CAP_SETFCAP, HARMLESS},
+    {"CAP_SETGID", CAP_SETGID, HARMLESS},
+    {"CAP_SETPCAP", CAP_SETPCAP, HARMLESS},
+    {"CAP_SETUID", CAP_SETUID, HARMLESS},
+    {"CAP_SYSLOG", CAP_SYSLOG, HARMLESS},
+    {"CAP_SYS_ADMIN", CAP_SYS_ADMIN, REACHES},
+    {"CAP_SYS_BOOT", CAP_SYS_BOOT, REACHES},
+    {"CAP_SYS_CHROOT", CAP_SYS_CHROOT, HARMLESS},
+    {"CAP_SYS_MODULE", CAP_SYS_MODULE, REACHES},
+    {"CAP_SYS_NICE", CAP_SYS_NICE, HARMLESS},
+    {"CAP_SYS_PACCT", CAP_SYS_PACCT, HARMLESS},
+    {"CAP_SYS_PTRACE", CAP_SYS_PTRACE, REACHES},
+    {"CAP_SYS_RAWIO", CAP_SYS_RAWIO, REACHES},
+    {"CAP_SYS_RESOURCE", CAP_SYS_RESOURCE, HARMLESS},
+    {"CAP_SYS_TIME", CAP_SYS_TIME, HARMLESS},
+    {"CAP_SYS_TTY_CONFIG", CAP_SYS_TTY_CONFIG, HARMLESS},
+    {"CAP_WAKE_ALARM", CAP_WAKE_ALARM, HARMLESS},
 };
 /* clang-format on */
 
@@ -104,6 +106,15 @@ static int check_type(const struct js *object, const char *key, enum js_type typ
     if (!value || js_type(value) == type)
         return 0;
     return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' has the wrong type", key);
+}
+
+int confine_capability_number(const char *name)
+{
+    for (size_t i = 0; name && i < ARRAY_LENGTH(capabilities); i++) {
+        if (text_equal(name, capabilities[i].name))
+            return capabilities[i].number;
+    }
+    return -1;
 }
 
 static int judge_capability(const char *name, enum reach *ret, struct error *err)

@@ -25,6 +25,8 @@ int confine_spec(struct js *spec, const struct confine_options *options, struct 
 /* An OCI Process, of a spec or of an exec. */
 int confine_process(struct js *process, const struct confine_options *options, struct error *err)
     __attribute__((warn_unused_result));
+/* The kernel's number of "CAP_CHOWN"; -1: it is none. */
+int confine_capability_number(const char *name);
 /* LinuxResources, of a spec or of an update. */
 int confine_resources(const struct js *resources, struct error *err)
     __attribute__((warn_unused_result));

@@ -15,6 +15,7 @@
 #include "confine.h"
 #include "container_private.h"
 #include "events.h"
+#include "exec_block.h"
 #include "layer_store.h"
 #include "mounts.h"
 #include "oci/spec.h"
@@ -114,6 +115,7 @@ static int write_config(struct container *container, const struct container_opti
     struct mounts_places places = {
         .pod_directory = container->pod->directory,
         .container_directory = container->directory,
+        .volumes = container->pod->volumes,
     };
     struct js *mounts;
 
@@ -125,10 +127,12 @@ static int write_config(struct container *container, const struct container_opti
     if (choose_pid_namespace(container, spec, err) < 0)
         return -1;
     container_confinement(container, options->wanted, &root, &confinement);
+    places.root = root;
     if (confine_spec(spec, &confinement, err) < 0 ||
         mounts_rewrite(js_get(spec, "mounts"), &places, &mounts, err) < 0)
         return -1;
     js_set(spec, "mounts", mounts);
+    container->exec_defaults = exec_block_defaults(spec);
     text = js_print(spec);
     return file_write_atomic(path, text, strlen(text), 0600, err);
 }
@@ -166,7 +170,7 @@ static int prepare(struct container *container, const struct container_options *
     if (mkdir(container->directory, 0711) < 0)
         return error_errno(err, errno, "make a directory for container '%s'", container->id);
     if (mounts_make_container(container->directory, options->files, options->file_count, err) < 0 ||
-        write_config(container, options, err) < 0 || mount_root(container, options, err) < 0 ||
+        mount_root(container, options, err) < 0 || write_config(container, options, err) < 0 ||
         process_new(container->pod, &process, &container_process_events, &container->init, err) < 0)
         return -1;
     container->init->container = container;
@@ -212,7 +216,7 @@ int container_create(struct pod *pod, const struct container_options *options,
     if (prepare(container, options, err) < 0)
         goto fail;
     process_describe(container->init, &process, &pid_file);
-    process.file = container->directory;
+    process.bundle = container->directory;
     container->op = CONTAINER_START;
     container->done = done;
     container->user = user;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "cgroup.h"
@@ -155,7 +156,8 @@ static int remove_files(struct container *container, struct error *err)
 {
     struct error left;
 
-    if (rootfs_unmount(container->directory, err) < 0)
+    if (mounts_unmake(container->directory, err) < 0 ||
+        rootfs_unmount(container->directory, err) < 0)
         return -1;
     if (file_remove_tree(container->directory, &left) < 0)
         log_warn("container '%s' leaves files: %s", container->id, left.message);
@@ -302,6 +304,7 @@ void container_free(struct container *container)
     }
     process_free(container->init);
     release_layers(container);
+    js_free(container->exec_defaults);
     free(container->failure);
     free(container->file);
     free(container->id);

@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
+#include <unistd.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "cgroup.h"
 #include "confine.h"
 #include "container_private.h"
+#include "exec_block.h"
+#include "launch.h"
 #include "runtime.h"
+#include "streams.h"
 
-/* The runtime sets it before the program runs; ours would come too late for one that looks at once.
- */
-static void set_size(struct js *process, const struct console_size *size)
+/* As strong as the container itself, if the tenant's process asks for no more. */
+static int make_block(const struct container *container, const struct exec_options *options,
+                      size_t cgroup_count, int *ret, struct error *err)
 {
-    struct js *json = js_new_object();
-
-    js_set_integer(json, "height", size->height);
-    js_set_integer(json, "width", size->width);
-    js_set(process, "consoleSize", json);
-}
-
-static int write_process(const struct container *container, const struct exec_options *options,
-                         const char *path, struct error *err)
-{
+    const struct pod *pod = container->pod;
     scoped(js_freep) struct js *json = NULL;
-    scoped(freep) char *text = NULL;
     scoped(freep) char *root = NULL;
+    scoped(freep) char *filter = runtime_filter_path(pod->runtime, container->id);
     struct confine_options confinement;
+    struct exec_block_options block = {
+        .defaults = container->exec_defaults,
+        .filter_path = filter,
+        .cgroup_version = pod->cgroups->number,
+        .cgroup_count = cgroup_count,
+        .size = options->size,
+    };
 
     if (options->process_length > CONTAINER_SPEC_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "the process is larger than %d bytes",
@@ -37,10 +38,8 @@ static int write_process(const struct container *container, const struct exec_op
     container_confinement(container, options->wanted, &root, &confinement);
     if (confine_process(json, &confinement, err) < 0)
         return -1;
-    if (options->size.width > 0)
-        set_size(json, &options->size);
-    text = js_print(json);
-    return file_write_atomic(path, text, strlen(text), 0600, err);
+    block.process = json;
+    return exec_block_make(&block, ret, err);
 }
 
 static void remove_exec(struct process *process)
@@ -55,7 +54,7 @@ static void remove_exec(struct process *process)
     process_free(process);
 }
 
-static void executed(void *user, pid_t pid, const struct error *err)
+static void executed(void *user, const struct launch_result *result, const struct error *err)
 {
     struct process *process = user;
     struct container *container = process->container;
@@ -69,11 +68,12 @@ static void executed(void *user, pid_t pid, const struct error *err)
         pod_changed(pod);
         return;
     }
-    process_adopt(process, pid);
+    if (result->master >= 0)
+        streams_set_master(process->streams, result->master);
+    process_adopt(process, result->pid);
     if (container->state == CONTAINER_STOPPED) /* it joined after init's end had killed the rest */
         container_kill_rest(container);
-    runtime_job_free(take_ptr(process->job));
-    (void) unlink(process->file);
+    launch_free(take_ptr(process->launch)); /* after the adoption: it holds the reaper */
     done(process->user, process, NULL);
 }
 
@@ -96,22 +96,49 @@ static int check(const struct container *container, const struct exec_options *o
     return 0;
 }
 
+struct group {
+    size_t count;
+    int fds[CGROUP_FDS_MAX];
+};
+
+static void group_close(struct group *group)
+{
+    while (group->count > 0)
+        (void) close(group->fds[--group->count]);
+}
+
+static int launch(struct process *process, const struct exec_options *options, struct error *err)
+{
+    const struct container *container = process->container;
+    const struct pod *pod = container->pod;
+    scoped(group_close) struct group group = {0};
+    scoped(closep) int block = -1;
+    struct launch_options description = {.init = container->init->pid, .cgroups = group.fds};
+
+    group.count = pod->cgroups->open_exec(container->cgroup, group.fds);
+    if (group.count == 0)
+        return error_set(err, STATUS_INTERNAL, "container '%s' has no cgroup", container->id);
+    if (make_block(container, options, group.count, &block, err) < 0)
+        return -1;
+    description.block = block;
+    description.cgroup_count = group.count;
+    streams_child_fds(process->streams, description.fds);
+    return launch_start(pod->launcher, &description, executed, process, &process->launch, err);
+}
+
 int container_exec(struct container *container, const struct exec_options *options,
                    container_done_fn *done, void *user, struct error *err)
 {
-    struct pod *pod = container->pod;
     struct process_options process_options = {
         .container_id = container->id,
         .exec_id = options->id,
         .wanted = options->wanted,
         .size = options->size,
     };
-    scoped(freep) char *pid_file = NULL;
-    struct runtime_process description;
     struct process *process;
 
     if (check(container, options, err) < 0 ||
-        process_new(pod, &process_options, &container_process_events, &process, err) < 0)
+        process_new(container->pod, &process_options, &container_process_events, &process, err) < 0)
         return -1;
     process->container = container;
     process->next = container->execs;
@@ -119,11 +146,7 @@ int container_exec(struct container *container, const struct exec_options *optio
     container->exec_count++;
     process->done = done;
     process->user = user;
-    process->file = xformat("%s/process.%u", container->directory, pod->serial++);
-    process_describe(process, &description, &pid_file);
-    description.file = process->file;
-    if (write_process(container, options, process->file, err) < 0 ||
-        runtime_exec(pod->runtime, &description, executed, process, &process->job, err) < 0) {
+    if (launch(process, options, err) < 0) {
         remove_exec(process);
         return -1;
     }

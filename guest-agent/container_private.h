@@ -17,6 +17,7 @@ struct container {
     char **layers;  /* digests of those that it holds, NULL-terminated; NULL: none */
     char *pid_path; /* of a PID namespace that it shares; NULL: one of its own */
     enum container_state state;
+    struct js *exec_defaults; /* what an exec takes from the spec */
     struct process *init;
     struct process *execs;
     size_t exec_count;

@@ -57,6 +57,7 @@ static const struct gate_row rows[] = {
 
     ON_BULK("HasBlobs", RPC_UNARY,         has_blobs_request, service_has_blobs, CONTROL, OPEN),
     ON_BULK("PutBlob",  RPC_CLIENT_STREAM, blob_chunk,        service_put_blob,  CONTROL, OPEN),
+    ON_BULK("PutVolume", RPC_UNARY,        put_volume_request, service_put_volume, CONTROL, OPEN),
     ON_BULK("Stdio",    RPC_BIDI,          stdio_frame,       service_stdio,     CONTROL, OPEN | DRAINING),
 };
 /* clang-format on */

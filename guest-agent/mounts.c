@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mounts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -11,7 +12,9 @@
 #include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "beneath.h"
 #include "io/fd.h"
+#include "volumes.h"
 
 enum { PATH_SIZE = 512, NAME_SIZE_MAX = 128, MOUNTS_MAX = 512 };
 
@@ -168,15 +171,84 @@ static bool is_kernel_type(const char *type)
     return false;
 }
 
-static bool options_bind(const struct js *options)
+static bool has_option(const struct js *options, const char *name)
 {
     for (size_t i = 0; i < js_length(options); i++) {
-        const char *option = js_string(js_at(options, i));
-
-        if (text_equal(option, "bind") || text_equal(option, "rbind"))
+        if (text_equal(js_string(js_at(options, i)), name))
             return true;
     }
     return false;
+}
+
+static bool options_bind(const struct js *options)
+{
+    return has_option(options, "bind") || has_option(options, "rbind");
+}
+
+/* Whatever the spec says: only the tenant writes to it. */
+static void force_read_only(struct js *mount)
+{
+    struct js *options = js_get(mount, "options");
+
+    for (size_t i = js_length(options); i-- > 0;) {
+        if (text_equal(js_string(js_at(options, i)), "rw"))
+            js_remove_at(options, i);
+    }
+    if (!has_option(options, "ro"))
+        js_append(options, js_new_string("ro"));
+}
+
+static int open_image(const struct mounts_places *places, const char *destination, int *ret,
+                      struct error *err)
+{
+    scoped(closep) int root = open(places->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (root < 0)
+        return error_errno(err, errno, "open the container's root");
+    return beneath_make_in_root(root, destination, ret, err);
+}
+
+static int open_volume(const struct mounts_places *places, const char *source, int *ret,
+                       enum volumes_access *ret_access, struct error *err)
+{
+    size_t length = strcspn(source, "/");
+    scoped(freep) char *name = xstrndup(source, length);
+
+    return volumes_open(places->volumes, name, source[length] ? source + length + 1 : "", ret,
+                        ret_access, err);
+}
+
+/* The sources that are opened here and not by the runtime. */
+static bool is_held(const char *source)
+{
+    return text_starts(source, "cleave:volume:") || text_equal(source, "cleave:image");
+}
+
+static int hold(struct js *mount, const struct mounts_places *places, size_t index, char *ret_path,
+                struct error *err)
+{
+    static const char of_volume[] = "cleave:volume:";
+    const char *source = js_get_string(mount, "source");
+    enum volumes_access access = VOLUMES_WRITABLE;
+    scoped(closep) int fd = -1;
+    struct js *options = js_get(mount, "options");
+    int r;
+
+    if (js_type(options) != JS_ARRAY)
+        js_set(mount, "options", js_new_array());
+    r = text_starts(source, of_volume)
+            ? open_volume(places, source + strlen(of_volume), &fd, &access, err)
+            : open_image(places, js_get_string(mount, "destination"), &fd, err);
+    if (r < 0)
+        return error_wrap(err, "mount '%s'", js_get_string(mount, "destination"));
+    if (access == VOLUMES_READ_ONLY)
+        force_read_only(mount);
+    if (text_format(ret_path, PATH_SIZE, err, "%s/volumes", places->container_directory) < 0 ||
+        (mkdir(ret_path, 0711) < 0 && errno != EEXIST) ||
+        text_format(ret_path, PATH_SIZE, err, "%s/volumes/%zu", places->container_directory,
+                    index) < 0)
+        return error_wrap(err, "prepare the container's volumes");
+    return beneath_bind(fd, ret_path, err);
 }
 
 static int own_mount(struct js *mount, const char *path, struct error *err)
@@ -199,7 +271,8 @@ static int own_mount(struct js *mount, const char *path, struct error *err)
     return 0;
 }
 
-static int rewrite_one(struct js *mount, const struct mounts_places *places, struct error *err)
+static int rewrite_one(struct js *mount, const struct mounts_places *places, size_t index,
+                       struct error *err)
 {
     const char *source = js_get_string(mount, "source");
     const char *type = js_get_string(mount, "type");
@@ -209,7 +282,8 @@ static int rewrite_one(struct js *mount, const struct mounts_places *places, str
     if (js_need_string(mount, "destination", &destination, err) < 0)
         return -1;
     if (source && text_starts(source, "cleave:")) {
-        if (own_source(source, places, path, err) < 0)
+        if (is_held(source) ? hold(mount, places, index, path, err) < 0
+                            : own_source(source, places, path, err) < 0)
             return -1;
         return own_mount(mount, path, err);
     }
@@ -229,10 +303,42 @@ int mounts_rewrite(const struct js *mounts, const struct mounts_places *places, 
         return error_set(err, STATUS_INVALID_ARGUMENT, "'mounts' is no array of at most %d",
                          MOUNTS_MAX);
     for (size_t i = 0; i < js_length(copy); i++)
-        if (rewrite_one(js_at(copy, i), places, err) < 0)
+        if (rewrite_one(js_at(copy, i), places, i, err) < 0)
             return -1;
     *ret = take_ptr(copy);
     return 0;
+}
+
+static int unmake_one(const char *path, struct error *err)
+{
+    /* Detached: what still runs of the container must not keep its removal. */
+    if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+        return error_errno(err, errno, "unmount '%s'", path);
+    if (unlink(path) < 0 && errno != ENOENT && rmdir(path) < 0)
+        return error_errno(err, errno, "remove '%s'", path);
+    return 0;
+}
+
+int mounts_unmake(const char *container_directory, struct error *err)
+{
+    char directory[PATH_SIZE], path[PATH_SIZE];
+    DIR *stream;
+    int r = 0;
+
+    if (text_format(directory, sizeof(directory), err, "%s/volumes", container_directory) < 0)
+        return -1;
+    stream = opendir(directory);
+    if (!stream)
+        return errno == ENOENT ? 0 : error_errno(err, errno, "open '%s'", directory);
+    for (struct dirent *entry; r == 0 && (entry = readdir(stream));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        r = text_format(path, sizeof(path), err, "%s/%s", directory, entry->d_name);
+        if (r == 0)
+            r = unmake_one(path, err);
+    }
+    closedir(stream);
+    return r;
 }
 
 int mounts_termination_log(const char *container_directory, uint8_t **ret, size_t *ret_length,

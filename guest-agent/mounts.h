@@ -8,6 +8,7 @@
 
 struct error;
 struct js;
+struct volumes;
 
 enum {
     MOUNTS_FILE_MAX = 1024 * 1024,     /* bytes of one copied file */
@@ -36,6 +37,8 @@ struct mounts_file { /* CopiedFile */
 struct mounts_places {
     const char *pod_directory;       /* as given to mounts_make_pod() */
     const char *container_directory; /* as given to mounts_make_container() */
+    const char *root;                /* the container's, mounted */
+    struct volumes *volumes;         /* the pod's */
 };
 
 /* Makes hosts, resolv.conf, hostname and the pod's shm (a tmpfs) in a directory that exists; before
@@ -45,9 +48,14 @@ int mounts_make_pod(const char *directory, const struct mounts_pod *pod, struct 
 /* Makes termination-log and the copied files in a container's directory that exists. */
 int mounts_make_container(const char *directory, const struct mounts_file *files, size_t count,
                           struct error *err) __attribute__((warn_unused_result));
-/* The spec's `mounts` with each "cleave:..." source replaced by a bind mount of what was made. */
+/* The spec's `mounts` with each "cleave:..." source replaced by a bind mount of what was made. What
+ * is of a volume or of the root is mounted in the container's directory first, so that nobody can
+ * put something else in its place before the runtime comes: mounts_unmake() undoes that. */
 int mounts_rewrite(const struct js *mounts, const struct mounts_places *places, struct js **ret,
                    struct error *err) __attribute__((warn_unused_result));
+/* Again and again, until it is done: only then may the directory be removed. */
+int mounts_unmake(const char *container_directory, struct error *err)
+    __attribute__((warn_unused_result));
 /* The last MOUNTS_TERMINATION_LOG_MAX bytes; the caller frees. Empty if nothing was written. */
 int mounts_termination_log(const char *container_directory, uint8_t **ret, size_t *ret_length,
                            struct error *err) __attribute__((warn_unused_result));

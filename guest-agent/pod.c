@@ -17,6 +17,7 @@
 #include "events.h"
 #include "idempotency.h"
 #include "io/loop.h"
+#include "launch.h"
 #include "layer_store.h"
 #include "lease.h"
 #include "mounts.h"
@@ -25,9 +26,11 @@
 #include "reaper.h"
 #include "runtime.h"
 #include "secure/initdata.h"
+#include "volumes.h"
 
 /* For the last answers on their way, and, from the end of the grace on, for records and output that
  * nobody fetches. */
+#define EXEC_PROGRAM "/usr/bin/cleave-exec"
 enum { LINGER_MS = 200, HANDOVER_MS = 3000 };
 
 enum { CLOCK_TOLERANCE_NS = 1000 * 1000 * 1000 };
@@ -95,12 +98,15 @@ static int make_rooms(struct pod *pod, struct error *err)
     const char *state = pod->options->state_directory;
     scoped(freep) char *layers = xformat("%s/layers", state);
     scoped(freep) char *runtime = xformat("%s/runtime", state);
+    scoped(freep) char *volumes = xformat("%s/volumes", state);
     struct layer_store_options layer_options = {.directory = layers};
     struct runtime_options runtime_options = {.program = "crun", .directory = runtime};
     static const struct lease_events lease_events = {freeze, thaw, lease_is_over};
 
-    if (reaper_new(pod->loop, &pod->reaper, err) < 0 ||
+    if (file_make_directories(volumes, 0711, err) < 0 ||
+        reaper_new(pod->loop, &pod->reaper, err) < 0 ||
         runtime_new(pod->loop, pod->reaper, &runtime_options, &pod->runtime, err) < 0 ||
+        launcher_new(pod->loop, pod->reaper, EXEC_PROGRAM, &pod->launcher, err) < 0 ||
         layer_store_new(pod->loop, &layer_options, &pod->layers, err) < 0)
         return -1;
     layer_store_on_unpacked(pod->layers, unpacked, pod);
@@ -108,6 +114,7 @@ static int make_rooms(struct pod *pod, struct error *err)
     mux_on_drained(pod->mux, drained, pod);
     pod->events = events_new();
     pod->answers = idempotency_new();
+    pod->volumes = volumes_new(volumes);
     return lease_new(pod->loop, &lease_events, pod, &pod->lease, err);
 }
 
@@ -156,10 +163,12 @@ void pod_free(struct pod *pod)
     if (pod->linger_timer)
         source_free(pod->linger_timer);
     lease_free(pod->lease);
+    volumes_free(pod->volumes);
     idempotency_free(pod->answers);
     events_free(pod->events);
     mux_free(pod->mux);
     layer_store_free(pod->layers);
+    launcher_free(pod->launcher);
     runtime_free(pod->runtime);
     reaper_free(pod->reaper);
     free(pod->directory);

@@ -15,6 +15,7 @@ struct error;
 struct events;
 struct idempotency;
 struct initdata;
+struct launcher;
 struct layer_store;
 struct lease;
 struct loop;
@@ -23,6 +24,7 @@ struct reaper;
 struct reaper_watch;
 struct runtime;
 struct source;
+struct volumes;
 
 enum { POD_FILE_MAX = 64 * 1024, POD_SYSCTLS_MAX = 128, POD_CONTAINERS_MAX = 256 };
 
@@ -33,10 +35,12 @@ struct pod {
     enum phase phase;
     struct reaper *reaper;
     struct runtime *runtime;
+    struct launcher *launcher;
     struct layer_store *layers;
     struct mux *mux;
     struct events *events;
     struct idempotency *answers;
+    struct volumes *volumes;
     const struct cgroup_version *cgroups;
     struct lease *lease;
     char *directory;  /* hosts, resolv.conf, hostname, shm */

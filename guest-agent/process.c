@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/scoped.h"
+#include "launch.h"
 #include "pod.h"
 #include "runtime.h"
 #include "streams.h"
@@ -56,7 +57,8 @@ int process_new(struct pod *pod, const struct process_options *options,
         goto fail;
     if (options->size.width > 0)
         streams_resize(process->streams, &options->size);
-    if ((options->wanted & STREAMS_TERMINAL) &&
+    /* An exec's terminal comes with its launch. */
+    if ((options->wanted & STREAMS_TERMINAL) && !*options->exec_id &&
         console_open(pod->loop, path, take_master, process, &process->console, err) < 0)
         goto fail;
     *ret = process;
@@ -72,13 +74,10 @@ void process_free(struct process *process)
     if (!process)
         return;
     tell(process, NULL);
-    runtime_job_free(process->job);
+    launch_free(process->launch);
     reaper_unwatch(process->watch);
     console_close(process->console);
     streams_free(process->streams);
-    if (process->file)
-        (void) unlink(process->file);
-    free(process->file);
     free((void *) (uintptr_t) process->record.message);
     free(process->container_id);
     free(process->exec_id);

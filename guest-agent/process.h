@@ -12,10 +12,10 @@
 
 struct container;
 struct error;
+struct launch;
 struct pod;
 struct process;
 struct process_waiter;
-struct runtime_job;
 struct runtime_process;
 struct streams;
 
@@ -57,8 +57,7 @@ struct process {
     bool exit_waits;
     struct reaper_exit exit;
 
-    struct runtime_job *job; /* of an exec: its crun */
-    char *file;              /* of an exec: process.json */
+    struct launch *launch; /* of an exec that is being started */
     void (*done)(void *user, struct process *process, const struct error *err);
     void *user;
 };

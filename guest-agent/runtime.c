@@ -66,6 +66,11 @@ void runtime_free(struct runtime *runtime)
     free(runtime);
 }
 
+char *runtime_filter_path(const struct runtime *runtime, const char *container_id)
+{
+    return xformat("%s/state/%s/seccomp.bpf", runtime->directory, container_id);
+}
+
 /* crun's last line of complaint: "time: sentence". */
 static void explain(const struct runtime_job *job, char *to, size_t size)
 {
@@ -236,7 +241,7 @@ int runtime_create(struct runtime *runtime, const struct runtime_process *proces
 {
     struct command command = {
         .verb = "create",
-        .arguments = {"--bundle", process->file, "--pid-file", process->pid_file,
+        .arguments = {"--bundle", process->bundle, "--pid-file", process->pid_file,
                       process->container_id, NULL},
         .pid_file = process->pid_file,
         .fds = {process->fds[0], process->fds[1], process->fds[2]},
@@ -246,25 +251,6 @@ int runtime_create(struct runtime *runtime, const struct runtime_process *proces
         command.arguments[4] = "--console-socket";
         command.arguments[5] = process->console_socket;
         command.arguments[6] = process->container_id;
-    }
-    return run(runtime, &command, done, user, ret, err);
-}
-
-int runtime_exec(struct runtime *runtime, const struct runtime_process *process,
-                 runtime_done_fn *done, void *user, struct runtime_job **ret, struct error *err)
-{
-    struct command command = {
-        .verb = "exec",
-        .arguments = {"--detach", "--process", process->file, "--pid-file", process->pid_file,
-                      process->container_id, NULL},
-        .pid_file = process->pid_file,
-        .fds = {process->fds[0], process->fds[1], process->fds[2]},
-    };
-
-    if (process->console_socket) {
-        command.arguments[5] = "--console-socket";
-        command.arguments[6] = process->console_socket;
-        command.arguments[7] = process->container_id;
     }
     return run(runtime, &command, done, user, ret, err);
 }

@@ -21,6 +21,8 @@ service_fn service_exec, service_kill, service_wait, service_resize, service_clo
     service_ack;
 /* service_bulk.c */
 service_fn service_has_blobs, service_put_blob;
+/* service_volume.c */
+service_fn service_put_volume;
 /* service_stdio.c */
 service_fn service_stdio;
 
@@ -47,4 +49,5 @@ SERVICE_REQUEST(watch_request);
 SERVICE_REQUEST(shutdown_request);
 SERVICE_REQUEST(has_blobs_request);
 SERVICE_REQUEST(blob_chunk);
+SERVICE_REQUEST(put_volume_request);
 SERVICE_REQUEST(stdio_frame);

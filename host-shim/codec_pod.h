@@ -4,10 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "pod.h"
+#include "shim/pod_message.h"
 
 struct error;
-
-enum { CODEC_POD_MAX = 1024 * 1024, CODEC_POD_ANNOTATIONS_MAX = 1024 };
 
 struct codec_pod; /* owns what the input borrows */
 

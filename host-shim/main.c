@@ -41,6 +41,7 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
     host->loop = loop;
     host->self = self;
     host->id = xstrdup(options->id);
+    host->pid = (uint32_t) getpid();
     host->anchors.loop = loop;
     if (sandbox_new(loop, &sandbox, &host->sandbox, err) < 0 ||
         loop_after(loop, SWEEP_AFTER_MS, sweep, host, &host->sweep, err) < 0)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include "machine.h"
 #include "pod.h"
-#include "sandbox_state.h"
+#include "shim/sandbox_state.h"
 
 struct error;
 struct host_conf;

@@ -2,7 +2,6 @@
 /* containerd.runtime.sandbox.v1.Sandbox: all nine calls, answered from local state. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -13,15 +12,11 @@
 #include "sandbox.pb-c.h"
 #include "io/loop.h"
 #include "service.h"
+#include "shim/pod_message.h"
+#include "shim/sandbox_reply.h"
 #include "shim/shim_main.h"
 #include "ttrpc/server.h"
 #include "usage.h"
-
-/* containerd's client takes an end of file that comes on the heels of an answer for a lost answer:
- * it fails RemovePodSandbox with "ttrpc: closed". */
-enum { FAREWELL_MS = 200 };
-
-#define POD_TYPE "runtime.v1.PodSandboxConfig"
 
 static struct host *host_of(struct call *call, const char *sandbox_id)
 {
@@ -31,12 +26,6 @@ static struct host *host_of(struct call *call, const char *sandbox_id)
         return host;
     call_fail(call, STATUS_NOT_FOUND, "no sandbox '%s' here", sandbox_id);
     return NULL;
-}
-
-static void set_time(Ttrpc__Timestamp *timestamp, int64_t ns)
-{
-    timestamp->seconds = ns / 1000000000;
-    timestamp->nanos = (int32_t) (ns % 1000000000);
 }
 
 static void create_rpc(struct call *call, const void *message)
@@ -49,9 +38,9 @@ static void create_rpc(struct call *call, const void *message)
 
     if (!host)
         return;
-    if (!req->options || !text_equal(req->options->type_url, POD_TYPE)) {
+    if (!req->options || !text_equal(req->options->type_url, POD_MESSAGE_TYPE)) {
         call_fail(call, STATUS_INVALID_ARGUMENT,
-                  "a host half is made by CRI: CreateSandbox has no " POD_TYPE);
+                  "a host half is made by CRI: CreateSandbox has no " POD_MESSAGE_TYPE);
         return;
     }
     if (codec_pod_decode(req->options->value.data, req->options->value.len, &pod, &err) < 0) {
@@ -95,14 +84,8 @@ static void start_rpc(struct call *call, const void *message)
 
 static void platform_rpc(struct call *call, const void *message)
 {
-    Sandbox__PlatformResponse reply = SANDBOX__PLATFORM_RESPONSE__INIT;
-    Sandbox__Platform platform = SANDBOX__PLATFORM__INIT;
-
     (void) message;
-    platform.os = (char *) "linux";
-    platform.architecture = (char *) "amd64";
-    reply.platform = &platform;
-    call_reply(call, &reply);
+    sandbox_reply_platform(call);
 }
 
 static void stop_rpc(struct call *call, const void *message)
@@ -116,15 +99,22 @@ static void stop_rpc(struct call *call, const void *message)
     sandbox_stop(host->sandbox);
 }
 
-static void answer_wait(struct call *call, const struct sandbox_view *view)
+static struct sandbox_facts facts_of(const struct host *host, const struct sandbox_view *view)
 {
-    Sandbox__WaitSandboxResponse reply = SANDBOX__WAIT_SANDBOX_RESPONSE__INIT;
-    Ttrpc__Timestamp exited = TTRPC__TIMESTAMP__INIT;
+    return (struct sandbox_facts){
+        .id = host->id,
+        .is_ready = view->state == SANDBOX_RUNNING,
+        .created_at_ns = view->created_at_ns,
+        .exited_at_ns = view->exited_at_ns,
+        .exit_status = view->exit_status,
+    };
+}
 
-    set_time(&exited, view->exited_at_ns);
-    reply.exit_status = view->exit_status;
-    reply.exited_at = &exited;
-    call_reply(call, &reply);
+static void answer_wait(const struct host *host, struct call *call, const struct sandbox_view *view)
+{
+    struct sandbox_facts facts = facts_of(host, view);
+
+    sandbox_reply_wait(call, &facts);
 }
 
 static void wait_rpc(struct call *call, const void *message)
@@ -140,7 +130,7 @@ static void wait_rpc(struct call *call, const void *message)
     if (sandbox_allow(host->sandbox, SANDBOX_OP_WAIT, &err) < 0)
         call_fail_with(call, &err);
     else if (view.exited_at_ns)
-        answer_wait(call, &view);
+        answer_wait(host, call, &view);
     else
         call_park(&host->waiters, call);
 }
@@ -169,29 +159,15 @@ static void status_rpc(struct call *call, const void *message)
 {
     const Sandbox__SandboxStatusRequest *req = message;
     struct host *host = call_user(call);
-    Sandbox__SandboxStatusResponse reply = SANDBOX__SANDBOX_STATUS_RESPONSE__INIT;
-    Sandbox__MapEntry entry = SANDBOX__MAP_ENTRY__INIT, *entries[] = {&entry};
-    Ttrpc__Timestamp created = TTRPC__TIMESTAMP__INIT, exited = TTRPC__TIMESTAMP__INIT;
     scoped(freep) char *info = NULL;
+    struct sandbox_facts facts;
     struct sandbox_view view;
 
     sandbox_view(host->sandbox, &view);
-    set_time(&created, view.created_at_ns);
-    set_time(&exited, view.exited_at_ns);
-    reply.sandbox_id = host->id;
-    reply.pid = (uint32_t) getpid();
-    reply.state = (char *) (view.state == SANDBOX_RUNNING ? "SANDBOX_READY" : "SANDBOX_NOTREADY");
-    reply.created_at = &created;
-    if (view.exited_at_ns)
-        reply.exited_at = &exited;
-    if (req->verbose) {
-        info = describe(host, &view);
-        entry.key = (char *) "info";
-        entry.value = info;
-        reply.info = entries;
-        reply.n_info = 1;
-    }
-    call_reply(call, &reply);
+    facts = facts_of(host, &view);
+    if (req->verbose)
+        facts.info = info = describe(host, &view);
+    sandbox_reply_status(call, &facts);
 }
 
 static void ping_rpc(struct call *call, const void *message)
@@ -215,10 +191,7 @@ static void metrics_rpc(struct call *call, const void *message)
 {
     const Sandbox__SandboxMetricsRequest *req = message;
     struct host *host = host_of(call, req->sandbox_id);
-    Sandbox__SandboxMetricsResponse reply = SANDBOX__SANDBOX_METRICS_RESPONSE__INIT;
-    Sandbox__Metric metric = SANDBOX__METRIC__INIT;
-    Ttrpc__Timestamp now = TTRPC__TIMESTAMP__INIT;
-    Ttrpc__Any data = TTRPC__ANY__INIT;
+    struct sandbox_metric metric;
     struct codec_stats stats;
     struct sandbox_view view;
     struct usage usage;
@@ -233,15 +206,9 @@ static void metrics_rpc(struct call *call, const void *message)
         return;
     }
     codec_stats(&usage, &stats);
-    set_time(&now, clock_wall_ns());
-    data.type_url = (char *) stats.type_url;
-    data.value.data = stats.value;
-    data.value.len = stats.length;
-    metric.timestamp = &now;
-    metric.id = host->id;
-    metric.data = &data;
-    reply.metrics = &metric;
-    call_reply(call, &reply);
+    metric = (struct sandbox_metric){
+        .id = host->id, .type_url = stats.type_url, .value = stats.value, .length = stats.length};
+    sandbox_reply_metrics(call, &metric);
     free(stats.value);
 }
 
@@ -276,9 +243,8 @@ void sandbox_service_register(struct ttrpc_server *server, struct host *host)
 static void on_started(void *user, const struct error *err)
 {
     struct host *host = user;
-    Sandbox__StartSandboxResponse reply = SANDBOX__START_SANDBOX_RESPONSE__INIT;
-    Ttrpc__Timestamp created = TTRPC__TIMESTAMP__INIT;
     struct call *call = take_ptr(host->starting);
+    struct sandbox_facts facts;
     struct sandbox_view view;
 
     if (err)
@@ -291,10 +257,8 @@ static void on_started(void *user, const struct error *err)
         return;
     }
     sandbox_view(host->sandbox, &view);
-    set_time(&created, view.created_at_ns);
-    reply.pid = (uint32_t) getpid();
-    reply.created_at = &created;
-    call_reply(call, &reply);
+    facts = facts_of(host, &view);
+    sandbox_reply_started(call, &facts);
 }
 
 static void on_exited(void *user)
@@ -305,7 +269,7 @@ static void on_exited(void *user)
 
     sandbox_view(host->sandbox, &view);
     while ((call = call_unpark(&host->waiters)))
-        answer_wait(call, &view);
+        answer_wait(host, call, &view);
     task_service_exited(host, &view);
 }
 
@@ -334,7 +298,7 @@ static void on_stopped(void *user, const struct error *err)
     while ((call = call_unpark(&host->shutdowns)))
         call_reply(call, NULL);
     if (!host->farewell &&
-        loop_after(host->loop, FAREWELL_MS, quit, host, &host->farewell, &none) < 0)
+        loop_after(host->loop, SANDBOX_FAREWELL_MS, quit, host, &host->farewell, &none) < 0)
         quit(host);
 }
 

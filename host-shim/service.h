@@ -10,6 +10,7 @@ struct host {
     struct loop *loop;
     struct shim_server *self;
     char *id;
+    uint32_t pid; /* its own, without asking each time */
     struct sandbox *sandbox;
     struct anchors anchors;
     struct call *starting; /* StartSandbox in progress */

@@ -14,6 +14,7 @@
 #include "shim/shim_main.h"
 #include "task.pb-c.h"
 #include "ttrpc/server.h"
+#include "ttrpc/wire.h"
 #include "usage.h"
 
 static void set_time(Ttrpc__Timestamp *timestamp, int64_t ns)
@@ -56,11 +57,11 @@ static void connect_rpc(struct call *call, const void *message)
     struct task_entry *anchor;
     struct error err;
 
-    reply.shim_pid = (uint32_t) getpid();
+    reply.shim_pid = host->pid;
     reply.version = (char *) "3";
     if (is_sandbox(host, req->id) ||
         task_table_find(&host->anchors.table, req->id, NULL, &anchor, &err) == 0)
-        reply.task_pid = (uint32_t) getpid();
+        reply.task_pid = host->pid;
     call_reply(call, &reply);
 }
 
@@ -128,22 +129,26 @@ static Task__Status wire_state(const struct task_entry *anchor)
     }
 }
 
+/* containerd asks for it all the time; see ttrpc/wire.h. Numbers of the fields: proto/task.proto.
+ */
 static void sandbox_state_reply(struct call *call, struct host *host)
 {
-    Task__StateResponse reply = TASK__STATE_RESPONSE__INIT;
+    uint8_t room[256], stamp[32];
     Ttrpc__Timestamp exited = TTRPC__TIMESTAMP__INIT;
     struct sandbox_view view;
+    struct wire wire;
 
     sandbox_view(host->sandbox, &view);
-    reply.id = host->id;
-    reply.pid = (uint32_t) getpid();
-    reply.status = view.exited_at_ns ? TASK__STATUS__STOPPED : TASK__STATUS__RUNNING;
+    wire_init(&wire, room, sizeof(room));
+    wire_text(&wire, 1, host->id);
+    wire_number(&wire, 3, host->pid);
+    wire_number(&wire, 4, view.exited_at_ns ? TASK__STATUS__STOPPED : TASK__STATUS__RUNNING);
     if (view.exited_at_ns) {
         set_time(&exited, view.exited_at_ns);
-        reply.exit_status = view.exit_status;
-        reply.exited_at = &exited;
+        wire_number(&wire, 9, view.exit_status);
+        wire_bytes(&wire, 10, stamp, ttrpc__timestamp__pack(&exited, stamp));
     }
-    call_reply(call, &reply);
+    call_reply_packed(call, room, (size_t) (wire.at - room));
 }
 
 static void state_rpc(struct call *call, const void *message)
@@ -304,7 +309,7 @@ static void pids_rpc(struct call *call, const void *message)
 
     if (!is_sandbox(host, req->id) && !find(call, req->id, NULL))
         return;
-    process.pid = (uint32_t) getpid();
+    process.pid = host->pid;
     reply.processes = processes;
     reply.n_processes = 1;
     call_reply(call, &reply);

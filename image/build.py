@@ -3,7 +3,7 @@
 """Makes the guest image from Debian packages and the agent: no root, no chroot, no mounts.
 
     build.py fetch CACHE                     download and unpack the packages (once)
-    build.py tree CACHE AGENT TREE           the initrd's tree
+    build.py tree CACHE AGENT EXEC TREE      the initrd's tree
     build.py pack CACHE TREE OUT             kernel, initrd, command lines, measurements
 
 The same packages and the same agent give the same bytes: names are sorted, times are zero, owners
@@ -22,6 +22,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIBRARY_DIRS = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "lib64", "usr/lib64"]
 HOST_LIBRARY_DIRS = ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/lib64"]
+EXEC_KIB_MAX = 768
 DIRECTORIES = ["dev", "etc/cleave", "newroot", "proc", "run", "sys", "tmp", "usr/bin",
                "usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/sbin"]
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
@@ -113,8 +114,8 @@ def copy_program(cache, tree, source, name):
         todo += needed(path)
 
 
-def module_order(root):
-    """The wanted modules after all that they depend on."""
+def module_order(root, wanted):
+    """The modules that a file here lists, after all that they depend on."""
     dependencies = {}
     base = os.path.join(root, os.listdir(root)[0])
     paths = {}
@@ -140,14 +141,14 @@ def module_order(root):
             add(below)
         order.append(name)
 
-    for name in lines("modules"):
+    for name in lines(wanted):
         if name not in dependencies:
             sys.exit(f"image: the kernel has no module {name}")
         add(name)
     return [(name, dependencies[name]) for name in order]
 
 
-def make_tree(cache, agent, tree):
+def make_tree(cache, agent, helper, tree):
     scratch = tree + ".part"
     shutil.rmtree(scratch, ignore_errors=True)
     for directory in DIRECTORIES:
@@ -155,12 +156,21 @@ def make_tree(cache, agent, tree):
     for name, target in LINKS.items():
         os.symlink(target, os.path.join(scratch, name))
     copy_program(cache, scratch, agent, "cleave-agent")
+    if needed(helper):
+        sys.exit("image: cleave-exec must be static: inside of a container it may load nothing")
+    copy_program(cache, scratch, helper, "cleave-exec")
+    sizes = [os.path.getsize(os.path.join(scratch, "usr/bin", name)) / 1024
+             for name in ("cleave-agent", "cleave-exec")]
+    say(f"cleave-agent {sizes[0]:.0f} KiB, cleave-exec {sizes[1]:.0f} KiB")
+    if sizes[1] > EXEC_KIB_MAX:
+        sys.exit(f"image: cleave-exec is larger than {EXEC_KIB_MAX} KiB")
     copy_program(cache, scratch, os.path.join(cache, "root/usr/bin/crun"), "crun")
     os.makedirs(os.path.join(scratch, "usr/lib/modules"))
-    with open(os.path.join(scratch, "etc/cleave/modules"), "w") as file:
-        for name, path in module_order(os.path.join(cache, "root/lib/modules")):
-            shutil.copy(path, os.path.join(scratch, "usr/lib/modules", name + ".ko"))
-            file.write(f"/usr/lib/modules/{name}.ko\n")
+    for wanted in ("modules", "modules.guest-root"):
+        with open(os.path.join(scratch, "etc/cleave", wanted), "w") as file:
+            for name, path in module_order(os.path.join(cache, "root/lib/modules"), wanted):
+                shutil.copy(path, os.path.join(scratch, "usr/lib/modules", name + ".ko"))
+                file.write(f"/usr/lib/modules/{name}.ko\n")
     shutil.rmtree(tree, ignore_errors=True)
     os.rename(scratch, tree)
 

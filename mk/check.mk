@@ -2,7 +2,7 @@
 # make check        everything: unit tests, corpora under ASan and UBSan, pytest on the test bed
 # make check-unit   without the bed; needs no root
 # PYTEST=           what pytest gets, e.g. PYTEST="test/integration -k exec"
-PYTEST ?= test/integration
+PYTEST ?= test/integration test/cri
 # A make without -j uses all cores all the same.
 jobs := $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 replay_BUILD := $(if $(SAN),$(BUILD),$(BUILD)/san)

@@ -2,7 +2,10 @@
 #pragma once
 /* What every provisioner is: `cleave-provision-X create|status|delete`, one JSON object on stdin,
  * one on stdout. An error is {"code": 5, "message": "..."} (google.rpc.Code) and exit code 1. */
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/dial_out.h"
 
 struct error;
 struct js;
@@ -17,7 +20,9 @@ struct provision_request {
     uint64_t memory; /* bytes */
     const char *network;
     const char *evidence;
-    const char *endpoint; /* "address:port", static only; NULL if absent */
+    bool guest_root;          /* the pod does not do without it; tenant.conf decides */
+    const char *endpoint;     /* "address:port", static only; NULL if absent */
+    struct dial_out dial_out; /* where the guest is to dial; family 0: it listens */
 };
 
 /* Fills answer, or sets err. */
@@ -37,6 +42,8 @@ int provision_main(const struct provisioner *provisioner, int argc, char *argv[]
 /* What create answers, from its parts. */
 void provision_answer(struct js *answer, const char *sandbox_id, const char *initdata_path,
                       const char *key_path, const char *host_id);
+/* The guest will dial, as the request wants it. */
+void provision_add_dial_out(struct js *answer, const struct dial_out *dial_out);
 void provision_add_endpoint(struct js *answer, const char *transport, const char *address,
                             int64_t port);
 /* Strict: what is missing, of the wrong type or unknown is refused. The texts are borrowed from

@@ -127,7 +127,9 @@ static int mint_here(struct record *record, const struct provision_request *requ
         .pod_namespace = request->pod_namespace,
         .pod_name = request->pod_name,
         .mode = INITDATA_OPEN,
-        .limits = {.vcpus = request->vcpus, .memory = request->memory},
+        .limits = {.vcpus = request->vcpus,
+                   .memory = request->memory,
+                   .guest_root = conf->guest_root && request->guest_root},
         .extra_peers = peers,
     };
     struct mint mint;

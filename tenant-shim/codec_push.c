@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "content.h"
 #include "link.h"
+#include "tree.h"
 
 enum { PIECE_MAX = 256 * 1024, DIGESTS_MAX = 1024 };
 
@@ -15,6 +16,7 @@ struct push {
     push_done_fn *done;
     void *user;
     struct content_request *read;
+    struct tree *tree; /* or this */
     struct rpc_call *put;
     uint8_t *buffer; /* one piece of containerd's, sent in pieces of ours */
     size_t length, sent;
@@ -87,6 +89,8 @@ static void advance(struct push *push)
             rpc_call_finish(push->put);
         } else if (push->read) {
             content_resume(push->read);
+        } else if (push->tree) {
+            tree_resume(push->tree);
         }
         return;
     }
@@ -100,7 +104,10 @@ static void on_data(void *user, const uint8_t *data, size_t length)
     memcpy(push->buffer, data, length);
     push->length = length;
     push->sent = 0;
-    content_pause(push->read);
+    if (push->tree)
+        tree_pause(push->tree);
+    else
+        content_pause(push->read);
     advance(push);
 }
 
@@ -137,6 +144,25 @@ static void on_put_end(void *user, const struct rpc_result *result)
     push_end(push, &err);
 }
 
+static int begin_read(struct push *push, struct error *err)
+{
+    static const struct content_events events = {
+        .data = on_data,
+        .ended = on_read_ended,
+        .failed = on_read_failed,
+    };
+    const struct push_options *options = &push->options;
+    const struct push_blob *blob = &options->blob;
+
+    if (push->read_ended)
+        return 0;
+    if (options->tree)
+        return tree_read(options->loop, options->tree, blob->offset, &events, push, &push->tree,
+                         err);
+    return content_read(options->content, blob->digest, blob->offset, &events, push, &push->read,
+                        err);
+}
+
 int push_new(const struct push_options *options, push_done_fn *done, void *user, struct push **ret,
              struct error *err)
 {
@@ -144,11 +170,6 @@ int push_new(const struct push_options *options, push_done_fn *done, void *user,
         .on_message = on_message,
         .on_writable = on_writable,
         .on_end = on_put_end,
-    };
-    static const struct content_events read_events = {
-        .data = on_data,
-        .ended = on_read_ended,
-        .failed = on_read_failed,
     };
     scoped(push_freep) struct push *push = xnew(struct push);
     struct rpc_request request = {.method = "/agent.Bulk/PutBlob",
@@ -162,8 +183,7 @@ int push_new(const struct push_options *options, push_done_fn *done, void *user,
     push->read_ended = blob->offset >= blob->size;
     if (rpc_call_stream(options->bulk, &request, &put_events, push, &push->put) < 0)
         return error_set(err, STATUS_UNAVAILABLE, "no bulk connection");
-    if (!push->read_ended && content_read(options->content, blob->digest, blob->offset,
-                                          &read_events, push, &push->read, err) < 0)
+    if (begin_read(push, err) < 0)
         return -1;
     advance(push);
     *ret = take_ptr(push);
@@ -175,6 +195,7 @@ void push_free(struct push *push)
     if (!push)
         return;
     content_request_free(push->read);
+    tree_free(push->tree);
     rpc_call_free(push->put);
     free(push->buffer);
     free(push);

@@ -2,19 +2,26 @@
 #include "codec_stats.h"
 
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <sys/vfs.h>
 
 #include "base/scoped.h"
 #include "cgroup1.pb-c.h"
 #include "cgroup2.pb-c.h"
 
+/* A node does not change it while a shim lives, and every Stats asks. */
 enum cgroup_version stats_node_version(void)
 {
+    static enum cgroup_version version;
+    static bool known;
     struct statfs fs;
 
-    if (statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-        return CGROUP_V2;
-    return CGROUP_V1;
+    if (!known)
+        version = statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC
+                      ? CGROUP_V2
+                      : CGROUP_V1;
+    known = true;
+    return version;
 }
 
 const char *stats_type_url(enum cgroup_version version)

@@ -4,11 +4,9 @@
 #include "base/scoped.h"
 #include "codec_stats.h"
 #include "task.pb-c.h"
+#include "ttrpc/wire.h"
 
-static char *text(const char *value)
-{
-    return (char *) (value ? value : protobuf_c_empty_string);
-}
+enum { STATE_USUAL = 896, FRAME_MAX = 4 << 20 };
 
 static Ttrpc__Timestamp stamp(int64_t ns)
 {
@@ -17,6 +15,18 @@ static Ttrpc__Timestamp stamp(int64_t ns)
     at.seconds = ns / 1000000000;
     at.nanos = (int32_t) (ns % 1000000000);
     return at;
+}
+
+static void put_stamp(struct wire *wire, unsigned field, int64_t ns)
+{
+    Ttrpc__Timestamp at = stamp(ns);
+    uint8_t room[32];
+    struct wire inner;
+
+    wire_init(&inner, room, sizeof(room));
+    wire_number(&inner, 1, (uint64_t) at.seconds);
+    wire_number(&inner, 2, (uint64_t) (int64_t) at.nanos);
+    wire_bytes(wire, field, room, (size_t) (inner.at - room));
 }
 
 void codec_reply_create(struct call *call, const struct task_entry *entry)
@@ -56,7 +66,9 @@ void codec_reply_wait(struct call *call, const struct task_entry *entry)
     call_reply(call, &reply);
 }
 
-void codec_reply_state(struct call *call, const struct task_entry *entry)
+/* containerd asks for it all the time, about every task; see ttrpc/wire.h. Numbers of the fields:
+ * proto/task.proto. */
+void codec_state(const struct task_entry *entry, struct wire *wire)
 {
     static const Task__Status status[] = {
         [TASK_CREATING] = TASK__STATUS__UNKNOWN, [TASK_CREATED] = TASK__STATUS__CREATED,
@@ -64,23 +76,41 @@ void codec_reply_state(struct call *call, const struct task_entry *entry)
         [TASK_STOPPED] = TASK__STATUS__STOPPED,
     };
     const struct task_entry *task = entry->parent ? entry->parent : entry;
-    Task__StateResponse reply = TASK__STATE_RESPONSE__INIT;
-    Ttrpc__Timestamp at = stamp(entry->exited_at_ns);
 
-    reply.id = task->id;
-    reply.bundle = text(task->bundle);
-    reply.pid = entry->pid;
-    reply.status = status[entry->state];
-    reply.stdin = text(entry->stdin_path);
-    reply.stdout = text(entry->stdout_path);
-    reply.stderr = text(entry->stderr_path);
-    reply.terminal = entry->terminal;
-    reply.exit_status = entry->exit_status;
+    wire_text(wire, 1, task->id);
+    wire_text(wire, 2, task->bundle);
+    wire_number(wire, 3, entry->pid);
+    wire_number(wire, 4, status[entry->state]);
+    wire_text(wire, 5, entry->stdin_path);
+    wire_text(wire, 6, entry->stdout_path);
+    wire_text(wire, 7, entry->stderr_path);
+    wire_number(wire, 8, entry->terminal);
+    wire_number(wire, 9, entry->exit_status);
     if (entry->state == TASK_STOPPED)
-        reply.exited_at = &at;
+        put_stamp(wire, 10, entry->exited_at_ns);
     if (entry->parent)
-        reply.exec_id = entry->id;
-    call_reply(call, &reply);
+        wire_text(wire, 11, entry->id);
+}
+
+void codec_reply_state(struct call *call, const struct task_entry *entry)
+{
+    uint8_t small[STATE_USUAL];
+    scoped(freep) uint8_t *large = NULL;
+    struct wire wire;
+
+    wire_init(&wire, small, sizeof(small));
+    codec_state(entry, &wire);
+    if (!wire.full) {
+        call_reply_packed(call, small, (size_t) (wire.at - small));
+        return;
+    }
+    large = xalloc(FRAME_MAX);
+    wire_init(&wire, large, FRAME_MAX);
+    codec_state(entry, &wire);
+    if (wire.full)
+        call_fail(call, STATUS_RESOURCE_EXHAUSTED, "the state of '%s' is too large", entry->id);
+    else
+        call_reply_packed(call, large, (size_t) (wire.at - large));
 }
 
 void codec_reply_pids(struct call *call, const struct task_entry *entry)

@@ -165,6 +165,21 @@ int host_half_prepare(const struct host_half *half, int *ret_hold, struct error 
     return 0;
 }
 
+int host_half_hold(const struct host_half *half, int *hold, struct error *err)
+{
+    if (*hold < 0 && (file_make_directories(TENANT_TOMBSTONES, 0700, err) < 0 ||
+                      tombstone_hold(TENANT_TOMBSTONES, half->cri_sandbox_id, hold, err) < 0))
+        return -1;
+    return write_tombstone(half, err);
+}
+
+int host_half_finish(const struct host_half *half, struct error *err)
+{
+    if (host_half_forget(half, err) < 0)
+        return -1;
+    return tombstone_remove(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
+}
+
 struct removal {
     bool done;
     bool failed;
@@ -215,9 +230,7 @@ static int remove_all(struct host_half *half, uint64_t deadline_ms, struct error
     if (half->state != HOST_HALF_REMOVED && run_delete(half, deadline_ms, &removal, err) < 0)
         return -1;
     half->state = HOST_HALF_REMOVED;
-    if (host_half_forget(half, err) < 0)
-        return -1;
-    return tombstone_remove(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
+    return host_half_finish(half, err);
 }
 
 int host_half_remove(struct host_half *half, uint64_t deadline_ms, int hold, struct error *err)

@@ -13,6 +13,7 @@
 #include "shim/tenant_conf.h"
 #include "shim/tombstone.h"
 #include "tenant.h"
+#include "tree.h"
 
 enum { FLUSH_MS = 1000 };
 
@@ -49,6 +50,7 @@ static void tenant_free(struct tenant *tenant)
         return;
     tasks_clear(&tenant->tasks);
     leftovers_free(tenant->tasks.leftovers);
+    sandbox_free(tenant);
     pause_free(tenant);
     source_free(tenant->quit_limit);
     content_free(tenant->content);
@@ -56,6 +58,7 @@ static void tenant_free(struct tenant *tenant)
     rpc_queue_free(tenant->queue);
     free(tenant->ns);
     free(tenant->conf_path);
+    free(tenant->bundle);
     free(tenant->sandbox_id);
     free(tenant);
 }
@@ -91,6 +94,7 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
     tenant->ns = xstrdup(options->ns);
     tenant->sandbox_id = xstrdup(options->group);
     tenant->conf_path = xstrdup(TENANT_CONF_PATH);
+    tenant->bundle = xstrdup(options->bundle);
     read_options(&options->runtime_options, &tenant->conf_path);
     if (rpc_queue_new(loop, &tenant->queue, err) < 0 ||
         publisher_new(loop, &events, &tenant->publisher, err) < 0)
@@ -102,9 +106,11 @@ static int create_service(struct loop *loop, struct ttrpc_server *server, struct
                                    .leftovers = leftovers_new(loop),
                                    .content = tenant->content,
                                    .publisher = tenant->publisher,
+                                   .oom_files = !options->ttrpc_address[0],
                                    .sandbox_id = tenant->sandbox_id,
                                    .exited = task_service_exited,
                                    .user = tenant};
+    sandbox_service_register(server, tenant);
     task_service_register(server, tenant);
     *ret = take_ptr(tenant);
     return 0;
@@ -188,5 +194,7 @@ int main(int argc, char *argv[])
         .cleanup = cleanup,
     };
 
+    if (tree_is_walker(argc, argv))
+        return tree_main();
     return shim_main(&shim, argc, argv);
 }

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "spec_rules.h"
@@ -17,6 +19,14 @@ struct mount_view {
     const char *source;
     const struct js *options;
 };
+
+static struct mount_view view_of(const struct js *mount)
+{
+    return (struct mount_view){.destination = js_get_string(mount, "destination"),
+                               .type = js_get_string(mount, "type"),
+                               .source = js_get_string(mount, "source"),
+                               .options = js_get(mount, "options")};
+}
 
 static bool is_bind(const struct mount_view *mount)
 {
@@ -88,11 +98,12 @@ static const char *pod_file(const struct mount_view *mount, const struct spec_co
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
-        if (is_in(context->sandbox_dir, files[i].file, mount->source))
+        if (is_in(context->node.sandbox_dir, files[i].file, mount->source))
             return files[i].name;
     }
     if (text_equal(mount->destination, "/dev/shm") &&
-        (text_equal(mount->source, context->shm_source) || text_equal(mount->source, "/dev/shm")))
+        (text_equal(mount->source, context->node.shm_source) ||
+         text_equal(mount->source, "/dev/shm")))
         return "cleave:shm";
     return NULL;
 }
@@ -124,10 +135,13 @@ static int copy_in(const struct mount_view *mount, const char *name, struct gues
     return 0;
 }
 
+/* Files whose bytes go along; the last is CRI-O's mark of a container. */
 static const char *etc_name(const char *destination)
 {
     static const char *const names[] = {"hosts", "hostname", "resolv.conf"};
 
+    if (text_equal(destination, "/run/.containerenv"))
+        return "containerenv";
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         if (text_starts(destination, "/etc/") && text_equal(destination + 5, names[i]))
             return names[i];
@@ -157,6 +171,80 @@ static bool is_termination_log(const struct mount_view *mount, const struct js *
            !is_read_only(mount);
 }
 
+/* What containerd's default spec has where CRI says nothing: a tmpfs of the container's own. The
+ * pod's takes its place. */
+static bool is_default_shm(const struct mount_view *mount)
+{
+    return text_equal(mount->destination, "/dev/shm") && text_equal(mount->type, "tmpfs") &&
+           text_equal(mount->source, "shm");
+}
+
+/* The same for every container of the pod: by what it is of this node. */
+static char *volume_name(const struct volume_source *source)
+{
+    scoped(freep) char *text = xformat("%d %s", source->kind, source->directory);
+    uint8_t digest[SHA256_SIZE];
+    char name[2 * SHA256_SIZE + 1];
+
+    digest_sha256(text, strlen(text), digest);
+    hex_encode(digest, sizeof(digest), name);
+    return xstrndup(name, 32);
+}
+
+static int add_volume(const struct volume_source *source, struct guest_spec *result,
+                      const char **ret_name, struct error *err)
+{
+    scoped(freep) char *name = volume_name(source);
+
+    for (size_t i = 0; i < result->volume_count; i++) {
+        *ret_name = result->volumes[i].name;
+        if (text_equal(name, *ret_name))
+            return 0;
+    }
+    if (result->volume_count == SPEC_VOLUMES_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d volumes", SPEC_VOLUMES_MAX);
+    *ret_name = name;
+    result->volumes[result->volume_count++] = (struct spec_volume){
+        .name = take_ptr(name), .kind = source->kind, .directory = xstrdup(source->directory)};
+    return 0;
+}
+
+/* Of what is copied once, the mount is the version that the container begins with. */
+static const char *path_in_volume(const struct volume_source *source)
+{
+    struct stat st;
+
+    if (source->kind != VOLUME_ONCE)
+        return source->path;
+    return stat(source->directory, &st) == 0 && S_ISDIR(st.st_mode) ? "..data" : "..data/file";
+}
+
+static int rewrite_volume(const struct mount_view *mount, const struct spec_context *context,
+                          struct guest_spec *result, struct js *out, struct error *err)
+{
+    scoped(volume_source_clear) struct volume_source source = {0};
+    scoped(freep) char *text = NULL;
+    const char *name, *path;
+
+    if (volume_source_find(&context->node, mount->source, &source, err) < 0)
+        return error_wrap(err, "mount '%s'", mount->destination);
+    if (source.kind == VOLUME_NONE)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "mount '%s': '%s' is a path of this node, and live shares (hostPath, "
+                         "persistent volumes, sockets, devices) are not available yet",
+                         mount->destination, mount->source ? mount->source : "");
+    if (source.kind == VOLUME_IMAGE) {
+        js_set_string(out, "source", "cleave:image");
+        return 0;
+    }
+    if (add_volume(&source, result, &name, err) < 0)
+        return error_wrap(err, "mount '%s'", mount->destination);
+    path = path_in_volume(&source);
+    text = xformat("cleave:volume:%s%s%s", name, *path ? "/" : "", path);
+    js_set_string(out, "source", text);
+    return 0;
+}
+
 static int rewrite_bind(const struct mount_view *mount, const struct spec_context *context,
                         struct guest_spec *result, struct js *out, struct error *err)
 {
@@ -173,12 +261,8 @@ static int rewrite_bind(const struct mount_view *mount, const struct spec_contex
     } else if (is_termination_log(mount, context->annotations) && !result->termination_log) {
         result->termination_log = xstrdup(mount->source);
         js_set_string(out, "source", "cleave:termination-log");
-    } else {
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "mount '%s': '%s' is a path of this node, and volumes other than hosts, "
-                         "hostname, resolv.conf, /dev/shm and the termination log are not "
-                         "available yet",
-                         mount->destination, mount->source ? mount->source : "");
+    } else if (rewrite_volume(mount, context, result, out, err) < 0) {
+        return -1;
     }
     js_set_string(out, "type", "bind");
     return copy_options(mount, out, err);
@@ -187,13 +271,8 @@ static int rewrite_bind(const struct mount_view *mount, const struct spec_contex
 static int rewrite_one(const struct js *in, const struct spec_context *context,
                        struct guest_spec *result, struct js *out, struct error *err)
 {
-    static const char *const keys[] = {"destination", "type", "source", "options", NULL};
-    struct mount_view mount = {.type = js_get_string(in, "type"),
-                               .source = js_get_string(in, "source"),
-                               .options = js_get(in, "options")};
+    struct mount_view mount = view_of(in);
 
-    if (js_only(in, keys, err) < 0)
-        return error_wrap(err, "spec: mounts");
     if (js_need_string(in, "destination", &mount.destination, err) < 0)
         return error_wrap(err, "spec: mounts");
     js_set_string(out, "destination", mount.destination);
@@ -212,11 +291,58 @@ int mounts_rewrite(const struct js *mounts, const struct spec_context *context,
                    struct guest_spec *result, struct js *out, struct error *err)
 {
     for (size_t i = 0; i < js_length(mounts); i++) {
-        struct js *mount = js_new_object();
+        struct mount_view view = view_of(js_at(mounts, i));
+        struct js *mount;
 
+        if (is_default_shm(&view))
+            continue; /* see mounts_complete() */
+        mount = js_new_object();
         js_append(out, mount);
         if (rewrite_one(js_at(mounts, i), context, result, mount, err) < 0)
             return -1;
     }
     return 0;
+}
+
+static bool has(const struct js *mounts, const char *destination)
+{
+    for (size_t i = 0; i < js_length(mounts); i++) {
+        if (text_equal(js_get_string(js_at(mounts, i), "destination"), destination))
+            return true;
+    }
+    return false;
+}
+
+static struct js *make_mount(const char *destination, const char *source, const char *access)
+{
+    struct js *mount = js_new_object(), *options = js_new_array();
+
+    js_set_string(mount, "destination", destination);
+    js_set_string(mount, "type", "bind");
+    js_set_string(mount, "source", source);
+    js_append(options, js_new_string("rbind"));
+    js_append(options, js_new_string("rprivate"));
+    js_append(options, js_new_string(access));
+    js_set(mount, "options", options);
+    return mount;
+}
+
+void mounts_complete(struct js *mounts, enum mounts_flags flags)
+{
+    static const struct {
+        const char *destination, *source;
+    } wanted[] = {
+        {"/etc/hosts", "cleave:hosts"},
+        {"/etc/resolv.conf", "cleave:resolv.conf"},
+        {"/etc/hostname", "cleave:hostname"},
+        {"/dev/shm", "cleave:shm"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        bool is_file = text_starts(wanted[i].destination, "/etc/");
+
+        if (!has(mounts, wanted[i].destination))
+            js_append(mounts, make_mount(wanted[i].destination, wanted[i].source,
+                                         is_file && flags & MOUNTS_READ_ONLY ? "ro" : "rw"));
+    }
 }

@@ -36,14 +36,22 @@ static uint32_t pid_of_path(const char *path)
     return text_to_u64(digits, &pid) && pid <= INT32_MAX ? (uint32_t) pid : 0;
 }
 
+static const char *owner_of(const struct spec_context *context, const char *path)
+{
+    for (size_t i = 0; i < context->namespace_path_count; i++) {
+        if (text_equal(context->namespace_paths[i], path))
+            return "";
+    }
+    return context->owner_of_pid(context->user, pid_of_path(path));
+}
+
 static int rewrite_one(const struct js *in, const struct spec_context *context, struct js *out,
                        struct error *err)
 {
-    static const char *const keys[] = {"type", "path", NULL};
     const char *type, *path = js_get_string(in, "path"), *owner;
     char name[128];
 
-    if (js_only(in, keys, err) < 0 || js_need_string(in, "type", &type, err) < 0)
+    if (js_need_string(in, "type", &type, err) < 0)
         return error_wrap(err, "spec: linux.namespaces");
     if (text_equal(type, "user"))
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -52,7 +60,7 @@ static int rewrite_one(const struct js *in, const struct spec_context *context, 
         js_append(out, entry(type, NULL));
         return 0;
     }
-    owner = context->owner_of_pid(context->user, pid_of_path(path));
+    owner = owner_of(context, path);
     if (!owner)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "the %s namespace '%s' is not one of this pod", type, path);

@@ -41,34 +41,6 @@ static void on_created(void *user, const struct error *err)
     codec_reply_create(call, tenant->pause);
 }
 
-static void on_exited(void *user, const struct exit_record *record)
-{
-    struct tenant *tenant = user;
-
-    tasks_exited(&tenant->tasks, record);
-}
-
-static void on_oom(void *user, const char *container_id)
-{
-    struct tenant *tenant = user;
-
-    tasks_oom(&tenant->tasks, container_id);
-}
-
-static void on_retold(void *user)
-{
-    struct tenant *tenant = user;
-
-    tasks_retold(&tenant->tasks);
-}
-
-static bool on_quiet(void *user)
-{
-    const struct tenant *tenant = user;
-
-    return tasks_are_quiet(&tenant->tasks);
-}
-
 static void on_dead(void *user, uint32_t exit_status)
 {
     struct tenant *tenant = user;
@@ -121,22 +93,16 @@ static void on_gone(void *user, struct call *call)
 void pause_create(struct tenant *tenant, struct call *call, const char *id,
                   const struct bundle *bundle)
 {
-    static const struct pod_events events = {
-        .created = on_created,
-        .exited = on_exited,
-        .oom = on_oom,
-        .retold = on_retold,
-        .quiet = on_quiet,
-        .dead = on_dead,
-        .removed = on_removed,
-    };
+    struct pod_events events = tenant_pod_events();
     struct pod_options options = {
         .loop = tenant->loop,
         .queue = tenant->queue,
         .cri_sandbox_id = id,
         .conf_path = tenant->conf_path,
-        .bundle = bundle,
+        .bundle_path = bundle->path,
+        .spec = bundle->spec,
         .deadline_ms = call_left_ms(call),
+        .unattended = !tenant->content,
     };
     struct error err;
 
@@ -150,6 +116,9 @@ void pause_create(struct tenant *tenant, struct call *call, const char *id,
     }
     tenant->pause->pid = (uint32_t) getpid();
     tenant->pause->bundle = xstrdup(bundle->path);
+    events.created = on_created;
+    events.dead = on_dead;
+    events.removed = on_removed;
     if (pod_create(&options, &events, tenant, &tenant->pod, &err) < 0) {
         entry_remove(tenant);
         log_error("the pod was not created: %s", err.message);

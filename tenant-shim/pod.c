@@ -2,6 +2,7 @@
 #include "pod.h"
 
 #include "base/clock.h"
+#include "base/dial_out.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hex.h"
@@ -16,8 +17,9 @@
 #include "provision.h"
 #include "renewal.h"
 #include "secure/key.h"
-#include "shim/bundle.h"
+#include "secure/offers.h"
 #include "shim/tenant_conf.h"
+#include "volumes.h"
 #include "watch.h"
 
 enum {
@@ -50,7 +52,10 @@ struct pod {
     struct tenant_conf conf;
     struct pod_config *config;
     struct host_half *half;
+    bool unattended;
+    int hold; /* of its tombstone, if unattended; else -1 */
     struct provision *provision;
+    struct offers *offers; /* dial-out: where the guest dials in */
     struct endpoint endpoint;
     struct key *key;
     struct initdata *initdata;
@@ -59,6 +64,7 @@ struct pod {
     struct fate *fate;
     struct watch *watch;
     struct stdio *stdio;
+    struct volumes *volumes;
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
@@ -112,7 +118,21 @@ static void tell_created(struct pod *pod)
     pod->events.created(pod->user, failed ? &pod->why : NULL);
 }
 
-/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows. */
+/* Nobody else comes to remove the host half. */
+static void give_up_hold(struct pod *pod)
+{
+    struct error err;
+
+    if (pod->hold < 0)
+        return;
+    closep(&pod->hold);
+    pod->hold = -1;
+    if (host_half_bury(pod->half, &err) < 0)
+        log_error("the host half may be left over: %s", err.message);
+}
+
+/* The host half, as far as it came to be, is removed by the verb `delete`, which always follows
+ * (but under CRI-O). */
 static void fail(struct pod *pod, const struct error *err)
 {
     if (pod->state == POD_DEAD || pod->created)
@@ -121,6 +141,7 @@ static void fail(struct pod *pod, const struct error *err)
     set_state(pod, POD_DEAD);
     source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
+    give_up_hold(pod);
     if (pod->link)
         link_end(pod->link);
     do_next(pod, 0, tell_created);
@@ -129,10 +150,15 @@ static void fail(struct pod *pod, const struct error *err)
 static void on_deadline(void *user)
 {
     struct pod *pod = user;
+    bool unreachable = pod->state == POD_DIALING && pod->endpoint.transport == &transport_direct;
     struct error err;
 
-    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%s)",
-              state_names[pod->state], pod->link ? ": " : "", pod->link ? link_why(pod->link) : "");
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%.*s)%s",
+              state_names[pod->state], pod->link ? ": " : "", unreachable ? 100 : 200,
+              pod->link ? link_why(pod->link) : "",
+              unreachable ? ": where this node cannot reach the host's pods, [transport] relay or "
+                            "dial-out in tenant.conf can"
+                          : "");
     fail(pod, &err);
 }
 
@@ -171,7 +197,8 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
         return;
     }
     if (watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
-        stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0) {
+        stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0 ||
+        volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -301,6 +328,10 @@ static int check_initdata(const struct pod *pod, const char *sandbox_id, struct 
     if (!peer || peer->role != PEER_CONTROL)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "the initdata does not give our key the role control");
+    if (pod->initdata->content.limits.guest_root && !pod->config->guest_root)
+        return error_set(
+            err, STATUS_FAILED_PRECONDITION, "the initdata grants guest_root, which %s",
+            pod->conf.guest_root ? "the pod's annotation gives up" : "tenant.conf does not");
     return 0;
 }
 
@@ -312,6 +343,13 @@ static int choose_endpoint(struct pod *pod, const struct provision_answer *answe
     const char *address = conf->transport_address[0] ? conf->transport_address : answer->address;
     uint16_t port = conf->transport_port ? (uint16_t) conf->transport_port : answer->port;
 
+    if (pod->offers && text_equal(answer->transport, transport_dial_out.name))
+        return endpoint_make_offered(pod->offers, conf->transport_address, &pod->endpoint, err);
+    if (pod->offers)
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "transport dial-out needs a provisioner that tells a new guest where to "
+                         "dial; provisioner '%s' answers '%s'",
+                         conf->provisioner, answer->transport);
     return endpoint_make(transport, address, port, &pod->endpoint, err);
 }
 
@@ -345,6 +383,13 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
     return link_new(&options, &events, pod, &pod->link, err);
 }
 
+static int remember(struct pod *pod, struct error *err)
+{
+    if (host_half_write(pod->half, err) < 0)
+        return -1;
+    return pod->unattended ? host_half_hold(pod->half, &pod->hold, err) : 0;
+}
+
 static void on_provisioned(void *user, const struct provision_answer *answer,
                            const struct error *err)
 {
@@ -360,29 +405,48 @@ static void on_provisioned(void *user, const struct provision_answer *answer,
     pod->half->state = HOST_HALF_MADE;
     log_info("host half '%s' of sandbox %s, reached by %s %s port %u", answer->host_id,
              answer->sandbox_id, answer->transport, answer->address, answer->port);
-    if (host_half_write(pod->half, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
+    if (remember(pod, &error) < 0 || begin_dialing(pod, answer, &error) < 0) {
         fail(pod, &error);
         return;
     }
     set_state(pod, POD_DIALING);
 }
 
+/* Before there is a guest: it is told the port. */
+static int listen_for_guest(struct pod *pod, struct dial_out *ret, struct error *err)
+{
+    /* Any port will do for the check of the address; 0 is no place to dial. */
+    if (dial_out_make(pod->conf.transport_address, 1, ret, err) < 0)
+        return -1;
+    ret->port = (uint16_t) pod->conf.transport_port;
+    if (offers_listen(pod->loop, ret, (uint16_t) pod->conf.transport_ports, &pod->offers, err) < 0)
+        return -1;
+    ret->port = offers_port(pod->offers);
+    return 0;
+}
+
 static int begin(struct pod *pod, const struct pod_options *options, struct error *err)
 {
     uint64_t patience = (uint64_t) pod->conf.create_timeout * 1000;
     struct provision_options provision = {.cri_sandbox_id = options->cri_sandbox_id};
+    struct dial_out dial_out;
 
     if (options->deadline_ms < patience)
         patience = options->deadline_ms;
     if (patience > 2 * CREATE_MARGIN_MS)
         patience -= CREATE_MARGIN_MS;
     pod->half = xnew(struct host_half);
-    pod->half->bundle = xstrdup(options->bundle->path);
+    pod->half->bundle = xstrdup(options->bundle_path);
     pod->half->conf_path = xstrdup(options->conf_path);
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
+    if (tenant_conf_is_dialled(&pod->conf)) {
+        if (listen_for_guest(pod, &dial_out, err) < 0)
+            return -1;
+        provision.dial_out = &dial_out;
+    }
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
-        host_half_write(pod->half, err) < 0)
+        remember(pod, err) < 0)
         return -1;
     provision.program = pod->half->program;
     provision.conf_path = pod->half->conf_path;
@@ -394,12 +458,14 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
                             &pod->provision, err);
 }
 
-/* Without a file the defaults hold, but one that was named is there. */
-static int load_conf(const char *path, struct tenant_conf *ret, struct error *err)
+int pod_load_conf(const char *path, struct tenant_conf *ret, struct error *err)
 {
     if (!text_equal(path, TENANT_CONF_PATH) && !file_exists(path))
-        return error_set(err, STATUS_NOT_FOUND, "ConfigPath '%s' does not exist", path);
-    return tenant_conf_load(path, ret, err);
+        return error_set(err, STATUS_NOT_FOUND, "configuration: ConfigPath '%s' does not exist",
+                         path);
+    if (tenant_conf_load(path, ret, err) < 0)
+        return error_wrap(err, "configuration");
+    return 0;
 }
 
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
@@ -407,15 +473,19 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
 {
     scoped(pod_freep) struct pod *pod = xnew(struct pod);
 
+    pod->unattended = options->unattended;
+    pod->hold = -1;
     pod->loop = options->loop;
     pod->exit_status = 137; /* if it is stopped */
     pod->queue = options->queue;
     pod->events = *events;
     pod->user = user;
-    if (load_conf(options->conf_path, &pod->conf, err) < 0)
-        return error_wrap(err, "configuration");
-    if (pod_config_from_spec(options->bundle->spec, &pod->conf, &pod->config, err) < 0 ||
-        begin(pod, options, err) < 0)
+    pod->config = options->config;
+    if (pod_load_conf(options->conf_path, &pod->conf, err) < 0)
+        return -1;
+    if (!pod->config && pod_config_from_spec(options->spec, &pod->conf, &pod->config, err) < 0)
+        return -1;
+    if (begin(pod, options, err) < 0)
         return -1;
     *ret = take_ptr(pod);
     return 0;
@@ -428,13 +498,16 @@ void pod_free(struct pod *pod)
     fate_free(pod->fate);
     renewal_free(pod->renewal);
     watch_free(pod->watch);
+    volumes_free(pod->volumes);
     stdio_free(pod->stdio);
     link_free(pod->link);
+    offers_free(pod->offers);
     initdata_free(pod->initdata);
     key_free(pod->key);
     provision_free(pod->provision);
     source_free(pod->deadline);
     source_free(pod->next);
+    give_up_hold(pod);
     host_half_free(pod->half);
     pod_config_free(pod->config);
     tenant_conf_fini(&pod->conf);
@@ -476,6 +549,8 @@ static void bury(struct pod *pod)
 
     fence(pod);
     provision_free(take_ptr(pod->provision));
+    closep(&pod->hold);
+    pod->hold = -1;
     if (host_half_bury(pod->half, &err) < 0)
         log_error("the host half may be left over: %s", err.message);
     pod->stage = STOP_OVER;
@@ -488,8 +563,10 @@ static void finish_removal(struct pod *pod)
 
     fence(pod);
     pod->half->state = HOST_HALF_REMOVED;
-    if (host_half_write(pod->half, &err) < 0 || host_half_forget(pod->half, &err) < 0)
+    if (host_half_write(pod->half, &err) < 0 || host_half_finish(pod->half, &err) < 0)
         log_warn("%s", err.message);
+    closep(&pod->hold);
+    pod->hold = -1;
     pod->stage = STOP_OVER;
     do_next(pod, 0, tell_removed);
 }
@@ -613,6 +690,11 @@ struct link *pod_link(const struct pod *pod)
 struct stdio *pod_stdio(const struct pod *pod)
 {
     return pod->stdio;
+}
+
+struct volumes *pod_volumes(const struct pod *pod)
+{
+    return pod->volumes;
 }
 
 const struct pod_config *pod_config(const struct pod *pod)

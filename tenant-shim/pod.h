@@ -14,13 +14,16 @@
 #include "base/scoped.h"
 #include "codec_agent.h"
 
-struct bundle;
 struct error;
+struct js;
 struct link;
 struct loop;
 struct pod;
+struct pod_config;
 struct rpc_queue;
 struct stdio;
+struct tenant_conf;
+struct volumes;
 
 enum pod_state {
     POD_PROVISIONING,
@@ -51,9 +54,15 @@ struct pod_options {
     struct rpc_queue *queue;
     const char *cri_sandbox_id;
     const char *conf_path;
-    const struct bundle *bundle; /* of pause; borrowed for the call */
-    uint64_t deadline_ms;        /* the caller's patience */
+    const char *bundle_path;   /* for the verb `delete` */
+    const struct js *spec;     /* of pause; borrowed for the call */
+    struct pod_config *config; /* instead of spec; taken, also on failure */
+    uint64_t deadline_ms;      /* the caller's patience */
+    bool unattended;           /* no verb `delete` follows: CRI-O */
 };
+
+/* Without a file the defaults hold, but one that was named is there. */
+int pod_load_conf(const char *path, struct tenant_conf *ret, struct error *err) must_check;
 
 /* Starts at once. Events never come from inside a call of this header. */
 int pod_create(const struct pod_options *options, const struct pod_events *events, void *user,
@@ -79,5 +88,6 @@ const char *pod_state_name(enum pod_state state);
 int pod_need_running(const struct pod *pod, struct error *err) must_check;
 struct link *pod_link(const struct pod *pod);
 struct stdio *pod_stdio(const struct pod *pod);
+struct volumes *pod_volumes(const struct pod *pod);
 const struct pod_config *pod_config(const struct pod *pod);
 const struct tenant_conf *pod_conf(const struct pod *pod);

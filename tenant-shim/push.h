@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* One blob from this node's content store to the guest, from where an earlier transfer stopped. */
+/* One blob from this node to the guest, out of the content store or made of a tree of files, from
+ * where an earlier transfer stopped. */
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/scoped.h"
@@ -9,6 +10,7 @@ struct content;
 struct error;
 struct link;
 struct link_call;
+struct loop;
 struct push;
 struct rpc_channel;
 
@@ -25,6 +27,8 @@ struct push_blob {
 
 struct push_options {
     struct content *content;
+    const char *tree; /* instead of content; see tree.h */
+    struct loop *loop;
     struct rpc_channel *bulk;
     struct push_blob blob; /* its strings outlive the push */
     bool pad;

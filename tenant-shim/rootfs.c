@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rootfs.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/digest.h"
@@ -12,6 +13,9 @@
 #include "link.h"
 #include "oci/image.h"
 #include "push.h"
+#include "tree.h"
+
+#define TREE_MEDIA_TYPE "application/vnd.oci.image.layer.v1.tar"
 
 enum { RETRY_MS = 300, FRUITLESS_MAX = 20 };
 
@@ -20,6 +24,10 @@ enum reading { READING_TARGET, READING_MANIFEST, READING_CONFIG };
 
 struct rootfs {
     struct rootfs_options options;
+    bool from_tree;    /* the layer is made of options.tree */
+    struct tree *tree; /* that is being measured */
+    struct digest *digest_of_tree;
+    uint64_t tree_size;
     rootfs_done_fn *done;
     void *user;
     enum reading reading;
@@ -71,6 +79,19 @@ static void fail(struct rootfs *rootfs, const struct error *err)
     do_next(rootfs, 0, tell_failure);
 }
 
+static void begin_tree(struct rootfs *rootfs);
+
+/* What containerd says that it does not have can still be in the files of the root. */
+static void fail_content(struct rootfs *rootfs, const struct error *err)
+{
+    if (err->status != STATUS_NOT_FOUND || !rootfs->options.tree || rootfs->from_tree) {
+        fail(rootfs, err);
+        return;
+    }
+    log_warn("image of '%s': %s", rootfs->options.container_id, err->message);
+    do_next(rootfs, 0, begin_tree);
+}
+
 static void tell_success(struct rootfs *rootfs)
 {
     rootfs->done(rootfs->user, rootfs->layers, rootfs->manifest.layer_count, NULL);
@@ -93,7 +114,7 @@ static void on_pushed(void *user, const struct error *err)
     struct rootfs *rootfs = user;
 
     if (err && (!can_go_on(err->status) || ++rootfs->fruitless > FRUITLESS_MAX))
-        fail(rootfs, err);
+        fail_content(rootfs, err);
     else
         do_next(rootfs, err ? RETRY_MS : 0, ask_states);
 }
@@ -104,6 +125,8 @@ static void push_layer(struct rootfs *rootfs)
     const struct image_layer *layer = &rootfs->manifest.layers[i];
     struct push_options options = {
         .content = rootfs->options.content,
+        .tree = rootfs->from_tree ? rootfs->options.tree : NULL,
+        .loop = rootfs->options.loop,
         .bulk = rootfs->bulk,
         .blob = {.digest = layer->blob.digest,
                  .media_type = layer->blob.media_type,
@@ -326,7 +349,7 @@ static void on_document_end(void *user)
 
 static void on_content_failed(void *user, const struct error *err)
 {
-    fail(user, err);
+    fail_content(user, err);
 }
 
 static void on_found(void *user, const char *digest)
@@ -357,6 +380,85 @@ static void read_document(struct rootfs *rootfs)
         fail(rootfs, &err);
 }
 
+/* ---- the files themselves ---------------------------------------------------------------------
+ */
+
+static void on_tree_data(void *user, const uint8_t *data, size_t length)
+{
+    struct rootfs *rootfs = user;
+
+    digest_update(rootfs->digest_of_tree, data, length);
+    rootfs->tree_size += length;
+}
+
+/* A tar that is not compressed: the blob's digest is the layer's, too. */
+static void on_tree_end(void *user)
+{
+    struct rootfs *rootfs = user;
+    struct image_layer *layer = xnew(struct image_layer);
+    uint8_t digest[SHA256_SIZE];
+
+    digest_value(rootfs->digest_of_tree, digest);
+    reference_format_digest(digest, layer->blob.digest);
+    snprintf(layer->blob.media_type, sizeof(layer->blob.media_type), "%s", TREE_MEDIA_TYPE);
+    layer->blob.size = rootfs->tree_size;
+    rootfs->manifest.layers = layer;
+    rootfs->manifest.layer_count = 1;
+    rootfs->config.diff_ids = xmemdup(layer->blob.digest, REFERENCE_DIGEST_TEXT);
+    rootfs->config.diff_id_count = 1;
+    log_warn("image of '%s': unverified, made of the files on this node: %s, %llu bytes",
+             rootfs->options.container_id, layer->blob.digest,
+             (unsigned long long) layer->blob.size);
+    do_next(rootfs, 0, begin_push);
+}
+
+static void on_tree_failed(void *user, const struct error *err)
+{
+    fail(user, err);
+}
+
+static void begin_tree(struct rootfs *rootfs)
+{
+    static const struct content_events events = {
+        .data = on_tree_data,
+        .ended = on_tree_end,
+        .failed = on_tree_failed,
+    };
+    struct error err;
+
+    push_free(take_ptr(rootfs->push));
+    content_request_free(take_ptr(rootfs->request));
+    if (rootfs->listening)
+        link_leave(rootfs->options.link, &rootfs->listener);
+    rootfs->listening = false;
+    link_cancel(take_ptr(rootfs->ask));
+    image_clear_manifest(&rootfs->manifest);
+    image_clear_config(&rootfs->config);
+    free(take_ptr(rootfs->layers));
+    free(take_ptr(rootfs->digests));
+    rootfs->layer = 0;
+    rootfs->received = 0;
+    rootfs->from_tree = true;
+    rootfs->digest_of_tree = digest_new(DIGEST_SHA256);
+    if (tree_read(rootfs->options.loop, rootfs->options.tree, 0, &events, rootfs, &rootfs->tree,
+                  &err) < 0)
+        fail(rootfs, &err);
+}
+
+static int begin(struct rootfs *rootfs, struct error *err)
+{
+    const struct rootfs_options *options = &rootfs->options;
+
+    if (options->content)
+        return content_image_of(options->content, options->container_id, &content_events, rootfs,
+                                &rootfs->request, err);
+    if (!options->tree)
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "there is neither an image nor a root on this node");
+    do_next(rootfs, 0, begin_tree);
+    return 0;
+}
+
 int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, void *user,
                    struct rootfs **ret, struct error *err)
 {
@@ -364,12 +466,12 @@ int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, v
 
     rootfs->options = *options;
     rootfs->options.container_id = xstrdup(options->container_id);
+    rootfs->options.tree = xstrdup(options->tree);
     rootfs->done = done;
     rootfs->user = user;
     rootfs->listener.changed = on_link_changed;
     if (loop_after(options->loop, LOOP_NEVER, on_next, rootfs, &rootfs->next, err) < 0 ||
-        content_image_of(options->content, options->container_id, &content_events, rootfs,
-                         &rootfs->request, err) < 0)
+        begin(rootfs, err) < 0)
         return -1;
     *ret = take_ptr(rootfs);
     return 0;
@@ -390,6 +492,9 @@ void rootfs_free(struct rootfs *rootfs)
     free(rootfs->layers);
     free(rootfs->digests);
     free(rootfs->text);
+    tree_free(rootfs->tree);
+    digest_free(rootfs->digest_of_tree);
     free((char *) rootfs->options.container_id);
+    free((char *) rootfs->options.tree);
     free(rootfs);
 }

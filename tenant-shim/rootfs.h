@@ -3,7 +3,9 @@
 /* Brings the layers of a container's image into the guest: what containerd on this node has made
  * the container of is looked up, read out of its content store, checked by digest, and sent, blob
  * by blob, as far as the guest does not have it. Goes on where it stopped when connections break.
- */
+ *
+ * Where the content is gone, or there is no content store, the files of the root as this node shows
+ * them become one layer, which no digest of the image vouches for. */
 #include "base/scoped.h"
 #include "codec_agent.h"
 
@@ -14,7 +16,8 @@ struct rootfs;
 struct rootfs_options {
     struct loop *loop;
     struct link *link;
-    struct content *content;
+    struct content *content; /* NULL: none */
+    const char *tree;        /* what the root is on this node (tree.h), or NULL */
     const char *container_id;
     bool pad;
 };

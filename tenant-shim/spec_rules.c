@@ -10,126 +10,6 @@
 #include "mounts.h"
 #include "namespaces.h"
 
-#define NEWER     "newer than the version that the guest's runtime reads"
-#define NODE      "names something of this node"
-#define NO_USERNS "user namespaces are not available in the guest"
-
-static const struct spec_rule rules[] = {
-    {"ociVersion", SPEC_REWRITE, "the guest's runtime reads 1.0.2"},
-    {"hostname", SPEC_DROP, "the agent sets it for the pod"},
-    {"domainname", SPEC_DROP, "the agent sets the pod's names"},
-    {"annotations", SPEC_REWRITE, "only those of CRI: others steer runtimes"},
-    {"hooks", SPEC_DROP, "hooks are programs of this node"},
-    {"solaris", SPEC_REFUSE, "not Linux"},
-    {"windows", SPEC_REFUSE, "not Linux"},
-    {"vm", SPEC_REFUSE, "the virtual machine is not the container's to describe"},
-    {"zos", SPEC_REFUSE, "not Linux"},
-    {"freebsd", SPEC_REFUSE, "not Linux"},
-    {"root", SPEC_OBJECT, NULL},
-    {"root.path", SPEC_REWRITE, NODE ": the agent makes the root"},
-    {"root.readonly", SPEC_KEEP, NULL},
-    {"mounts", SPEC_REWRITE, "each by its source"},
-
-    {"process", SPEC_OBJECT, NULL},
-    {"process.terminal", SPEC_KEEP, NULL},
-    {"process.consoleSize", SPEC_OBJECT, NULL},
-    {"process.consoleSize.height", SPEC_KEEP, NULL},
-    {"process.consoleSize.width", SPEC_KEEP, NULL},
-    {"process.user", SPEC_OBJECT, NULL},
-    {"process.user.uid", SPEC_KEEP, NULL},
-    {"process.user.gid", SPEC_KEEP, NULL},
-    {"process.user.umask", SPEC_KEEP, NULL},
-    {"process.user.additionalGids", SPEC_KEEP, NULL},
-    {"process.user.username", SPEC_DROP, "for Windows; uid and gid say it"},
-    {"process.args", SPEC_KEEP, NULL},
-    {"process.commandLine", SPEC_REFUSE, "not Linux"},
-    {"process.env", SPEC_KEEP, NULL},
-    {"process.cwd", SPEC_KEEP, NULL},
-    {"process.capabilities", SPEC_OBJECT, NULL},
-    {"process.capabilities.bounding", SPEC_KEEP, NULL},
-    {"process.capabilities.effective", SPEC_KEEP, NULL},
-    {"process.capabilities.inheritable", SPEC_KEEP, NULL},
-    {"process.capabilities.permitted", SPEC_KEEP, NULL},
-    {"process.capabilities.ambient", SPEC_KEEP, NULL},
-    {"process.rlimits", SPEC_LIST, NULL},
-    {"process.rlimits[].type", SPEC_KEEP, NULL},
-    {"process.rlimits[].hard", SPEC_KEEP, NULL},
-    {"process.rlimits[].soft", SPEC_KEEP, NULL},
-    {"process.noNewPrivileges", SPEC_KEEP, NULL},
-    {"process.apparmorProfile", SPEC_DROP, "profiles are loaded on this node, not in the guest"},
-    {"process.selinuxLabel", SPEC_DROP, "labels are of this node's policy"},
-    {"process.oomScoreAdj", SPEC_KEEP, NULL},
-    {"process.scheduler", SPEC_DROP, NEWER},
-    {"process.ioPriority", SPEC_DROP, NEWER},
-    {"process.execCPUAffinity", SPEC_DROP, NODE},
-
-    {"linux", SPEC_OBJECT, NULL},
-    {"linux.uidMappings", SPEC_REFUSE, NO_USERNS},
-    {"linux.gidMappings", SPEC_REFUSE, NO_USERNS},
-    {"linux.sysctl", SPEC_MAP, NULL},
-    {"linux.cgroupsPath", SPEC_DROP, NODE ": the agent has its own tree"},
-    {"linux.namespaces", SPEC_REWRITE, "paths of this node become names"},
-    {"linux.devices", SPEC_DROP, NODE},
-    {"linux.netDevices", SPEC_REFUSE, NODE},
-    {"linux.rootfsPropagation", SPEC_KEEP, NULL},
-    {"linux.maskedPaths", SPEC_KEEP, NULL},
-    {"linux.readonlyPaths", SPEC_KEEP, NULL},
-    {"linux.mountLabel", SPEC_DROP, "labels are of this node's policy"},
-    {"linux.intelRdt", SPEC_DROP, NODE},
-    {"linux.memoryPolicy", SPEC_DROP, NEWER},
-    {"linux.timeOffsets", SPEC_DROP, NEWER},
-    {"linux.personality", SPEC_OBJECT, NULL},
-    {"linux.personality.domain", SPEC_KEEP, NULL},
-    {"linux.personality.flags", SPEC_KEEP, NULL},
-
-    {"linux.seccomp", SPEC_OBJECT, NULL},
-    {"linux.seccomp.defaultAction", SPEC_KEEP, NULL},
-    {"linux.seccomp.defaultErrnoRet", SPEC_KEEP, NULL},
-    {"linux.seccomp.architectures", SPEC_KEEP, NULL},
-    {"linux.seccomp.flags", SPEC_KEEP, NULL},
-    {"linux.seccomp.listenerPath", SPEC_REFUSE, "a socket of this node"},
-    {"linux.seccomp.listenerMetadata", SPEC_REFUSE, "a socket of this node"},
-    {"linux.seccomp.syscalls", SPEC_LIST, NULL},
-    {"linux.seccomp.syscalls[].names", SPEC_KEEP, NULL},
-    {"linux.seccomp.syscalls[].action", SPEC_KEEP, NULL},
-    {"linux.seccomp.syscalls[].errnoRet", SPEC_KEEP, NULL},
-    {"linux.seccomp.syscalls[].args", SPEC_LIST, NULL},
-    {"linux.seccomp.syscalls[].args[].index", SPEC_KEEP, NULL},
-    {"linux.seccomp.syscalls[].args[].value", SPEC_KEEP, NULL},
-    {"linux.seccomp.syscalls[].args[].valueTwo", SPEC_KEEP, NULL},
-    {"linux.seccomp.syscalls[].args[].op", SPEC_KEEP, NULL},
-
-    {"linux.resources", SPEC_OBJECT, NULL},
-    {"linux.resources.devices", SPEC_REWRITE, "device numbers of this node"},
-    {"linux.resources.memory", SPEC_OBJECT, NULL},
-    {"linux.resources.memory.limit", SPEC_KEEP, NULL},
-    {"linux.resources.memory.reservation", SPEC_KEEP, NULL},
-    {"linux.resources.memory.swap", SPEC_DROP, "the guest has no swap"},
-    {"linux.resources.memory.kernel", SPEC_DROP, "kernels have dropped it"},
-    {"linux.resources.memory.kernelTCP", SPEC_DROP, "kernels have dropped it"},
-    {"linux.resources.memory.swappiness", SPEC_DROP, "the guest has no swap"},
-    {"linux.resources.memory.disableOOMKiller", SPEC_REWRITE, "a guest out of memory must go on"},
-    {"linux.resources.memory.useHierarchy", SPEC_DROP, "always so"},
-    {"linux.resources.memory.checkBeforeUpdate", SPEC_DROP, NEWER},
-    {"linux.resources.cpu", SPEC_OBJECT, NULL},
-    {"linux.resources.cpu.shares", SPEC_KEEP, NULL},
-    {"linux.resources.cpu.quota", SPEC_KEEP, NULL},
-    {"linux.resources.cpu.period", SPEC_KEEP, NULL},
-    {"linux.resources.cpu.burst", SPEC_DROP, NEWER},
-    {"linux.resources.cpu.idle", SPEC_DROP, NEWER},
-    {"linux.resources.cpu.realtimeRuntime", SPEC_DROP, "processors of this node"},
-    {"linux.resources.cpu.realtimePeriod", SPEC_DROP, "processors of this node"},
-    {"linux.resources.cpu.cpus", SPEC_DROP, "processors of this node"},
-    {"linux.resources.cpu.mems", SPEC_DROP, "processors of this node"},
-    {"linux.resources.pids", SPEC_OBJECT, NULL},
-    {"linux.resources.pids.limit", SPEC_KEEP, NULL},
-    {"linux.resources.blockIO", SPEC_DROP, "devices of this node"},
-    {"linux.resources.hugepageLimits", SPEC_REWRITE, "the guest has no huge pages"},
-    {"linux.resources.network", SPEC_DROP, "classes of this node"},
-    {"linux.resources.rdma", SPEC_DROP, "devices of this node"},
-    {"linux.resources.unified", SPEC_DROP, "names files of this node's cgroup version"},
-};
-
 struct walk {
     const struct spec_context *context; /* NULL for a Process or LinuxResources alone */
     struct guest_spec *result;          /* likewise */
@@ -142,21 +22,6 @@ struct level {
     struct js *out;
     size_t length; /* of the object's own path */
 };
-
-const struct spec_rule *spec_rules_find(const char *path)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(rules); i++) {
-        if (strcmp(rules[i].path, path) == 0)
-            return &rules[i];
-    }
-    return NULL;
-}
-
-const struct spec_rule *spec_rules_table(size_t *ret_count)
-{
-    *ret_count = ARRAY_LENGTH(rules);
-    return rules;
-}
 
 static bool says_nothing(const struct js *value)
 {
@@ -252,6 +117,25 @@ static int no_huge_pages(const struct js *list, struct error *err)
     return 0;
 }
 
+static int rewrite_list(struct walk *walk, const char *key, const struct js *value, struct js *out,
+                        struct error *err)
+{
+    struct js *list = js_new_array();
+
+    js_set(out, key, list);
+    if (js_type(value) != JS_ARRAY)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "spec: '%s' is not an array", walk->path);
+    if (text_equal(walk->path, "mounts"))
+        return mounts_rewrite(value, walk->context, walk->result, list, err);
+    if (text_equal(walk->path, "linux.namespaces"))
+        return namespaces_rewrite(value, walk->context, list, err);
+    if (text_equal(walk->path, "linux.resources.devices"))
+        js_set(out, key, device_rules(value));
+    else
+        js_remove(out, key); /* hugepageLimits */
+    return text_equal(key, "hugepageLimits") ? no_huge_pages(value, err) : 0;
+}
+
 static int rewrite(struct walk *walk, const char *key, const struct js *value, struct js *out,
                    struct error *err)
 {
@@ -264,21 +148,101 @@ static int rewrite(struct walk *walk, const char *key, const struct js *value, s
         return js_each(value, keep_annotation, &level, err);
     } else if (text_equal(walk->path, "root.path")) {
         js_set_string(out, key, "rootfs");
-    } else if (text_equal(walk->path, "mounts")) {
-        js_set(out, key, level.out = js_new_array());
-        return mounts_rewrite(value, walk->context, walk->result, level.out, err);
-    } else if (text_equal(walk->path, "linux.namespaces")) {
-        js_set(out, key, level.out = js_new_array());
-        return namespaces_rewrite(value, walk->context, level.out, err);
-    } else if (text_equal(walk->path, "linux.resources.devices")) {
-        js_set(out, key, device_rules(value));
-    } else if (text_equal(walk->path, "linux.resources.hugepageLimits")) {
-        return no_huge_pages(value, err);
-    } else if (js_boolean(value, false)) { /* disableOOMKiller */
+    } else if (!text_equal(key, "disableOOMKiller")) {
+        return rewrite_list(walk, key, value, out, err);
+    } else if (js_boolean(value, true)) {
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "disableOOMKiller: a guest out of memory must be able to go on");
     }
     return 0;
+}
+
+static int enter(struct walk *walk, size_t length, const char *key, struct error *err)
+{
+    int written = snprintf(walk->path + length, sizeof(walk->path) - length, "%s%s",
+                           length ? "." : "", key);
+
+    if (written >= 0 && (size_t) written < sizeof(walk->path) - length)
+        return 0;
+    walk->path[length] = '\0';
+    return error_set(err, STATUS_INVALID_ARGUMENT, "spec: a field's name under '%s' is too long",
+                     walk->path);
+}
+
+static int no_rule(const struct walk *walk, struct error *err)
+{
+    return error_set(err, STATUS_INVALID_ARGUMENT,
+                     "spec: the field '%s' has no rule in this version of cleave", walk->path);
+}
+
+static int refuse(const struct walk *walk, const struct spec_rule *rule, const struct js *value,
+                  struct error *err)
+{
+    const char *what = js_get_string(js_at(value, 0), "path");
+
+    if (says_nothing(value))
+        return 0;
+    return error_set(err, STATUS_INVALID_ARGUMENT, "spec: '%s'%s%.64s%s is refused: %s", walk->path,
+                     what ? " ('" : "", what ? what : "", what ? "')" : "", rule->reason);
+}
+
+static int check_known(struct walk *walk, const struct js *value, struct error *err);
+
+static int check_member(void *user, const char *key, struct js *value, struct error *err)
+{
+    struct level *level = user;
+    struct walk *walk = level->walk;
+    const struct spec_rule *rule;
+    int r = 0;
+
+    if (enter(walk, level->length, "*", err) < 0)
+        return -1;
+    rule = spec_rules_find(walk->path);
+    if (!rule) {
+        if (enter(walk, level->length, key, err) < 0)
+            return -1;
+        rule = spec_rules_find(walk->path);
+    }
+    if (!rule)
+        r = no_rule(walk, err);
+    else if (rule->action == SPEC_REFUSE)
+        r = refuse(walk, rule, value, err);
+    else
+        r = check_known(walk, value, err);
+    walk->path[level->length] = '\0';
+    return r;
+}
+
+/* Beneath a row that drops or rewrites, too, a field that nobody knows is an error. */
+static int check_known(struct walk *walk, const struct js *value, struct error *err)
+{
+    struct level level = {.walk = walk, .length = strlen(walk->path)};
+    size_t length = level.length;
+
+    if (js_type(value) == JS_OBJECT)
+        return js_each(value, check_member, &level, err);
+    if (js_type(value) != JS_ARRAY)
+        return 0;
+    if (length + 3 > sizeof(walk->path))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "spec: nested too deep");
+    memcpy(walk->path + length, "[]", 3);
+    for (size_t i = 0; i < js_length(value); i++) {
+        if (check_known(walk, js_at(value, i), err) < 0)
+            return -1;
+    }
+    walk->path[length] = '\0';
+    return 0;
+}
+
+static int keep_map(struct walk *walk, const char *key, const struct js *value, struct js *out,
+                    struct error *err)
+{
+    struct level level = {.walk = walk};
+
+    if (js_type(value) != JS_OBJECT)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "spec: '%s' is not an object", walk->path);
+    js_set(out, key, level.out = js_new_object());
+    return js_each(value, keep_map_member, &level, err);
 }
 
 static int each_member(void *user, const char *key, struct js *value, struct error *err);
@@ -322,16 +286,14 @@ static int act(struct walk *walk, const char *key, const struct js *value, struc
     struct level level = {.walk = walk};
 
     if (!rule)
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "spec: the field '%s' has no rule in this version of cleave", walk->path);
+        return no_rule(walk, err);
     if (js_type(value) == JS_NULL)
         return 0;
     switch (rule->action) {
     case SPEC_KEEP:
         return keep(walk, key, value, out, err);
     case SPEC_MAP:
-        js_set(out, key, level.out = js_new_object());
-        return js_each(value, keep_map_member, &level, err);
+        return keep_map(walk, key, value, out, err);
     case SPEC_OBJECT:
         js_set(out, key, level.out = js_new_object());
         return descend(walk, value, level.out, err);
@@ -339,14 +301,13 @@ static int act(struct walk *walk, const char *key, const struct js *value, struc
         return descend_list(walk, key, value, out, err);
     case SPEC_DROP:
         note_dropped(walk, value);
-        return 0;
+        return check_known(walk, value, err);
     case SPEC_REWRITE:
+        if (check_known(walk, value, err) < 0)
+            return -1;
         return rewrite(walk, key, value, out, err);
     case SPEC_REFUSE:
-        if (says_nothing(value))
-            return 0;
-        return error_set(err, STATUS_INVALID_ARGUMENT, "spec: '%s' is refused: %s", walk->path,
-                         rule->reason);
+        return refuse(walk, rule, value, err);
     }
     return 0;
 }
@@ -355,18 +316,12 @@ static int each_member(void *user, const char *key, struct js *value, struct err
 {
     struct level *level = user;
     struct walk *walk = level->walk;
-    size_t length = level->length;
-    int written, r;
+    int r;
 
-    written = snprintf(walk->path + length, sizeof(walk->path) - length, "%s%s", length ? "." : "",
-                       key);
-    if (written < 0 || (size_t) written >= sizeof(walk->path) - length) {
-        walk->path[length] = '\0';
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "spec: a field's name under '%s' is too long", walk->path);
-    }
+    if (enter(walk, level->length, key, err) < 0)
+        return -1;
     r = act(walk, key, value, level->out, err);
-    walk->path[length] = '\0';
+    walk->path[level->length] = '\0';
     return r;
 }
 
@@ -388,6 +343,16 @@ static bool is_privileged(const struct js *spec)
     return false;
 }
 
+static void complete_mounts(struct js *spec)
+{
+    struct js *mounts = js_get(spec, "mounts");
+    bool read_only = js_get_boolean(js_get(spec, "root"), "readonly", false);
+
+    if (!mounts)
+        js_set(spec, "mounts", mounts = js_new_array());
+    mounts_complete(mounts, read_only ? MOUNTS_READ_ONLY : 0);
+}
+
 int spec_rules_apply(const struct js *spec, const struct spec_context *context,
                      struct guest_spec **ret, struct error *err)
 {
@@ -400,6 +365,7 @@ int spec_rules_apply(const struct js *spec, const struct spec_context *context,
         return error_set(err, STATUS_INVALID_ARGUMENT, "spec: not a Linux container's");
     if (descend(&walk, spec, result->spec, err) < 0)
         return -1;
+    complete_mounts(result->spec);
     namespaces = js_path(result->spec, "linux", "namespaces");
     if (!namespaces)
         js_set(js_get(result->spec, "linux"), "namespaces", namespaces = js_new_array());
@@ -417,6 +383,10 @@ void guest_spec_free(struct guest_spec *spec)
     for (size_t i = 0; i < spec->file_count; i++) {
         free(spec->files[i].name);
         free(spec->files[i].content);
+    }
+    for (size_t i = 0; i < spec->volume_count; i++) {
+        free(spec->volumes[i].name);
+        free(spec->volumes[i].directory);
     }
     free(spec->termination_log);
     free(spec);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/scoped.h"
+#include "volume_source.h"
 
 struct error;
 struct js;
@@ -21,18 +22,21 @@ enum spec_action {
     SPEC_REFUSE,
 };
 
+/* Every field of the specification (1.2.1, and what is known of newer ones) has one row. What is
+ * beneath a row that refuses is refused with it; beneath any other row each member has its own. */
 struct spec_rule {
-    const char *path; /* "linux.seccomp.syscalls[].names" */
+    const char *path; /* "linux.seccomp.syscalls[].names"; "*" is any key */
     enum spec_action action;
     const char *reason; /* for all but KEEP, MAP, OBJECT, LIST */
 };
 
 /* What the rules must know of the pod and of the node. */
 struct spec_context {
-    const char
-        *sandbox_dir; /* the node's directory with hosts, hostname, resolv.conf; may be NULL */
-    const char *shm_source;       /* what pause has at /dev/shm; may be NULL */
+    struct volume_node node;      /* where it has volumes, and the pod's files */
     const struct js *annotations; /* of the container; may be NULL */
+    /* The pod's namespaces where they have names of their own (CRI-O keeps them in files). */
+    char *const *namespace_paths;
+    size_t namespace_path_count;
     /* Whose namespaces are /proc/<pid>/ns: "" the pod's, a container's id, NULL nobody's here. */
     const char *(*owner_of_pid)(void *user, uint32_t pid);
     void *user;
@@ -48,8 +52,20 @@ struct spec_file {
     uint32_t mode, uid, gid;
 };
 
+enum { SPEC_VOLUMES_MAX = 64 };
+
+/* A directory of this node that must be in the guest before Create; its mount's source is
+ * "cleave:volume:NAME". */
+struct spec_volume {
+    char *name;
+    enum volume_kind kind; /* EMPTY, LIVE, ONCE */
+    char *directory;
+};
+
 struct guest_spec {
     struct js *spec;
+    struct spec_volume volumes[SPEC_VOLUMES_MAX];
+    size_t volume_count;
     struct spec_file files[SPEC_FILES_MAX];
     size_t file_count;
     char *termination_log; /* the node's file, or NULL */
@@ -67,3 +83,4 @@ int spec_rules_resources(const struct js *resources, struct js **ret, struct err
 
 const struct spec_rule *spec_rules_find(const char *path); /* NULL: no such field */
 const struct spec_rule *spec_rules_table(size_t *ret_count);
+const char *spec_action_name(enum spec_action action); /* "keep" */

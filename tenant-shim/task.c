@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/heap.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -20,6 +21,7 @@
 #include "shim/tenant_conf.h"
 #include "spec_rules.h"
 #include "task_private.h"
+#include "volumes.h"
 
 enum {
     DRAIN_MS = 10 * 1000,
@@ -171,6 +173,7 @@ static void created(void *user, const struct agent_reply *reply, const struct er
     pipes_start(task->pipes);
     events_create(task->tasks->publisher, task->entry);
     answer(&task->creating, task->entry, NULL);
+    heap_trim();         /* of what the image's transfer took */
     task_let_exit(task); /* its record may have come before the answer */
 }
 
@@ -198,8 +201,13 @@ static int translate(struct task *task, const struct bundle *bundle, struct erro
 {
     const struct pod_config *pod = pod_config(task->tasks->pod);
     struct spec_context context = {
-        .sandbox_dir = pod->sandbox_dir,
-        .shm_source = pod->shm_source,
+        .node = {.kubelet_root = pod_conf(task->tasks->pod)->kubelet_root,
+                 .pod_uid = pod->uid,
+                 .container_id = task->entry->id,
+                 .sandbox_dir = pod->sandbox_dir,
+                 .shm_source = pod->shm_source},
+        .namespace_paths = pod->namespace_paths,
+        .namespace_path_count = pod->namespace_path_count,
         .annotations = js_get(bundle->spec, "annotations"),
         .owner_of_pid = owner_of_pid,
         .user = task->tasks,
@@ -237,22 +245,44 @@ static void on_create_limit(void *user)
     task_create_failed(user, &err);
 }
 
-static int begin_create(struct task *task, const struct bundle *bundle, struct error *err)
+static int begin_rootfs(struct task *task, struct error *err)
 {
-    uint64_t limit = left_of(task->creating.call, CREATE_MS);
     struct rootfs_options options = {
         .loop = task->tasks->loop,
         .link = pod_link(task->tasks->pod),
         .content = task->tasks->content,
         .container_id = task->entry->id,
+        .tree = task->tree,
         .pad = pod_conf(task->tasks->pod)->pad_blobs,
     };
+
+    return rootfs_prepare(&options, on_rootfs, task, &task->rootfs, err);
+}
+
+static void on_volumes(void *user, const struct error *err)
+{
+    struct task *task = user;
+    struct error error;
+
+    bring_free(take_ptr(task->bring));
+    if (err)
+        task_create_failed(task, err);
+    else if (begin_rootfs(task, &error) < 0)
+        task_create_failed(task, &error);
+}
+
+static int begin_create(struct task *task, const struct bundle *bundle, struct error *err)
+{
+    uint64_t limit = left_of(task->creating.call, CREATE_MS);
 
     task->entry->bundle = xstrdup(bundle->path);
     if (translate(task, bundle, err) < 0 || open_pipes(task, err) < 0 ||
         loop_after(task->tasks->loop, limit, on_create_limit, task, &task->create_limit, err) < 0)
         return -1;
-    return rootfs_prepare(&options, on_rootfs, task, &task->rootfs, err);
+    if (task->spec->volume_count == 0)
+        return begin_rootfs(task, err);
+    return volumes_bring(pod_volumes(task->tasks->pod), task->spec->volumes,
+                         task->spec->volume_count, on_volumes, task, &task->bring, err);
 }
 
 static void create_abandoned(void *user, struct call *call)
@@ -292,6 +322,7 @@ void task_create(struct tasks *tasks, const char *id, const struct bundle *bundl
         return;
     }
     task->creating = to;
+    task->tree = xstrdup(io->tree);
     if (begin_create(task, bundle, &err) < 0)
         task_create_failed(task, &err);
     else if (to.call)
@@ -617,6 +648,16 @@ static void stats_done(void *user, const struct agent_reply *reply, const struct
              err && ask->task->sampled_ms == 0 ? err : NULL);
 }
 
+static bool is_sampling(const struct task *task)
+{
+    const struct ask *ask = task->asks;
+
+    while (ask && ask->after != sampled)
+        ask = ask->next;
+    return ask;
+}
+
+/* However many ask, the guest is asked once per second. */
 void task_stats(struct task *task, struct task_answer to)
 {
     struct agent_ask guest;
@@ -628,8 +669,9 @@ void task_stats(struct task *task, struct task_answer to)
         answer(&to, task->entry, &err);
         return;
     }
-    if (task->sampled_ms && (clock_monotonic_ms() - task->sampled_ms < STATS_AGE_MS ||
-                             task->entry->state == TASK_STOPPED)) {
+    if (task->sampled_ms &&
+        (is_sampling(task) || clock_monotonic_ms() - task->sampled_ms < STATS_AGE_MS ||
+         task->entry->state == TASK_STOPPED)) {
         answer(&to, task->entry, NULL);
         return;
     }

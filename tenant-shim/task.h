@@ -24,6 +24,7 @@ struct tasks {
     struct leftovers *leftovers;
     struct content *content;
     struct publisher *publisher;
+    bool oom_files; /* nobody hears events: CRI-O looks for a file */
     const char *sandbox_id;
     /* An entry has stopped: answer who waits for it. */
     void (*exited)(void *user, struct task_entry *entry);
@@ -39,6 +40,7 @@ struct task_answer {
 struct task_io {
     const char *stdin_path, *stdout_path, *stderr_path;
     bool terminal;
+    const char *tree; /* of Create: where the root is on this node (tree.h), or NULL */
 };
 
 /* Frees every task, answering what is under way; the table is empty then (but for pause). */

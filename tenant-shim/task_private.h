@@ -3,6 +3,7 @@
 /* Shared by task.c (what is asked for) and tasks.c (what happens). */
 #include "task.h"
 
+struct bring;
 struct guest_spec;
 struct link_call;
 struct parked;
@@ -27,7 +28,9 @@ struct task {
     struct pipes *pipes;
     struct ask *asks;
 
-    struct rootfs *rootfs; /* during creation, with the two below */
+    char *tree;          /* where the root is on this node, or NULL */
+    struct bring *bring; /* during creation, with the four below */
+    struct rootfs *rootfs;
     struct guest_spec *spec;
     struct task_answer creating;
     struct source *create_limit;

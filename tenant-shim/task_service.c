@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "codec_options.h"
+#include "codec_rootfs.h"
 #include "codec_task.h"
 #include "pod.h"
 #include "shim/bundle.h"
@@ -97,11 +98,23 @@ static struct task *find_task(struct call *call, const char *id, const char *exe
     return entry->user;
 }
 
+/* A sandbox of the Sandbox API has an entry, but it is begun and ended there. True: answered. */
+static bool refuse_sandbox(struct call *call, const struct task_entry *entry)
+{
+    const struct tenant *tenant = call_user(call);
+
+    if (entry->user || tenant->sandbox.state == SANDBOX_NEW)
+        return false;
+    call_fail(call, STATUS_FAILED_PRECONDITION,
+              "'%s' is a sandbox, not a container: %s of the Task API does not apply to it",
+              entry->id, call_method(call));
+    return true;
+}
+
 /* ---- handlers ---------------------------------------------------------------------------------
  */
 
-static int open_bundle(struct tenant *tenant, const Task__CreateTaskRequest *in,
-                       struct bundle **ret, struct error *err)
+static int open_bundle(const Task__CreateTaskRequest *in, struct bundle **ret, struct error *err)
 {
     scoped(bundle_freep) struct bundle *bundle = NULL;
 
@@ -117,9 +130,6 @@ static int open_bundle(struct tenant *tenant, const Task__CreateTaskRequest *in,
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "a container without a pod: this runtime runs the containers of a pod in "
                          "the pod's guest, so create it through CRI (kubelet, crictl)");
-    if (bundle->role == BUNDLE_CONTAINER && !tenant->content)
-        return error_set(err, STATUS_UNIMPLEMENTED,
-                         "containerd gave no address to read the image from");
     *ret = take_ptr(bundle);
     return 0;
 }
@@ -135,9 +145,15 @@ static int take_options(struct tenant *tenant, const Ttrpc__Any *options, struct
 static void create_container(struct tenant *tenant, struct call *call, const struct bundle *bundle)
 {
     const Task__CreateTaskRequest *in = call_request(call);
-    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal};
+    scoped(freep) char *tree = NULL;
+    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal, NULL};
     struct error err;
 
+    if (codec_rootfs(in, bundle, &tree, &err) < 0) {
+        call_fail_with(call, &err);
+        return;
+    }
+    io.tree = tree;
     if (!tenant->tasks.pod)
         call_fail(call, STATUS_FAILED_PRECONDITION, "the pod of '%s' is not running", in->id);
     else if (pod_need_running(tenant->pod, &err) < 0)
@@ -153,9 +169,11 @@ static void create_rpc(struct call *call, const void *request)
     scoped(bundle_freep) struct bundle *bundle = NULL;
     struct error err;
 
-    if (open_bundle(tenant, in, &bundle, &err) < 0 || !bundle ||
+    if (open_bundle(in, &bundle, &err) < 0 || !bundle ||
         take_options(tenant, in->options, &err) < 0)
         call_fail_with(call, &err);
+    else if (bundle->role == BUNDLE_SANDBOX && tenant->sandbox.state != SANDBOX_NEW)
+        call_fail(call, STATUS_ALREADY_EXISTS, "CreateSandbox has made this shim's pod already");
     else if (bundle->role == BUNDLE_SANDBOX)
         pause_create(tenant, call, in->id, bundle);
     else
@@ -168,7 +186,7 @@ static void start_rpc(struct call *call, const void *request)
     struct task_entry *entry = find(call, in->id, in->exec_id);
     struct error err;
 
-    if (!entry)
+    if (!entry || refuse_sandbox(call, entry))
         return;
     if (entry->user) {
         task_start(entry->user, (struct task_answer){start_done, call});
@@ -185,7 +203,7 @@ static void delete_rpc(struct call *call, const void *request)
     const Task__DeleteRequest *in = request;
     struct task_entry *entry = find(call, in->id, in->exec_id);
 
-    if (!entry)
+    if (!entry || refuse_sandbox(call, entry))
         return;
     if (entry->user)
         task_delete(entry->user, (struct task_answer){delete_done, call});
@@ -213,7 +231,7 @@ static void kill_rpc(struct call *call, const void *request)
     const Task__KillRequest *in = request;
     struct task_entry *entry = find(call, in->id, in->exec_id);
 
-    if (!entry)
+    if (!entry || refuse_sandbox(call, entry))
         return;
     if (entry->user)
         task_kill(entry->user, in->signal, in->all ? AGENT_KILL_ALL : AGENT_KILL_ONE,
@@ -226,7 +244,7 @@ static void exec_rpc(struct call *call, const void *request)
 {
     const Task__ExecProcessRequest *in = request;
     struct task *task = find_task(call, in->id, NULL);
-    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal};
+    struct task_io io = {in->stdin, in->stdout, in->stderr, in->terminal, NULL};
     struct error err;
 
     if (!task)

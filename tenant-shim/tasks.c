@@ -18,6 +18,7 @@
 #include "shim/publisher.h"
 #include "spec_rules.h"
 #include "task_private.h"
+#include "volumes.h"
 
 enum {
     TERMINATION_MESSAGE_MAX = 4096,
@@ -101,6 +102,8 @@ void task_free(struct task *task)
     }
     answer_cancelled(task, &task->creating);
     answer_cancelled(task, &task->deleting);
+    bring_free(task->bring);
+    free(task->tree);
     rootfs_free(task->rootfs);
     guest_spec_free(task->spec);
     pipes_free(task->pipes);
@@ -145,9 +148,20 @@ static void write_termination_message(const struct task *task, const struct exit
         close(fd);
 }
 
+static void leave_oom_file(const struct task *task)
+{
+    scoped(freep) char *path = xformat("%s/oom", task->entry->bundle);
+    scoped(closep) int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        log_warn("%s: %m", path);
+}
+
 static void tell_oom(struct task *task)
 {
     task->ooms_told++;
+    if (task->tasks->oom_files)
+        leave_oom_file(task);
     events_oom(task->tasks->publisher, task->entry);
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 /* The resident process: one pod. */
 #include "base/scoped.h"
+#include "sandbox.h"
 #include "task.h"
 
+struct pod_events;
 struct shim_server;
 struct ttrpc_server;
 
@@ -12,12 +14,14 @@ struct tenant {
     struct shim_server *self;
     char *ns;
     char *conf_path;  /* of the configuration */
+    char *bundle;     /* of the sandbox, in Sandbox API mode: where `start` ran */
     char *sandbox_id; /* the group that containerd gave: the id of pause */
     struct rpc_queue *queue;
     struct content *content; /* NULL: containerd gave no address (CRI-O) */
     struct publisher *publisher;
     struct pod *pod;           /* from Create of pause on */
-    struct task_entry *pause;  /* its task; NULL before and after */
+    struct task_entry *pause;  /* its task, or what stands for it; NULL before and after */
+    struct sandbox sandbox;    /* the pod's other face: SANDBOX_NEW under a pause container */
     struct call *creating;     /* Create of pause, not answered yet */
     struct call_list deleting; /* Delete of pause: waits a while for the end of the pod */
     struct source *delete_limit;
@@ -28,6 +32,11 @@ struct tenant {
 /* Ends the process when the events are out, soon in any case. */
 void tenant_quit(struct tenant *tenant);
 
+/* What the pod says of its containers; whoever makes it adds created, dead and removed. */
+struct pod_events tenant_pod_events(void);
+
+/* Registers containerd.runtime.sandbox.v1.Sandbox. */
+void sandbox_service_register(struct ttrpc_server *server, struct tenant *tenant);
 /* Registers containerd.task.v2.Task and v3.Task. */
 void task_service_register(struct ttrpc_server *server, struct tenant *tenant);
 /* For tasks.exited. */

@@ -5,16 +5,6 @@
 
 #include "base/scoped.h"
 
-void reader_init(struct reader *reader, const void *data, size_t size)
-{
-    *reader = (struct reader){.data = data, .size = size};
-}
-
-size_t reader_left(const struct reader *reader)
-{
-    return reader->failed ? 0 : reader->size - reader->position;
-}
-
 static uint64_t read_integer(struct reader *reader, size_t length)
 {
     const uint8_t *bytes = reader_bytes(reader, length);
@@ -25,11 +15,6 @@ static uint64_t read_integer(struct reader *reader, size_t length)
     for (size_t i = 0; i < length; i++)
         value = value << 8 | bytes[i];
     return value;
-}
-
-uint8_t reader_u8(struct reader *reader)
-{
-    return (uint8_t) read_integer(reader, 1);
 }
 
 uint16_t reader_u16(struct reader *reader)
@@ -45,21 +30,6 @@ uint32_t reader_u32(struct reader *reader)
 uint64_t reader_u64(struct reader *reader)
 {
     return read_integer(reader, 8);
-}
-
-const uint8_t *reader_bytes(struct reader *reader, size_t length)
-{
-    /* An empty read succeeds with a pointer even where there is no data at all. */
-    static const uint8_t nothing[1];
-    const uint8_t *bytes;
-
-    if (reader->failed || length > reader->size - reader->position) {
-        reader->failed = true;
-        return NULL;
-    }
-    bytes = reader->data ? reader->data + reader->position : nothing;
-    reader->position += length;
-    return bytes;
 }
 
 bool reader_copy(struct reader *reader, void *to, size_t length)

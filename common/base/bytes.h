@@ -14,14 +14,37 @@ struct reader {
     bool failed;
 };
 
-void reader_init(struct reader *reader, const void *data, size_t size);
-size_t reader_left(const struct reader *reader);
-uint8_t reader_u8(struct reader *reader);
+static inline void reader_init(struct reader *reader, const void *data, size_t size)
+{
+    *reader = (struct reader){.data = data, .size = size};
+}
+static inline size_t reader_left(const struct reader *reader)
+{
+    return reader->failed ? 0 : reader->size - reader->position;
+}
+static inline uint8_t reader_u8(struct reader *reader)
+{
+    if (reader_left(reader) > 0)
+        return reader->data[reader->position++];
+    reader->failed = true;
+    return 0;
+}
 uint16_t reader_u16(struct reader *reader);
 uint32_t reader_u32(struct reader *reader);
 uint64_t reader_u64(struct reader *reader);
-const uint8_t *reader_bytes(struct reader *reader, size_t length); /* borrowed, NULL if too few */
-bool reader_copy(struct reader *reader, void *to, size_t length);  /* false if too few */
+/* Borrowed, NULL if too few. An empty read succeeds even where there is no data at all. */
+static inline const uint8_t *reader_bytes(struct reader *reader, size_t length)
+{
+    const uint8_t *bytes = reader->data ? reader->data + reader->position : (const uint8_t *) "";
+
+    if (reader->failed || length > reader->size - reader->position) {
+        reader->failed = true;
+        return NULL;
+    }
+    reader->position += length;
+    return bytes;
+}
+bool reader_copy(struct reader *reader, void *to, size_t length); /* false if too few */
 /* True if nothing failed and nothing is left over. */
 bool reader_complete(const struct reader *reader);
 

@@ -4,19 +4,39 @@
 #include <sha2.h>
 
 #include "base/scoped.h"
+#include "base/sha256_blocks.h"
 
 struct digest {
     enum digest_type type;
     SHA2_CTX context;
 };
 
+/* Whole blocks by the processor where it can; what is left at either end goes into the library's
+ * buffer. */
+static void sha256_update(SHA2_CTX *context, const uint8_t *data, size_t length)
+{
+    size_t held = (size_t) (context->bitcount[0] / 8 % SHA256_BLOCK);
+    size_t before = held ? SHA256_BLOCK - held : 0, blocks;
+
+    if (sha256_blocks_possible() && length >= before + SHA256_BLOCK) {
+        if (before)
+            SHA256Update(context, data, before);
+        blocks = (length - before) / SHA256_BLOCK;
+        sha256_blocks(context->state.st32, data + before, blocks);
+        context->bitcount[0] += blocks * SHA256_BLOCK * 8;
+        data += before + blocks * SHA256_BLOCK;
+        length -= before + blocks * SHA256_BLOCK;
+    }
+    if (length > 0)
+        SHA256Update(context, data, length);
+}
+
 void digest_sha256(const void *data, size_t length, uint8_t ret[SHA256_SIZE])
 {
     SHA2_CTX context;
 
     SHA256Init(&context);
-    if (length > 0)
-        SHA256Update(&context, data, length);
+    sha256_update(&context, data, length);
     SHA256Final(ret, &context);
 }
 
@@ -52,7 +72,7 @@ void digest_update(struct digest *digest, const void *data, size_t length)
     if (length == 0)
         return;
     if (digest->type == DIGEST_SHA256)
-        SHA256Update(&digest->context, data, length);
+        sha256_update(&digest->context, data, length);
     else
         SHA384Update(&digest->context, data, length);
 }

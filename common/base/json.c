@@ -329,6 +329,14 @@ int64_t js_get_integer(const struct js *object, const char *key, int64_t otherwi
     return js_integer(js_get(object, key), otherwise);
 }
 
+bool js_unsigned(const struct js *node, uint64_t *ret)
+{
+    if (js_type(node) != JS_INTEGER || json_object_get_int64(raw(node)) < 0)
+        return false;
+    *ret = json_object_get_uint64(raw(node));
+    return true;
+}
+
 bool js_boolean(const struct js *node, bool otherwise)
 {
     return js_type(node) == JS_BOOLEAN ? json_object_get_boolean(raw(node)) : otherwise;

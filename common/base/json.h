@@ -34,6 +34,7 @@ const char *js_string(const struct js *node);
 const char *js_get_string(const struct js *object, const char *key);
 int64_t js_integer(const struct js *node, int64_t otherwise);
 int64_t js_get_integer(const struct js *object, const char *key, int64_t otherwise);
+bool js_unsigned(const struct js *node, uint64_t *ret); /* false: it is none */
 bool js_boolean(const struct js *node, bool otherwise);
 bool js_get_boolean(const struct js *object, const char *key, bool otherwise);
 size_t js_length(const struct js *array); /* members of an array or object */

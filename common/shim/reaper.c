@@ -70,13 +70,22 @@ static int start_reaper(const char *directory, const char *id, struct error *err
     return 0;
 }
 
+/* By another reaper, or by who wrote it and is at work. */
+static bool is_held(const char *directory, const char *id)
+{
+    scoped(closep) int fd = -1;
+    struct error err;
+
+    return tombstone_hold(directory, id, &fd, &err) < 0 && err.status == STATUS_ABORTED;
+}
+
 static void start_next(void *user, const char *id)
 {
     struct sweep *sweep = user;
     struct error err;
 
     if (sweep->started < SWEEP_MAX && !tombstone_is_attended(sweep->directory, id) &&
-        start_reaper(sweep->directory, id, &err) == 0)
+        !is_held(sweep->directory, id) && start_reaper(sweep->directory, id, &err) == 0)
         sweep->started++;
 }
 

@@ -22,6 +22,8 @@ struct tenant_conf {
     int64_t default_vcpus;
     uint64_t default_memory;
     char *network;           /* "none" in this version */
+    bool guest_root;         /* containers may hold power that reaches the agent */
+    char *kubelet_root;      /* below it kubelet has the volumes of pods */
     int64_t create_timeout;  /* seconds for the whole of RunPodSandbox's Create */
     int64_t dial_timeout;    /* seconds for one attempt to reach a guest that should be there */
     int64_t lease_ttl;       /* seconds without a renewal until a guest freezes */
@@ -30,10 +32,12 @@ struct tenant_conf {
     int64_t request_timeout; /* seconds for one request to the agent */
     bool pad_blobs;          /* to 1 MiB: hides the length of an image's layers */
 
-    /* [transport]: replaces what the provisioner answers; empty and 0: as answered. */
+    /* [transport]: replaces what the provisioner answers; empty and 0: as answered. With dial-out
+     * the address is this node's, and the port the first of those that are tried, 0 any. */
     char *transport;
     char *transport_address;
     int64_t transport_port;
+    int64_t transport_ports;
 
     /* [cri], of cleave-provision-cri */
     char *cri_endpoint; /* a unix path */
@@ -46,6 +50,8 @@ struct tenant_conf {
     char *stub_root;
 };
 
+/* The guest dials this node. */
+bool tenant_conf_is_dialled(const struct tenant_conf *conf);
 const struct config_key *tenant_conf_keys(size_t *ret_count);
 /* A file that is absent gives the defaults; anything wrong in it is an error with its line. */
 int tenant_conf_load(const char *path, struct tenant_conf *ret, struct error *err)

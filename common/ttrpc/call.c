@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ttrpc/call.h"
 
+#include <stdalign.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <protobuf-c/protobuf-c.h>
 
@@ -15,20 +17,29 @@
  * multiple of their bytes on the wire. */
 enum { MESSAGE_MEMORY_MAX = 16 << 20, SERVER_MEMORY_MAX = 64 << 20 };
 
+/* In the call itself while there is room. */
 static void *charged_alloc(void *user, size_t size)
 {
     struct call *call = user;
+    size_t rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 
     if (size > MESSAGE_MEMORY_MAX - call->memory || size > SERVER_MEMORY_MAX - call->server->memory)
         return NULL;
     call->memory += size;
     call->server->memory += size;
-    return malloc(size ? size : 1);
+    if (rounded > sizeof(call->room) - call->used)
+        return malloc(size ? size : 1);
+    call->used += rounded;
+    return call->room + call->used - rounded;
 }
 
 static void charged_free(void *user, void *data)
 {
-    free(data);
+    const struct call *call = user;
+    const uint8_t *at = data;
+
+    if (at < call->room || at > call->room + sizeof(call->room))
+        free(data);
 }
 
 static void list_remove(struct call *call)
@@ -59,8 +70,10 @@ static void leave_connection(struct call *call)
 struct call *call_new(struct connection *connection, uint32_t stream)
 {
     struct ttrpc_server *server = connection->server;
-    struct call *call = xnew(struct call);
+    struct call *call = take_ptr(server->spare);
 
+    if (!call)
+        call = xnew(struct call);
     call->connection = connection;
     call->server = server;
     call->stream = stream;
@@ -94,7 +107,7 @@ static void deadline_passed(void *user)
     struct error err;
 
     error_set(&err, STATUS_DEADLINE_EXCEEDED, "%s: the deadline has passed", call->method->name);
-    connection_answer(call->connection, call->stream, &err, NULL, 0);
+    connection_fail(call->connection, call->stream, &err);
     call_cut(call);
 }
 
@@ -158,8 +171,12 @@ void call_free(struct call *call)
         server->call_count--;
         server->memory -= call->memory;
     }
-    free(call->ns);
-    free(call);
+    if (server && !server->spare) {
+        memset(call, 0, offsetof(struct call, room));
+        server->spare = call;
+    } else {
+        free(call);
+    }
 }
 
 void *call_user(const struct call *call)
@@ -179,7 +196,7 @@ const char *call_method(const struct call *call)
 
 const char *call_namespace(const struct call *call)
 {
-    return call->ns;
+    return text_is_identifier(call->ns) ? call->ns : NULL;
 }
 
 const void *call_request(const struct call *call)
@@ -201,36 +218,30 @@ bool call_is_gone(const struct call *call)
     return !call->connection;
 }
 
-/* The call ends here; its connection gets the answer, if it is still there. */
-static void answer(struct call *call, const struct error *err, const uint8_t *payload,
-                   size_t length)
+static void reply_with(struct call *call, const struct reply *reply)
 {
-    struct connection *connection = call->connection;
-    uint32_t stream = call->stream;
-
+    if (reply->length > FRAME_BODY_MAX - 64) {
+        call_fail(call, STATUS_RESOURCE_EXHAUSTED, "%s: the answer is too large",
+                  call->method->name);
+        return;
+    }
+    if (!call_is_gone(call))
+        connection_reply(call->connection, call->stream, reply);
     call_free(call);
-    if (connection)
-        connection_answer(connection, stream, err, payload, length);
 }
 
 void call_reply(struct call *call, const void *message)
 {
-    scoped(freep) uint8_t *payload = NULL;
-    size_t length = 0;
-    struct error err;
+    struct reply reply = {.message = message};
 
-    if (message && !call_is_gone(call)) {
-        length = protobuf_c_message_get_packed_size(message);
-        if (length > FRAME_BODY_MAX - 64) {
-            error_set(&err, STATUS_RESOURCE_EXHAUSTED, "%s: the answer is too large",
-                      call->method->name);
-            answer(call, &err, NULL, 0);
-            return;
-        }
-        payload = xalloc(length + 1);
-        protobuf_c_message_pack(message, payload);
-    }
-    answer(call, NULL, payload, length);
+    if (message && !call_is_gone(call))
+        reply.length = protobuf_c_message_get_packed_size(message);
+    reply_with(call, &reply);
+}
+
+void call_reply_packed(struct call *call, const uint8_t *packed, size_t length)
+{
+    reply_with(call, &(struct reply){.packed = packed, .length = length});
 }
 
 void call_fail(struct call *call, enum status status, const char *fmt, ...)
@@ -252,7 +263,9 @@ void call_fail_with(struct call *call, const struct error *err)
     if (copy.status == STATUS_OK)
         copy.status = STATUS_UNKNOWN;
     text_make_utf8(copy.message); /* cut in the middle of a character, or a peer's bytes */
-    answer(call, &copy, NULL, 0);
+    if (!call_is_gone(call))
+        connection_fail(call->connection, call->stream, &copy);
+    call_free(call);
 }
 
 void call_on_gone(struct call *call, call_gone_fn *fn, void *user)

@@ -5,6 +5,7 @@
  * or the deadline passes the call is "gone": answering it is still the handler's duty, the answer
  * then goes nowhere. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
 
@@ -22,6 +23,8 @@ bool call_is_gone(const struct call *call);
 
 /* message is of the method's reply type and stays the caller's; NULL: an empty message. */
 void call_reply(struct call *call, const void *message);
+/* The same, packed already (ttrpc/wire.h). */
+void call_reply_packed(struct call *call, const uint8_t *packed, size_t length);
 void call_fail(struct call *call, enum status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void call_fail_with(struct call *call, const struct error *err);

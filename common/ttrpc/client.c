@@ -6,7 +6,6 @@
 #include <sys/un.h>
 #include <protobuf-c/protobuf-c.h>
 
-#include "base/bytes.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "io/loop.h"
@@ -255,17 +254,11 @@ static int write_request(struct ttrpc_client *client, uint32_t stream,
     if (frame.length > FRAME_BODY_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "%s: the request is too large",
                          options->method);
-    scoped(freep) uint8_t *body = xalloc(frame.length + 1u);
-    ttrpc__request__pack(&request, body);
+    scoped(freep) uint8_t *bytes = xalloc((size_t) FRAME_HEADER_SIZE + frame.length);
 
-    struct writer writer;
-
-    writer_init(&writer, FRAME_HEADER_SIZE + frame.length);
-    frame_write_header(&writer, &frame);
-    writer_bytes(&writer, body, frame.length);
-    int r = stream_write(client->stream, writer.data, writer.size, err);
-    writer_fini(&writer);
-    return r;
+    frame_put_header(&frame, bytes);
+    ttrpc__request__pack(&request, bytes + FRAME_HEADER_SIZE);
+    return stream_write(client->stream, bytes, (size_t) FRAME_HEADER_SIZE + frame.length, err);
 }
 
 int ttrpc_client_call(struct ttrpc_client *client, const struct ttrpc_call_options *options,

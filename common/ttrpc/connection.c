@@ -5,24 +5,15 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#include "base/bytes.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "ttrpc/envelope.h"
 #include "ttrpc.pb-c.h"
 
-enum { SERVER_CALLS_MAX = 16384, NAMESPACE_METADATA_MAX = 64 };
-
-/* The Request around a message: its fields point into the frame. Decoded by hand, because a
- * generic decoder would allocate one object per metadata entry, of which a frame can hold a
- * million. */
-struct envelope {
-    const uint8_t *service, *method, *payload, *ns;
-    size_t service_length, method_length, payload_length, ns_length;
-    int64_t timeout_ns;
-};
+enum { SERVER_CALLS_MAX = 16384, SMALL_FRAME = 1024 };
 
 static void destroy(struct connection *connection)
 {
@@ -61,36 +52,65 @@ static void doom(struct connection *connection)
         log_error("end a connection: %s", err.message);
 }
 
-void connection_answer(struct connection *connection, uint32_t stream, const struct error *err,
-                       const uint8_t *payload, size_t length)
+static void send_frame(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+    struct error ignored;
+
+    if (stream_write(connection->stream, bytes, size, &ignored) < 0)
+        doom(connection);
+}
+
+/* The payload's tag and length, before its bytes; the length is at most four bytes' worth. */
+static uint8_t *put_field(uint8_t *at, uint8_t number, size_t length)
+{
+    *at++ = (uint8_t) (number << 3 | 2);
+    for (; length > 0x7f; length >>= 7)
+        *at++ = (uint8_t) (length | 0x80);
+    *at++ = (uint8_t) length;
+    return at;
+}
+
+/* The Response is the message with a few bytes before it, so it is packed where it leaves from; one
+ * of the usual size needs no memory. */
+void connection_reply(struct connection *connection, uint32_t stream, const struct reply *reply)
+{
+    struct frame frame = {.stream = stream, .type = FRAME_RESPONSE};
+    uint8_t field[1 + 4], *end = reply->length > 0 ? put_field(field, 2, reply->length) : field;
+    size_t before = FRAME_HEADER_SIZE + (size_t) (end - field);
+    scoped(freep) uint8_t *large = NULL;
+    uint8_t small[SMALL_FRAME], *bytes = small;
+
+    if (connection->dead)
+        return;
+    if (before + reply->length > sizeof(small))
+        bytes = large = xalloc(before + reply->length);
+    frame.length = (uint32_t) (before + reply->length - FRAME_HEADER_SIZE);
+    frame_put_header(&frame, bytes);
+    memcpy(bytes + FRAME_HEADER_SIZE, field, before - FRAME_HEADER_SIZE);
+    if (reply->message)
+        (void) protobuf_c_message_pack(reply->message, bytes + before);
+    else if (reply->length > 0)
+        memcpy(bytes + before, reply->packed, reply->length);
+    send_frame(connection, bytes, before + reply->length);
+}
+
+void connection_fail(struct connection *connection, uint32_t stream, const struct error *err)
 {
     Ttrpc__Status status = TTRPC__STATUS__INIT;
     Ttrpc__Response response = TTRPC__RESPONSE__INIT;
     struct frame frame = {.stream = stream, .type = FRAME_RESPONSE};
-    struct writer writer;
-    struct error ignored;
 
     if (connection->dead)
         return;
-    if (err) {
-        status.code = (int32_t) err->status;
-        status.message = (char *) err->message;
-        response.status = &status;
-    } else {
-        response.payload.data = (uint8_t *) payload;
-        response.payload.len = length;
-    }
+    status.code = (int32_t) err->status;
+    status.message = (char *) err->message;
+    response.status = &status;
     frame.length = (uint32_t) ttrpc__response__get_packed_size(&response);
-    scoped(freep) uint8_t *body = xalloc(frame.length + 1u);
-    ttrpc__response__pack(&response, body);
+    scoped(freep) uint8_t *bytes = xalloc((size_t) FRAME_HEADER_SIZE + frame.length);
 
-    writer_init(&writer, FRAME_HEADER_SIZE + frame.length);
-    frame_write_header(&writer, &frame);
-    writer_bytes(&writer, body, frame.length);
-    int r = stream_write(connection->stream, writer.data, writer.size, &ignored);
-    writer_fini(&writer);
-    if (r < 0)
-        doom(connection);
+    frame_put_header(&frame, bytes);
+    (void) ttrpc__response__pack(&response, bytes + FRAME_HEADER_SIZE);
+    send_frame(connection, bytes, (size_t) FRAME_HEADER_SIZE + frame.length);
 }
 
 static void refuse(struct connection *connection, uint32_t stream, enum status status,
@@ -99,145 +119,32 @@ static void refuse(struct connection *connection, uint32_t stream, enum status s
     struct error err;
 
     error_set(&err, status, "%s", text);
-    connection_answer(connection, stream, &err, NULL, 0);
-}
-
-/* ---- the envelope ---- */
-
-static uint64_t read_varint(struct reader *reader)
-{
-    uint64_t value = 0;
-
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        uint8_t byte = reader_u8(reader);
-
-        if (shift < 64)
-            value |= (uint64_t) (byte & 0x7f) << shift;
-        if (!(byte & 0x80))
-            return value;
-    }
-    reader->failed = true;
-    return 0;
-}
-
-static const uint8_t *read_bytes(struct reader *reader, size_t *ret_length)
-{
-    uint64_t length = read_varint(reader);
-
-    if (length > reader_left(reader)) {
-        reader->failed = true;
-        length = 0;
-    }
-    *ret_length = (size_t) length;
-    return reader_bytes(reader, (size_t) length);
-}
-
-static void skip_field(struct reader *reader, unsigned wire_type)
-{
-    size_t length;
-
-    switch (wire_type) {
-    case 0:
-        (void) read_varint(reader);
-        break;
-    case 1:
-        (void) reader_bytes(reader, 8);
-        break;
-    case 2:
-        (void) read_bytes(reader, &length);
-        break;
-    case 5:
-        (void) reader_bytes(reader, 4);
-        break;
-    default:
-        reader->failed = true;
-    }
-}
-
-static void read_metadata(struct envelope *envelope, const uint8_t *data, size_t length)
-{
-    static const char wanted[] = "containerd-namespace-ttrpc";
-    const uint8_t *key = NULL, *value = NULL;
-    size_t key_length = 0, value_length = 0;
-    struct reader reader;
-
-    reader_init(&reader, data, length);
-    while (reader_left(&reader) > 0 && !reader.failed) {
-        uint64_t tag = read_varint(&reader);
-
-        if (tag == (1 << 3 | 2))
-            key = read_bytes(&reader, &key_length);
-        else if (tag == (2 << 3 | 2))
-            value = read_bytes(&reader, &value_length);
-        else
-            skip_field(&reader, tag & 7);
-    }
-    if (!reader.failed && key && value && key_length == sizeof(wanted) - 1 &&
-        memcmp(key, wanted, key_length) == 0) {
-        envelope->ns = value;
-        envelope->ns_length = value_length;
-    }
-}
-
-static bool read_envelope(const struct frame *frame, struct envelope *ret)
-{
-    struct reader reader;
-
-    reader_init(&reader, frame->body, frame->length);
-    while (reader_left(&reader) > 0 && !reader.failed) {
-        uint64_t tag = read_varint(&reader);
-        const uint8_t *entry;
-        size_t length;
-
-        switch (tag) {
-        case 1 << 3 | 2:
-            ret->service = read_bytes(&reader, &ret->service_length);
-            break;
-        case 2 << 3 | 2:
-            ret->method = read_bytes(&reader, &ret->method_length);
-            break;
-        case 3 << 3 | 2:
-            ret->payload = read_bytes(&reader, &ret->payload_length);
-            break;
-        case 4 << 3 | 0:
-            ret->timeout_ns = (int64_t) read_varint(&reader);
-            break;
-        case 5 << 3 | 2:
-            entry = read_bytes(&reader, &length);
-            if (!reader.failed)
-                read_metadata(ret, entry, length);
-            break;
-        default:
-            if (tag >> 3 == 0)
-                reader.failed = true;
-            skip_field(&reader, tag & 7);
-        }
-    }
-    return !reader.failed;
+    connection_fail(connection, stream, &err);
 }
 
 /* ---- requests ---- */
 
+static int refuse_name(struct error *err, const char *what, const uint8_t *name, size_t length)
+{
+    return error_set(err, STATUS_UNIMPLEMENTED, "%s '%.*s' does not exist here", what,
+                     (int) (length < 128 ? length : 128), name ? (const char *) name : "");
+}
+
 static int find_method(struct call *call, const struct envelope *envelope, struct error *err)
 {
-    char service[128] = "", method[64] = "";
-
-    if (envelope->service_length < sizeof(service) && envelope->method_length < sizeof(method)) {
-        if (envelope->service_length)
-            memcpy(service, envelope->service, envelope->service_length);
-        if (envelope->method_length)
-            memcpy(method, envelope->method, envelope->method_length);
-    }
-    call->service = server_find_service(call->server, service);
+    call->service = server_find_service(call->server, envelope->service, envelope->service_length);
     if (!call->service)
-        return error_set(err, STATUS_UNIMPLEMENTED, "service '%s' does not exist here", service);
+        return refuse_name(err, "service", envelope->service, envelope->service_length);
     for (size_t i = 0; i < call->service->count; i++) {
-        if (text_equal(call->service->methods[i].name, method)) {
-            call->method = &call->service->methods[i];
+        const struct ttrpc_method *method = &call->service->methods[i];
+
+        if (strlen(method->name) == envelope->method_length &&
+            memcmp(method->name, envelope->method, envelope->method_length) == 0) {
+            call->method = method;
             return 0;
         }
     }
-    return error_set(err, STATUS_UNIMPLEMENTED, "%s has no method '%s'", service, method);
+    return refuse_name(err, "method", envelope->method, envelope->method_length);
 }
 
 /* From envelope to a call that is ready for its handler. */
@@ -250,12 +157,9 @@ static int prepare(struct call *call, const struct envelope *envelope, struct er
     if (call_unpack(call, envelope->payload ? envelope->payload : none, envelope->payload_length,
                     err) < 0)
         return -1;
-    if (envelope->ns_length > 0 && envelope->ns_length <= 76) {
-        call->ns = xstrndup((const char *) envelope->ns, envelope->ns_length);
-        if (!text_is_identifier(call->ns)) {
-            free(call->ns);
-            call->ns = NULL;
-        }
+    if (envelope->ns_length > 0 && envelope->ns_length < sizeof(call->ns)) {
+        memcpy(call->ns, envelope->ns, envelope->ns_length);
+        call->ns[envelope->ns_length] = '\0';
     }
     return call_arm(call, envelope->timeout_ns, err);
 }
@@ -268,7 +172,7 @@ static void on_request(struct connection *connection, const struct frame *frame)
 
     if (frame->flags & FRAME_REMOTE_OPEN)
         return refuse(connection, frame->stream, STATUS_UNIMPLEMENTED, "no streams here");
-    if (!read_envelope(frame, &envelope))
+    if (!envelope_read(frame, &envelope))
         return refuse(connection, frame->stream, STATUS_INVALID_ARGUMENT,
                       "the frame does not hold a valid request");
     if (connection->pending >= server->options.max_pending ||

@@ -14,7 +14,9 @@
 struct connection;
 struct source;
 struct stream;
-struct ProtobufCAllocator;
+struct ProtobufCMessage;
+
+enum { NAMESPACE_ROOM = 77, CALL_ROOM = 448 };
 
 struct service {
     struct service *next;
@@ -35,6 +37,7 @@ struct ttrpc_server {
     bool was_used;
     struct call *calls;  /* every call that is not answered, gone or not */
     unsigned call_count; /* of them */
+    struct call *spare;  /* an ended one, for the next: most calls need no other memory */
     size_t memory;       /* of the requests of all calls that are not answered */
     struct ttrpc_server_options options;
     struct source *drain_timer;
@@ -63,28 +66,38 @@ struct call {
     uint32_t stream;
     const struct service *service;
     const struct ttrpc_method *method;
-    void *request;          /* unpacked */
-    bool in_handler, ended; /* ended in its handler: freed when that returns */
-    size_t memory;          /* that unpacking took */
-    char *ns;
-    uint64_t deadline; /* in clock_monotonic_ms; 0: none */
+    void *request;           /* unpacked */
+    bool in_handler, ended;  /* ended in its handler: freed when that returns */
+    size_t memory;           /* that unpacking took */
+    char ns[NAMESPACE_ROOM]; /* as it came; "": none */
+    uint64_t deadline;       /* in clock_monotonic_ms; 0: none */
     struct source *timer;
     call_gone_fn *on_gone;
     void *on_gone_user;
     struct call_list *list; /* where it is parked */
     struct call *list_next, *list_previous;
+    /* The last member, which a new call does not find zeroed: most requests are unpacked here. */
+    size_t used;
+    _Alignas(max_align_t) uint8_t room[CALL_ROOM];
 };
 
 /* server.c */
-const struct service *server_find_service(const struct ttrpc_server *server, const char *name);
+const struct service *server_find_service(const struct ttrpc_server *server, const uint8_t *name,
+                                          size_t length);
 
 /* connection.c */
 int connection_new(struct ttrpc_server *server, int fd, struct error *err);
 void connection_free(struct connection *connection);
-/* Sends one Response. payload is the packed message; err replaces it. Frees nothing: a peer that
- * does not take its answers is cut off from the loop. */
-void connection_answer(struct connection *connection, uint32_t stream, const struct error *err,
-                       const uint8_t *payload, size_t length);
+struct reply {
+    const struct ProtobufCMessage *message; /* NULL: it is packed already */
+    const uint8_t *packed;
+    size_t length; /* of the packed message; 0: an empty one */
+};
+
+/* Sends one Response. Frees nothing: a peer that does not take its answers is cut off from the
+ * loop. */
+void connection_reply(struct connection *connection, uint32_t stream, const struct reply *reply);
+void connection_fail(struct connection *connection, uint32_t stream, const struct error *err);
 
 /* call.c */
 struct call *call_new(struct connection *connection, uint32_t stream);

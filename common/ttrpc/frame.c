@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ttrpc/frame.h"
 
-#include "base/bytes.h"
-
 /* Discards what is here of a body that was refused. */
 static size_t skip_some(struct frame_decoder *decoder, size_t available)
 {
@@ -12,41 +10,52 @@ static size_t skip_some(struct frame_decoder *decoder, size_t available)
     return n;
 }
 
+static uint32_t get_u32(const uint8_t from[4])
+{
+    return (uint32_t) from[0] << 24 | (uint32_t) from[1] << 16 | (uint32_t) from[2] << 8 | from[3];
+}
+
 enum frame_result frame_decode(struct frame_decoder *decoder, const uint8_t *data, size_t size,
                                struct frame *ret, size_t *ret_used)
 {
-    size_t skipped = skip_some(decoder, size);
-    struct reader reader;
+    size_t skipped = skip_some(decoder, size), left = size - skipped;
+    const uint8_t *header = data + skipped;
     struct frame frame = {0};
 
-    reader_init(&reader, data + skipped, size - skipped);
-    frame.length = reader_u32(&reader);
-    frame.stream = reader_u32(&reader);
-    frame.type = reader_u8(&reader);
-    frame.flags = reader_u8(&reader);
     *ret_used = skipped;
-    if (reader.failed)
+    if (left < FRAME_HEADER_SIZE)
         return FRAME_MORE;
 
+    frame.length = get_u32(header);
+    frame.stream = get_u32(header + 4);
+    frame.type = header[8];
+    frame.flags = header[9];
+    left -= FRAME_HEADER_SIZE;
     if (frame.length > FRAME_BODY_MAX) {
         decoder->skip = frame.length;
         *ret_used += FRAME_HEADER_SIZE;
-        *ret_used += skip_some(decoder, size - *ret_used);
+        *ret_used += skip_some(decoder, left);
         *ret = frame;
         return FRAME_TOO_LARGE;
     }
-    if (reader_left(&reader) < frame.length)
+    if (left < frame.length)
         return FRAME_MORE;
-    frame.body = data + skipped + FRAME_HEADER_SIZE;
+    frame.body = header + FRAME_HEADER_SIZE;
     *ret_used += FRAME_HEADER_SIZE + frame.length;
     *ret = frame;
     return FRAME_COMPLETE;
 }
 
-void frame_write_header(struct writer *writer, const struct frame *frame)
+static void put_u32(uint32_t value, uint8_t to[4])
 {
-    writer_u32(writer, frame->length);
-    writer_u32(writer, frame->stream);
-    writer_u8(writer, frame->type);
-    writer_u8(writer, frame->flags);
+    for (int i = 0; i < 4; i++)
+        to[i] = (uint8_t) (value >> (24 - 8 * i));
+}
+
+void frame_put_header(const struct frame *frame, uint8_t to[FRAME_HEADER_SIZE])
+{
+    put_u32(frame->length, to);
+    put_u32(frame->stream, to + 4);
+    to[8] = frame->type;
+    to[9] = frame->flags;
 }

@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct writer;
-
 enum { FRAME_HEADER_SIZE = 10, FRAME_BODY_MAX = 4194304 };
 
 enum frame_type { FRAME_REQUEST = 1, FRAME_RESPONSE = 2, FRAME_DATA = 3 };
@@ -39,5 +37,4 @@ enum frame_result {
 /* *ret_used: how many bytes the caller drops from the front of its buffer, in each case. */
 enum frame_result frame_decode(struct frame_decoder *decoder, const uint8_t *data, size_t size,
                                struct frame *ret, size_t *ret_used);
-/* Appends a header. */
-void frame_write_header(struct writer *writer, const struct frame *frame);
+void frame_put_header(const struct frame *frame, uint8_t to[FRAME_HEADER_SIZE]);

@@ -121,6 +121,7 @@ void ttrpc_server_free(struct ttrpc_server *server)
     /* What handlers still hold outlives us. */
     for (struct call *call = server->calls; call; call = call->server_next)
         call->server = NULL;
+    free(server->spare);
     while (server->services) {
         struct service *service = server->services;
 
@@ -130,10 +131,11 @@ void ttrpc_server_free(struct ttrpc_server *server)
     free(server);
 }
 
-const struct service *server_find_service(const struct ttrpc_server *server, const char *name)
+const struct service *server_find_service(const struct ttrpc_server *server, const uint8_t *name,
+                                          size_t length)
 {
     for (const struct service *service = server->services; service; service = service->next) {
-        if (text_equal(service->name, name))
+        if (strlen(service->name) == length && memcmp(service->name, name, length) == 0)
             return service;
     }
     return NULL;

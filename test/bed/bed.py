@@ -21,6 +21,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 ROLES = ("host", "tenant")
 CACHE = os.path.join(ROOT, "build/cache")
 NODE_BIN = CACHE + "/node/usr/bin"
+OLD_BIN = CACHE + "/node-1.7/usr/bin"
+CONTAINERDS = ("2", "1.7")
 DAEMONS = {"host": ("containerd", "libvirtd"), "tenant": ("containerd", "registry")}
 
 
@@ -58,7 +60,8 @@ class Bed:
         return f"{self.dir}/{role}/{daemon}.log"
 
     def env(self, role):
-        path = f"{NODE_BIN}:{self.state['build']}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        old = OLD_BIN + ":" if self.containerd(role) == "1.7" else ""
+        path = f"{old}{NODE_BIN}:{self.state['build']}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         keep = {k: v for k, v in os.environ.items() if k in ("TERM", "LANG", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
         return {**keep, "PATH": path, "CLEAVE_BED": self.name, "CLEAVE_NODE": role}
 
@@ -78,7 +81,9 @@ class Bed:
     def start(self, role, daemon):
         """Starts a daemon of the node and waits until it serves."""
         argv, socket = setup.DAEMONS[daemon]
-        pid = ns.spawn(self.pid(role), self._cgroup(role), [a.format(bin=NODE_BIN) for a in argv],
+        old = daemon == "containerd" and self.containerd(role) == "1.7"
+        argv = [a.format(bin=OLD_BIN if old else NODE_BIN) for a in argv]
+        pid = ns.spawn(self.pid(role), self._cgroup(role), argv,
                        self.log(role, daemon), self.env(role))
         self.state["daemons"][f"{role}/{daemon}"] = {"pid": pid, "start": ns.start_time(pid)}
         self._save()
@@ -94,6 +99,18 @@ class Bed:
         if pid and not ns.kill_and_wait(pid, signum):
             raise RuntimeError(f"{daemon} of the {role} node did not end")
 
+    def containerd(self, role):
+        """Which containerd the node runs. The host half needs the Sandbox API, so its node always runs the new one."""
+        return self.state.get("containerd", "2") if role == "tenant" else "2"
+
+    def use_containerd(self, version):
+        """Another containerd on the tenant node, with an image store of its own."""
+        self.stop("tenant", "containerd")
+        self.state["containerd"] = version
+        setup.configure_containerd(self, "tenant")
+        self._save()
+        self.start("tenant", "containerd")
+
     def use_guest(self, guest, **settings):
         """What the machine of the next pod is; `settings` as setup.write_cleave."""
         self.state["guest"] = guest
@@ -102,11 +119,16 @@ class Bed:
 
     # ---- up and down -------------------------------------------------------------------------
 
-    def up(self, build, guest, debug=False):
+    def up(self, build, guest, debug=False, **options):
+        """`conformance`: the tenant node also has what CRI conformance tests want of a node: the
+        images that they name, and host ports. `guest_root`: granted to its pods. `containerd`: its
+        version on the tenant node."""
         self.down()
         for role in ROLES:
             os.makedirs(f"{self.dir}/{role}")
-        self.state = {"build": os.path.abspath(build), "guest": guest, "debug": debug, "nodes": {}, "daemons": {}}
+        self.state = {"build": os.path.abspath(build), "guest": guest, "debug": debug,
+                      "conformance": False, "guest_root": False, "containerd": "2", **options,
+                      "nodes": {}, "daemons": {}}
         layout = ns.hierarchies()
         for role in ROLES:
             ns.cgroup_create(self._cgroup(role))
@@ -164,7 +186,9 @@ def main():
     up = verbs.add_parser("up", help="make both nodes (an existing bed of this name is replaced)")
     up.add_argument("--build", default=os.environ.get("BUILD", ROOT + "/build"))
     up.add_argument("--guest", choices=tuple(setup.HELPER), default=os.environ.get("GUEST", "stub"))
+    up.add_argument("--containerd", choices=CONTAINERDS, default="2", help="of the tenant node")
     up.add_argument("--debug", action="store_true", help="containerd logs at level debug")
+    up.add_argument("--conformance", action="store_true", help="the tenant node has conformance tests' images, and host ports")
     verbs.add_parser("down")
     verbs.add_parser("status")
     run = verbs.add_parser("exec", help="run a command inside a node")
@@ -193,7 +217,7 @@ def locked(bed, args):
         bed = Bed(bed.name)
         started = time.monotonic()
         if args.verb == "up":
-            bed.up(args.build, args.guest, args.debug)
+            bed.up(args.build, args.guest, args.debug, conformance=args.conformance, containerd=args.containerd)
             status(bed)
             print(f"up in {time.monotonic() - started:.1f} s")
         elif args.verb == "down":

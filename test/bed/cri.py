@@ -78,6 +78,9 @@ class Cri:
                     raise
             time.sleep(0.05)
 
+    def status(self):
+        return self.call("Status", pb.Empty(), pb.StatusResponse, timeout=20)
+
     def reconnect(self):
         """After a restart of containerd: a new connection (the old one's back-off would last)."""
         self.channel.close()
@@ -120,8 +123,9 @@ class Cri:
             assert "ttrpc: closed" in error.details()
             return False
 
-    def pods(self):
-        return list(self.call("ListPodSandbox", pb.ListPodSandboxRequest(), pb.ListPodSandboxResponse, timeout=20).items)
+    def pods(self, **which):
+        request = pb.ListPodSandboxRequest(filter=which or None)
+        return list(self.call("ListPodSandbox", request, pb.ListPodSandboxResponse, timeout=20).items)
 
     def stop_pod(self, pod, timeout=60.0):
         self.call("StopPodSandbox", pb.PodSandboxId(pod_sandbox_id=pod), timeout=timeout)
@@ -148,8 +152,8 @@ class Cri:
                 log_directory=f"/var/log/pods/{m.namespace}_{m.name}_{m.uid}", linux={"cgroup_parent": f"/pods/{m.uid}"})
         return self.configs[pod]
 
-    def create(self, pod, name, image, command=(), env=None, timeout=LONG, **fields):
-        config = pb.ContainerConfig(metadata={"name": name}, image={"image": image}, command=list(command),
+    def create(self, pod, name, image, command=(), env=None, attempt=0, timeout=LONG, **fields):
+        config = pb.ContainerConfig(metadata={"name": name, "attempt": attempt}, image={"image": image}, command=list(command),
                                     log_path=f"{name}.log", **fields)
         for key, value in (env or {}).items():
             config.envs.add(key=key, value=value)
@@ -174,8 +178,9 @@ class Cri:
         return self.call("ContainerStatus", pb.ContainerId(container_id=ctr, verbose=verbose),
                          pb.ContainerStatusResponse, timeout=20).status
 
-    def containers(self):
-        return list(self.call("ListContainers", pb.ListContainersRequest(), pb.ListContainersResponse, timeout=20).containers)
+    def containers(self, **which):
+        request = pb.ListContainersRequest(filter=which or None)
+        return list(self.call("ListContainers", request, pb.ListContainersResponse, timeout=20).containers)
 
     def wait_exit(self, ctr, seconds=30.0):
         deadline = time.monotonic() + seconds
@@ -194,6 +199,32 @@ class Cri:
     def stats(self, ctr):
         return self.call("ContainerStats", pb.ContainerId(container_id=ctr), pb.ContainerStatsResponse, timeout=20).stats
 
+    def stats_list(self, **which):
+        request = pb.ListContainerStatsRequest(filter=which or None)
+        return list(self.call("ListContainerStats", request, pb.ListContainerStatsResponse, timeout=20).stats)
+
+    def update(self, ctr, **resources):
+        self.call("UpdateContainerResources", pb.UpdateContainerResourcesRequest(container_id=ctr, linux=resources), timeout=20)
+
+    def checkpoint(self, ctr, location):
+        self.call("CheckpointContainer", pb.CheckpointContainerRequest(container_id=ctr, location=location), timeout=20)
+
+    # ---- streams: where to connect ------------------------------------------------------------
+
+    def exec_url(self, ctr, command, **streams):
+        return self.call("Exec", pb.ExecRequest(container_id=ctr, cmd=command, **streams), pb.Url, timeout=20).url
+
+    def attach_url(self, ctr, **streams):
+        return self.call("Attach", pb.AttachRequest(container_id=ctr, **streams), pb.Url, timeout=20).url
+
+    def forward_url(self, pod, port):
+        return self.call("PortForward", pb.PortForwardRequest(pod_sandbox_id=pod, port=[port]), pb.Url, timeout=20).url
+
+    # ---- logs --------------------------------------------------------------------------------
+
+    def reopen_log(self, ctr):
+        self.call("ReopenContainerLog", pb.ContainerId(container_id=ctr), timeout=20)
+
     def log(self, ctr):
         """The CRI log as (stream, text) pairs."""
         path = self.container_status(ctr).log_path
@@ -207,6 +238,11 @@ class Cri:
 
     def images(self):
         return list(self.call("ListImages", pb.Empty(), pb.ListImagesResponse, "Image").images)
+
+    def image_status(self, image):
+        """Its Image; None if there is none."""
+        answer = self.call("ImageStatus", pb.ImageRequest(image={"image": image}), pb.ImageStatusResponse, "Image")
+        return answer.image if answer.HasField("image") else None
 
     def remove_image(self, image):
         self.call("RemoveImage", pb.ImageRequest(image={"image": image}), service="Image")

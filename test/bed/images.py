@@ -5,6 +5,7 @@
     REGISTRY/layers:1    three layers: a file added, replaced, removed (whiteout, opaque directory)
     REGISTRY/pause:1     what containerd's podsandbox mode wants as a pause image
 """
+import functools
 import gzip
 import hashlib
 import io
@@ -45,11 +46,16 @@ def layer(entries):
     return out.getvalue()
 
 
+@functools.cache
+def _packed(tar):
+    return gzip.compress(tar, 1, mtime=0)
+
+
 class Image:
     """One image as its blobs; `config` is the OCI image configuration's `config` object."""
 
     def __init__(self, layers, config):
-        packed = [gzip.compress(tar, 1, mtime=0) for tar in layers]
+        packed = [_packed(tar) for tar in layers]
         self.config = json.dumps({
             "architecture": "amd64", "os": "linux", "config": {"Env": [PATH], **config},
             "rootfs": {"type": "layers", "diff_ids": [digest(tar) for tar in layers]},
@@ -112,5 +118,6 @@ def standard():
     return {
         "busybox:1": Image([base], {"Cmd": ["sh"]}),
         "layers:1": Image([base, changed, last], {"Cmd": ["sh"], "WorkingDir": "/data"}),
-        "pause:1": Image([base], {"Cmd": ["/bin/sleep", "2147483647"]}),
+        # Not by the name `sleep`: tests look for workloads that are called so.
+        "pause:1": Image([base], {"Cmd": ["/bin/busybox", "sleep", "2147483647"]}),
     }

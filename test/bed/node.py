@@ -13,7 +13,9 @@ import subprocess
 import ns
 
 PRIVATE_TMPFS = ("/var/lib/containerd", "/var/lib/cleave", "/var/lib/libvirt", "/var/log/pods", "/var/lib/registry")
-SHARED = ("/run/netns", "/run/containerd")      # containerd's mounts there must propagate
+# Mounts there propagate: containerd's, and those of volumes that a test makes.
+VOLUMES = "/run/volumes"
+SHARED = ("/run/netns", "/run/containerd", VOLUMES)
 
 
 def main(role, layout, ready):

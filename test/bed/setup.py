@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 
+import cri_images
 import images
 import ns
 
@@ -14,6 +15,7 @@ ANCHOR = f"{images.REGISTRY}/anchor:1"          # the host's only image; no work
 # The two nodes share no link with this machine, so every bed can use the same addresses.
 ADDRESS = {"host": "10.90.0.1", "tenant": "10.90.0.2"}
 PODS = {"host": "10.91.0", "tenant": "10.92.0"}
+PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
 OTHER = {"host": "tenant", "tenant": "host"}
 HOST_API = "/run/host-node"                     # the host's CRI socket, as the tenant node sees it
 
@@ -50,6 +52,32 @@ state = "/run/containerd"
         BinaryName = "/usr/sbin/runc"
 {runtime}"""
 
+# containerd 1.7: another layout of the same, and a store of its own (a database has no way back).
+CONTAINERD_1_7 = """version = 2
+root = "/var/lib/containerd/1.7"
+state = "/run/containerd"
+[grpc]
+  address = "/run/containerd/containerd.sock"
+[debug]
+  level = "{level}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{pause}"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{cni}"
+    conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    default_runtime_name = "cleave-tenant"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cleave-tenant]
+      runtime_type = "{build}/bin/containerd-shim-cleave-tenant-v2"
+      privileged_without_host_devices = true
+      privileged_without_host_devices_all_devices_allowed = true
+      pod_annotations = ["cleave.dev/*"]
+      container_annotations = ["io.kubernetes.container.terminationMessagePath"]
+"""
+
 RUNTIME = {
     # No options table: with one, StartContainer fails on containerd 2.0 to 2.3.0.
     "host": """    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.cleave-host]
@@ -61,6 +89,12 @@ RUNTIME = {
       privileged_without_host_devices = true
       privileged_without_host_devices_all_devices_allowed = true
       pod_annotations = ["cleave.dev/*"]
+      container_annotations = ["io.kubernetes.container.terminationMessagePath"]
+    [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.cleave-tenant-sandbox]
+      runtime_type = "{build}/bin/containerd-shim-cleave-tenant-v2"
+      sandboxer = "shim"
+      privileged_without_host_devices = true
+      privileged_without_host_devices_all_devices_allowed = true
       container_annotations = ["io.kubernetes.container.terminationMessagePath"]
 """,
 }
@@ -118,7 +152,7 @@ runtime_handler = "cleave-host"
 directory = "/etc/cleave/static"
 [stub]
 guest = "{build}/test/stub-guest"
-agent = "{build}/bin/cleave-agent"
+agent = "{build}/{agent}"
 root = "{build}/image/tree"
 {extra}"""
 
@@ -171,20 +205,28 @@ def _write(bed, role, path, text):
         out.write(text)
 
 
-def configure(bed, role):
+def configure_containerd(bed, role):
     import bed as program
     build = bed.state["build"]
-    _write(bed, role, "/etc/containerd/config.toml", CONTAINERD.format(
+    template = CONTAINERD_1_7 if bed.containerd(role) == "1.7" else CONTAINERD
+    _write(bed, role, "/etc/containerd/config.toml", template.format(
         level="debug" if bed.state["debug"] else "info", pause=PAUSE, cni=program.CACHE + "/node/usr/lib/cni",
-        runtime=RUNTIME[role].format(build=build)))
-    _write(bed, role, f"/etc/containerd/certs.d/{images.REGISTRY}/hosts.toml",
-           f'server = "http://127.0.0.1:{REGISTRY_PORT}"\n[host."http://127.0.0.1:{REGISTRY_PORT}"]\n'
-           '  capabilities = ["pull", "resolve"]\n')
+        build=build, runtime=RUNTIME[role].format(build=build)))
+
+
+def configure(bed, role):
+    import bed as program
+    configure_containerd(bed, role)
+    extras = role == "tenant" and bed.state["conformance"]
+    for registry in (images.REGISTRY, *(cri_images.REGISTRIES if extras else ())):
+        _write(bed, role, f"/etc/containerd/certs.d/{registry}/hosts.toml",
+               f'server = "http://127.0.0.1:{REGISTRY_PORT}"\n[host."http://127.0.0.1:{REGISTRY_PORT}"]\n'
+               '  capabilities = ["pull", "resolve"]\n')
+    bridge = {"type": "bridge", "bridge": "pods", "isGateway": True, "ipMasq": False,
+              "ipam": {"type": "host-local", "dataDir": "/run/cni-addresses",
+                       "ranges": [[{"subnet": f"{PODS[role]}.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}
     _write(bed, role, "/etc/cni/net.d/10-bed.conflist", json.dumps({
-        "cniVersion": "1.0.0", "name": "bed", "plugins": [{
-            "type": "bridge", "bridge": "pods", "isGateway": True, "ipMasq": False,
-            "ipam": {"type": "host-local", "dataDir": "/run/cni-addresses",
-                     "ranges": [[{"subnet": f"{PODS[role]}.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}))
+        "cniVersion": "1.0.0", "name": "bed", "plugins": [bridge] + ([PORTMAP] if extras else [])}))
     _write(bed, role, "/etc/crictl.yaml", "runtime-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 240\n")
     if role == "host":
         _write(bed, role, "/etc/libvirt/qemu.conf", LIBVIRT_QEMU)
@@ -197,13 +239,16 @@ def configure(bed, role):
     write_cleave(bed, bed.state["guest"])
 
 
-def write_cleave(bed, guest, memory="512MiB", console="false", extra=""):
+def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None, agent="bin/cleave-agent"):
     """Writes both cleave configurations; shims and programs read them at their next start."""
     build = bed.state["build"]
+    if guest_root is None:
+        guest_root = bed.state["guest_root"]
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
-        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra))
+        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra, agent=agent,
+        granted="guest_root = true\n" if guest_root else ""))
 
 
 def use_qemu_conf(bed, text):
@@ -228,9 +273,10 @@ def serving(bed, role, where):
 
 def load_images(bed):
     standard = images.standard()
+    served = {**standard, **(cri_images.all_images() if bed.state["conformance"] else {})}
 
     def push():
-        for name, image in standard.items():
+        for name, image in served.items():
             image.push(REGISTRY_PORT, *name.split(":"))
 
     if not ns.call(bed.pid("tenant"), ns.NEWNET, push):

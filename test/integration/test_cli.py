@@ -206,9 +206,7 @@ def test_traps_in_the_hosts_containerd_are_named(host, old, new, name, word):
 
 @pytest.mark.parametrize("old, new, name, word", [
     ("cleave-tenant.v2", "runc.v2", "runtime", "cleave-tenant"),
-    ("  privileged", '  sandboxer = "shim"\n  privileged', "sandboxer", "shim"),
-    ("version = 3", "version = 3\n[plugins.'io.containerd.cri.v1.images']\ndiscard_unpacked_layers = true",
-     "content", "discard_unpacked_layers"),
+    ("  privileged", '  sandboxer = "shim"\n  options = {}\n  privileged', "sandboxer", "options table"),
 ])
 def test_traps_in_the_tenants_containerd_are_named(tenant, old, new, name, word):
     tenant.write("/etc/containerd/config.toml", CONTAINERD["tenant"].replace(old, new))

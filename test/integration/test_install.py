@@ -59,7 +59,10 @@ def test_the_examples_are_what_the_programs_read(node):
     host = check(node, "host", "--config", deploy + "/host.conf", "--containerd-config", deploy + "/containerd-host.toml")
     tenant = check(node, "tenant", "--config", deploy + "/tenant.conf",
                    "--containerd-config", deploy + "/containerd-tenant.toml")
-    for found, names in ((host, "config runtime sandboxer options shim"), (tenant, "config runtime shim devices pod-annotations")):
+    other = check(node, "tenant", "--config", deploy + "/tenant.conf",
+                  "--containerd-config", deploy + "/containerd-tenant-sandbox.toml")
+    tenants = "config runtime sandboxer shim devices pod-annotations"
+    for found, names in ((host, "config runtime sandboxer options shim"), (tenant, tenants), (other, tenants)):
         for name in names.split():
             assert found[name].startswith("ok"), found[name]
     assert set(os.listdir(deploy)) == set(os.listdir(ROOT + "/deploy"))

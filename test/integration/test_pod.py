@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 import cri as cri_program
-from conftest import BUSYBOX, LAYERS, eventually
+from conftest import BUSYBOX, LAYERS, configure, eventually
 
 GUESTS = ["stub", "pair", "vm"]
 SLEEP = ["sleep", "1000"]
@@ -153,6 +153,60 @@ def test_a_privileged_container_is_refused(tenant, stub):
     with pytest.raises(grpc.RpcError) as error:
         tenant.run(pod, "one", BUSYBOX, SLEEP, linux={"security_context": {"privileged": True}})
     assert "guest_root" in error.value.details()
+
+
+@pytest.fixture
+def guest_root(stub, bed):
+    configure(bed, lambda text: "guest_root = true\n" + text)
+
+
+def capabilities(tenant, ctr):
+    lines = tenant.exec(ctr, "grep", "Cap", "/proc/self/status")[1].decode().split("\n")
+    return {line.split()[0]: int(line.split()[1], 16) for line in lines if line}
+
+
+def test_with_guest_root_a_privileged_container_has_all_that_the_guest_has(tenant, guest_root):
+    privileged = {"security_context": {"privileged": True}}
+    pod = tenant.run_pod("web", linux=privileged)
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP, linux=privileged)
+    held = capabilities(tenant, ctr)
+    assert held["CapEff:"] == held["CapBnd:"] == held["CapPrm:"]
+    for number in (1, 21, 27):      # DAC_OVERRIDE, SYS_ADMIN, MKNOD
+        assert held["CapEff:"] >> number & 1
+    assert tenant.exec(ctr, "sh", "-c", "mkdir /m && mount -t tmpfs none /m && echo x > /m/y && cat /m/y")[1] == b"x\n"
+    # Nothing is masked or made read-only: no mount below /proc, and /sys is writable.
+    mounts = tenant.exec(ctr, "cat", "/proc/mounts")[1].decode().split("\n")
+    assert not [line for line in mounts if " /proc/" in line]
+    assert "rw" in next(line for line in mounts if " /sys sysfs" in line).split()[3].split(",")
+    # An ordinary container beside it has what an engine gives it, and no more.
+    plain = tenant.run(pod, "two", BUSYBOX, SLEEP)
+    assert not capabilities(tenant, plain)["CapEff:"] >> 21 & 1
+    assert tenant.exec(plain, "mount", "-t", "tmpfs", "none", "/tmp")[0] != 0
+
+
+def test_with_guest_root_a_container_may_have_sys_admin(tenant, guest_root):
+    pod = tenant.run_pod("web")
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP,
+                     linux={"security_context": {"capabilities": {"add_capabilities": ["SYS_ADMIN"]}}})
+    assert capabilities(tenant, ctr)["CapEff:"] >> 21 & 1
+
+
+@pytest.mark.parametrize("narrowed", [False, True])
+def test_without_guest_root_sys_admin_is_refused(tenant, stub, bed, narrowed):
+    """By default, and where the pod gives it up."""
+    if narrowed:
+        configure(bed, lambda text: "guest_root = true\n" + text)
+    pod = tenant.run_pod("web", annotations={"cleave.dev/guest-root": "false"} if narrowed else {})
+    with pytest.raises(grpc.RpcError) as error:
+        tenant.run(pod, "one", BUSYBOX, SLEEP,
+                   linux={"security_context": {"capabilities": {"add_capabilities": ["SYS_ADMIN"]}}})
+    assert "CAP_SYS_ADMIN" in error.value.details() and "guest_root" in error.value.details()
+
+
+def test_an_annotation_grants_nothing(tenant, stub):
+    with pytest.raises(grpc.RpcError) as error:
+        tenant.run_pod("web", annotations={"cleave.dev/guest-root": "true"})
+    assert "only give it up" in error.value.details()
 
 
 def test_the_workloads_network_is_loopback_only(tenant, guest):

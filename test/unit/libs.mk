@@ -4,12 +4,11 @@ test_codec_pod_SRCS     := test/unit/test_codec_pod.c host-shim/codec_pod.c host
 test_request_SRCS       := test/unit/test_request.c host-shim/helper/request.c host-shim/machine.c \
 	host-shim/watch.c
 test_sandbox_SRCS       := test/unit/test_sandbox.c \
-	$(addprefix host-shim/,sandbox.c sandbox_state.c machine.c pod.c watch.c)
+	$(addprefix host-shim/,sandbox.c machine.c pod.c watch.c)
 test_sandbox_LDLIBS     := -Wl,--wrap=watch_kill
 test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
 	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
-test_sandbox_state_SRCS := test/unit/test_sandbox_state.c host-shim/sandbox_state.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c
 layer_SRCS := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c
 test_layer_tree_SRCS := test/unit/test_layer_tree.c $(layer_SRCS)
@@ -21,17 +20,27 @@ test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
 test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
-test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c
+test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c $(volume_SRCS)
 test_mounts_LIBS := io base
+test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
+test_volumes_LIBS := io base
+test_volume_node_SRCS := test/unit/test_volume_node.c \
+	$(addprefix tenant-shim/,volume_source.c volume_tree.c mountinfo.c)
+test_tenant_volumes_SRCS := test/unit/test_tenant_volumes.c \
+	$(addprefix tenant-shim/,volumes.c volume_tree.c)
 test_rootfs_SRCS := test/unit/test_rootfs.c guest-agent/rootfs.c guest-agent/layer_store.c \
 	guest-agent/layer_queue.c $(layer_SRCS)
 test_rootfs_LIBS := io base
 test_rootfs_PKGS := libarchive libevent_core json-c libmd
 test_spec_rules_SRCS := test/unit/test_spec_rules.c \
-	$(addprefix tenant-shim/,spec_rules.c mounts.c namespaces.c)
+	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c \
+	namespaces.c volume_source.c mountinfo.c)
+test_spec_table_SRCS := test/unit/test_spec_table.c \
+	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c \
+	namespaces.c volume_source.c mountinfo.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
-	$(addprefix tenant-shim/,pod_config.c provision.c pids.c codec_stats.c)
+	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c pids.c codec_stats.c)
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
@@ -39,6 +48,7 @@ test_cli_check_LIBS   := $(cleave_LIBS)
 test_cli_check_PKGS   := $(cleave_PKGS)
 test_cli_check_LDLIBS := $(MBEDTLS)
 test_guest_disk_LIBS := base
+test_dial_out_LIBS := base
 secure_LIBS := secure evidence io base
 secure_PKGS := json-c libevent_core libmd
 define secure_test
@@ -49,6 +59,11 @@ endef
 $(foreach t,test_initdata test_lease_record test_mint test_statement,$(eval $(call secure_test,$(t))))
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base
+test_reaper_SRCS := test/unit/test_reaper.c guest-agent/reaper.c
+test_reaper_LIBS := io base
+test_exec_block_SRCS := test/unit/test_exec_block.c $(addprefix guest-agent/,exec_block.c confine.c) \
+	$(addprefix guest-agent/exec/,plan.c note.c)
+test_exec_block_LIBS := io base
 test_idempotency_SRCS := test/unit/test_idempotency.c guest-agent/idempotency.c
 test_idempotency_LIBS := base
 test_phase_SRCS := test/unit/test_phase.c guest-agent/phase.c
@@ -70,7 +85,11 @@ test_mux_SRCS := test/unit/test_mux.c guest-agent/mux.c guest-agent/flow.c
 test_mux_LIBS := base
 test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
 	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
+test_codec_task_SRCS := test/unit/test_codec_task.c tenant-shim/codec_task.c tenant-shim/codec_stats.c
 test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_message.c
+test_tree_SRCS := test/unit/test_tree.c $(addprefix tenant-shim/,tar.c tree_walk.c) $(layer_SRCS)
+test_tree_LIBS := io base
+test_tree_PKGS := libarchive libevent_core json-c libmd
 test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
 test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
 test_renewal_LIBS := base proto

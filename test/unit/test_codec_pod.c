@@ -104,19 +104,19 @@ static uint8_t *annotations_of_nothing(size_t count)
 
 START_TEST(annotations_and_bytes_are_bounded)
 {
-    size_t many = CODEC_POD_ANNOTATIONS_MAX + 1;
-    scoped(freep) uint8_t *data = annotations_of_nothing(CODEC_POD_MAX);
+    size_t many = POD_MESSAGE_ANNOTATIONS_MAX + 1;
+    scoped(freep) uint8_t *data = annotations_of_nothing(POD_MESSAGE_MAX);
 
     refuse(data, 2 * many, STATUS_RESOURCE_EXHAUSTED);
-    refuse(data, CODEC_POD_MAX + 1, STATUS_RESOURCE_EXHAUSTED);
+    refuse(data, POD_MESSAGE_MAX + 1, STATUS_RESOURCE_EXHAUSTED);
 }
 END_TEST
 
 START_TEST(what_unpacks_to_many_times_its_size_is_refused)
 {
-    scoped(freep) uint8_t *data = annotations_of_nothing(CODEC_POD_MAX / 2);
+    scoped(freep) uint8_t *data = annotations_of_nothing(POD_MESSAGE_MAX / 2);
 
-    refuse(data, CODEC_POD_MAX, STATUS_RESOURCE_EXHAUSTED);
+    refuse(data, POD_MESSAGE_MAX, STATUS_RESOURCE_EXHAUSTED);
     ck_assert_str_eq(err.message, "the pod's configuration is too large");
 }
 END_TEST

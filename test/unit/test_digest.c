@@ -56,8 +56,34 @@ START_TEST(pieces_give_the_value_of_the_whole)
 }
 END_TEST
 
+/* Byte by byte it is the library's work alone; what is longer may be the processor's. */
+START_TEST(long_pieces_give_what_single_bytes_give)
+{
+    uint8_t data[400], bytewise[SHA256_SIZE], pieces[SHA256_SIZE];
+
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t) (i * 31 + i / 7);
+    for (size_t length = 0; length <= sizeof(data); length++) {
+        scoped(digest_freep) struct digest *slow = digest_new(DIGEST_SHA256);
+
+        for (size_t i = 0; i < length; i++)
+            digest_update(slow, data + i, 1);
+        digest_value(slow, bytewise);
+        for (size_t cut = 0; cut <= length; cut += 13) {
+            scoped(digest_freep) struct digest *fast = digest_new(DIGEST_SHA256);
+
+            digest_update(fast, data, cut);
+            digest_update(fast, data + cut, length - cut);
+            digest_value(fast, pieces);
+            ck_assert_mem_eq(bytewise, pieces, sizeof(pieces));
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     return suite_run("digest", (const TTest *[]){known_answers_of_fips_180,
-                                                 pieces_give_the_value_of_the_whole, NULL});
+                                                 pieces_give_the_value_of_the_whole,
+                                                 long_pieces_give_what_single_bytes_give, NULL});
 }

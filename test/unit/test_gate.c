@@ -39,6 +39,7 @@ HANDLER(service_close_stdin)
 HANDLER(service_ack)
 HANDLER(service_has_blobs)
 HANDLER(service_put_blob)
+HANDLER(service_put_volume)
 HANDLER(service_stdio)
 
 /* Roles: c control, o observe, a audit. Phases: B booted, A attested, O open, D draining, F these
@@ -71,6 +72,7 @@ static const struct {
     {"/agent.Control/Shutdown", CHANNEL_CONTROL, "c", "AOD"},
     {"/agent.Bulk/HasBlobs", CHANNEL_BULK, "c", "O"},
     {"/agent.Bulk/PutBlob", CHANNEL_BULK, "c", "O"},
+    {"/agent.Bulk/PutVolume", CHANNEL_BULK, "c", "O"},
     {"/agent.Bulk/Stdio", CHANNEL_BULK, "c", "OD"},
 };
 

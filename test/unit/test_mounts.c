@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/scoped.h"
 #include "mounts.h"
+#include "volumes.h"
 
 static char base[64], pod[80], container[80];
 
@@ -179,6 +180,53 @@ START_TEST(a_file_with_a_path_for_a_name_is_refused)
 }
 END_TEST
 
+/* Where the power to mount is missing there is nothing to see. */
+START_TEST(volumes_are_held_until_the_container_goes)
+{
+    scoped(freep) char *directory = xformat("%s/volumes", base), *root = xformat("%s/root", base);
+    scoped(freep) char *held = xformat("%s/volumes/0", container);
+    scoped(freep) char *seed = xformat("%s/volumes/1/seed", container);
+    scoped(freep) char *data = xformat("%s/data", root), *file = xformat("%s/data/seed", root);
+    const struct volumes_put put = {
+        .name = "v", .mode = 0755, .serial = 1, .first = true, .last = true};
+    static const char text[] =
+        "[{\"destination\":\"/x\",\"source\":\"cleave:volume:v\",\"options\":[\"rw\"]},"
+        "{\"destination\":\"/data\",\"source\":\"cleave:image\"}]";
+    static const char *const wrong[] = {"cleave:volume:w", "cleave:volume:v/none",
+                                        "cleave:volume:v/../..", "cleave:volume:"};
+    scoped(js_freep) struct js *mounts = NULL, *result = NULL;
+    struct mounts_places places = {
+        .pod_directory = pod, .container_directory = container, .root = root};
+    struct error err;
+
+    ck_assert_int_eq(mkdir(directory, 0755), 0);
+    ck_assert_int_eq(file_make_directories(data, 0755, &err), 0);
+    ck_assert_int_eq(file_write_atomic(file, "x", 1, 0644, &err), 0);
+    places.volumes = volumes_new(directory);
+    ck_assert_int_eq(volumes_put_copied(places.volumes, &put, &err), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        scoped(freep) char *json = xformat("[{\"destination\":\"/x\",\"source\":\"%s\"}]",
+                                           wrong[i]);
+        scoped(js_freep) struct js *one = NULL;
+
+        ck_assert_int_eq(js_parse(json, strlen(json), &one, &err), 0);
+        ck_assert_msg(mounts_rewrite(one, &places, &result, &err) < 0, "%s", wrong[i]);
+    }
+    ck_assert_int_eq(js_parse(text, strlen(text), &mounts, &err), 0);
+    if (mounts_rewrite(mounts, &places, &result, &err) == 0) {
+        ck_assert_str_eq(js_get_string(js_at(result, 0), "source"), held);
+        ck_assert_str_eq(js_string(js_at(js_get(js_at(result, 0), "options"), 0)), "ro");
+        ck_assert(file_exists(seed));
+    } else {
+        ck_assert_msg(strstr(err.message, "not permitted"), "%s", err.message);
+    }
+    ck_assert_msg(mounts_unmake(container, &err) == 0, "%s", err.message);
+    ck_assert_msg(mounts_unmake(container, &err) == 0, "%s", err.message);
+    ck_assert(!file_exists(held) && file_exists(file));
+    volumes_free(places.volumes);
+}
+END_TEST
+
 START_TEST(the_last_words_are_bounded)
 {
     scoped(freep) char *log = xformat("%s/termination-log", container);
@@ -220,6 +268,7 @@ int main(void)
         file_systems_of_the_kernel_pass,
         every_other_source_is_refused_by_name,
         a_file_with_a_path_for_a_name_is_refused,
+        volumes_are_held_until_the_container_goes,
         the_last_words_are_bounded,
         last_words_are_not_read_through_a_link,
     };

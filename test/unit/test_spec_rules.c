@@ -21,8 +21,7 @@ static const char *owner(void *user, uint32_t pid)
 }
 
 static const struct spec_context context = {
-    .sandbox_dir = SANDBOX_DIR,
-    .shm_source = SHM,
+    .node = {.sandbox_dir = SANDBOX_DIR, .shm_source = SHM},
     .owner_of_pid = owner,
 };
 
@@ -138,6 +137,52 @@ START_TEST(the_pods_files_get_their_names)
         ck_assert_str_eq(js_get_string(find(mounts, "destination", expected[i][0]), "source"),
                          expected[i][1]);
     ck_assert_uint_eq(result->file_count, 0);
+}
+END_TEST
+
+/* containerd in Sandbox API mode: none of the pod's files is on the node, and /dev/shm is what its
+ * default spec has. */
+START_TEST(what_containerd_leaves_out_the_agent_provides)
+{
+    scoped(js_freep) struct js *spec = with(
+        "", "mounts",
+        "[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
+        "{\"destination\":\"/dev/shm\",\"type\":\"tmpfs\",\"source\":\"shm\","
+        "\"options\":[\"size=65536k\"]}]");
+    scoped(guest_spec_freep) struct guest_spec *result = NULL;
+    static const char *const expected[][3] = {
+        {"/etc/hosts", "cleave:hosts", "ro"},
+        {"/etc/resolv.conf", "cleave:resolv.conf", "ro"},
+        {"/etc/hostname", "cleave:hostname", "ro"},
+        {"/dev/shm", "cleave:shm", "rw"},
+    };
+
+    js_set(js_get(spec, "root"), "readonly", js_new_boolean(true));
+    result = apply(spec);
+    ck_assert_uint_eq(js_length(js_get(result->spec, "mounts")), 5);
+    for (size_t i = 0; i < ARRAY_LENGTH(expected); i++) {
+        const struct js *mount = find(js_get(result->spec, "mounts"), "destination",
+                                      expected[i][0]);
+
+        ck_assert_str_eq(js_get_string(mount, "source"), expected[i][1]);
+        ck_assert_str_eq(js_string(js_at(js_get(mount, "options"), 2)), expected[i][2]);
+    }
+}
+END_TEST
+
+START_TEST(a_mount_of_the_spec_wins)
+{
+    scoped(js_freep) struct js *spec = with(
+        "", "mounts",
+        "[{\"destination\":\"/dev/shm\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"},"
+        "{\"destination\":\"/etc/hosts\",\"type\":\"bind\",\"source\":\"/etc/hosts\"}]");
+    scoped(guest_spec_freep) struct guest_spec *result = apply(spec);
+    const struct js *mounts = js_get(result->spec, "mounts");
+
+    ck_assert_uint_eq(js_length(mounts), 4);
+    ck_assert_str_eq(js_get_string(find(mounts, "destination", "/dev/shm"), "source"), "tmpfs");
+    ck_assert_str_eq(js_get_string(find(mounts, "destination", "/etc/hosts"), "source"),
+                     "cleave:file:hosts");
 }
 END_TEST
 
@@ -272,6 +317,8 @@ int main(void)
         "spec_rules",
         (const TTest *[]){what_containerd_makes_is_accepted, namespaces_of_the_pod_get_its_name,
                           a_debug_container_names_its_target, the_pods_files_get_their_names,
+                          what_containerd_leaves_out_the_agent_provides, a_mount_of_the_spec_wins,
+
                           a_hosts_file_of_kubelet_is_copied, the_termination_log_is_remembered,
                           a_read_only_file_at_the_termination_path_is_not_the_log,
                           what_is_the_nodes_is_dropped, annotations_that_steer_runtimes_are_dropped,

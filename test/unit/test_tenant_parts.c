@@ -10,7 +10,9 @@
 #include "base/scoped.h"
 #include "cgroup1.pb-c.h"
 #include "cgroup2.pb-c.h"
+#include "codec_pod_config.h"
 #include "codec_stats.h"
+#include "cri.pb-c.h"
 #include "pids.h"
 #include "pod_config.h"
 #include "provision.h"
@@ -45,12 +47,35 @@ START_TEST(the_example_configuration_is_the_default)
     ck_assert_str_eq(example.evidence, initial.evidence);
     ck_assert_ptr_null(initial.allow_insecure ? initial.allow_insecure[0] : NULL);
     ck_assert_int_eq(example.lost_timeout, initial.lost_timeout);
+    ck_assert_int_eq(example.transport_ports, initial.transport_ports);
     ck_assert_int_eq(example.lease_ttl, initial.lease_ttl);
     ck_assert_int_eq(example.lease_power_off, initial.lease_power_off);
     ck_assert_uint_eq(example.default_memory, initial.default_memory);
     ck_assert(example.pad_blobs == initial.pad_blobs);
+    ck_assert(!initial.guest_root && !example.guest_root);
     tenant_conf_fini(&example);
     tenant_conf_fini(&initial);
+}
+END_TEST
+
+#define DIALLED(address) "[transport]\nname = \"dial-out\"\naddress = \"" address "\"\n"
+
+START_TEST(guests_dial_one_of_some_ports)
+{
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse(DIALLED("2001:db8::1"), &conf, &err) == 0);
+    ck_assert(tenant_conf_is_dialled(&conf));
+    ck_assert_int_eq(conf.transport_port, 0);
+    tenant_conf_fini(&conf);
+    ck_assert(tenant_conf_parse(DIALLED("10.0.0.1") "port = 65500\nports = 36\n", &conf, &err) ==
+              0);
+    ck_assert_int_eq(conf.transport_ports, 36);
+    tenant_conf_fini(&conf);
+    ck_assert(tenant_conf_parse("[transport]\nname = \"relay\"\n", &conf, &err) == 0);
+    ck_assert(!tenant_conf_is_dialled(&conf));
+    tenant_conf_fini(&conf);
 }
 END_TEST
 
@@ -66,6 +91,12 @@ START_TEST(wrong_configurations_are_refused)
                                         "lost_timeout = 660",
                                         "lease_ttl = 4\nlease_power_off = 6\nlost_timeout = 10",
                                         "[transport]\nname = \"pigeon\"",
+                                        "[transport]\nname = \"dial-out\"",
+                                        DIALLED("127.0.0.1"),
+                                        DIALLED("tenant.example"),
+                                        DIALLED("0.0.0.0"),
+                                        DIALLED("10.0.0.1") "port = 65500\n",
+                                        DIALLED("10.0.0.1") "ports = 0\n",
                                         "default_memory = \"1MiB\""};
     struct tenant_conf conf;
     struct error err;
@@ -184,6 +215,164 @@ START_TEST(host_network_and_manifests_are_refused_by_name)
 }
 END_TEST
 
+static int decode_with(const char *text, const Cri__PodSandboxConfig *pod, struct pod_config **ret,
+                       struct error *err)
+{
+    scoped(freep) uint8_t *data = xalloc(cri__pod_sandbox_config__get_packed_size(pod) + 1);
+    ProtobufCBinaryData message = {cri__pod_sandbox_config__pack(pod, data), data};
+    struct tenant_conf conf;
+    int r;
+
+    ck_assert(tenant_conf_parse(text, &conf, err) == 0);
+    r = codec_pod_config(&message, &conf, ret, err);
+    tenant_conf_fini(&conf);
+    return r;
+}
+
+static int decode(const Cri__PodSandboxConfig *pod, struct pod_config **ret, struct error *err)
+{
+    return decode_with("default_memory = \"256MiB\"", pod, ret, err);
+}
+
+static int decode_guest_root(const char *text, const char *wish, struct pod_config **ret,
+                             struct error *err)
+{
+    Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
+    Cri__MapEntry entry = CRI__MAP_ENTRY__INIT, *entries[] = {&entry};
+
+    entry.key = (char *) "cleave.dev/guest-root";
+    entry.value = (char *) (uintptr_t) wish;
+    pod.annotations = entries;
+    pod.n_annotations = wish ? 1 : 0;
+    return decode_with(text, &pod, ret, err);
+}
+
+START_TEST(a_pod_narrows_guest_root_and_never_widens_it)
+{
+    static const struct {
+        const char *conf, *wish;
+        int granted; /* -1: refused */
+    } cases[] = {
+        {"", NULL, 0},
+        {"guest_root = true", NULL, 1},
+        {"guest_root = true", "false", 0},
+        {"guest_root = false", "false", 0},
+        {"guest_root = false", "true", -1},
+        {"guest_root = true", "true", -1},
+        {"guest_root = true", "", -1},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        scoped(js_freep) struct js *spec = pause_spec();
+        scoped(pod_config_freep) struct pod_config *config = NULL, *other = NULL;
+        struct tenant_conf conf;
+        struct error err;
+        int r;
+
+        ck_assert(tenant_conf_parse(cases[i].conf, &conf, &err) == 0);
+        if (cases[i].wish)
+            js_set_string(js_get(spec, "annotations"), "cleave.dev/guest-root", cases[i].wish);
+        r = pod_config_from_spec(spec, &conf, &config, &err);
+        tenant_conf_fini(&conf);
+        ck_assert_msg((r < 0) == (cases[i].granted < 0), "case %zu", i);
+        ck_assert_msg(r == decode_guest_root(cases[i].conf, cases[i].wish, &other, &err),
+                      "case %zu", i);
+        ck_assert(r < 0 || other->guest_root == config->guest_root);
+        if (r < 0)
+            ck_assert_ptr_nonnull(strstr(err.message, "cleave.dev/guest-root"));
+        else
+            ck_assert_msg(config->guest_root == (cases[i].granted == 1), "case %zu", i);
+    }
+}
+END_TEST
+
+START_TEST(a_pod_is_read_from_the_sandbox_api)
+{
+    Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
+    Cri__PodSandboxMetadata name = CRI__POD_SANDBOX_METADATA__INIT;
+    Cri__LinuxPodSandboxConfig on_linux = CRI__LINUX_POD_SANDBOX_CONFIG__INIT;
+    Cri__LinuxContainerResources resources = CRI__LINUX_CONTAINER_RESOURCES__INIT;
+    Cri__DNSConfig dns = CRI__DNSCONFIG__INIT;
+    Cri__MapEntry sysctl = CRI__MAP_ENTRY__INIT, *sysctls[] = {&sysctl};
+    char *servers[] = {(char *) "192.0.2.1", (char *) "192.0.2.2"}, *searches[] = {(char *) "x.y"};
+    scoped(pod_config_freep) struct pod_config *config = NULL;
+    struct error err;
+
+    name.name = (char *) "web";
+    name.namespace_ = (char *) "test";
+    name.uid = (char *) "1";
+    pod.metadata = &name;
+    pod.hostname = (char *) "web-0";
+    dns.servers = servers;
+    dns.n_servers = 2;
+    dns.searches = searches;
+    dns.n_searches = 1;
+    pod.dns_config = &dns;
+    sysctl.key = (char *) "net.a";
+    sysctl.value = (char *) "1";
+    on_linux.sysctls = sysctls;
+    on_linux.n_sysctls = 1;
+    resources.cpu_quota = 100001;
+    resources.memory_limit_in_bytes = 4096;
+    on_linux.resources = &resources;
+    pod.linux_config = &on_linux;
+    ck_assert_msg(decode(&pod, &config, &err) == 0, "%s", err.message);
+    ck_assert_str_eq(config->name, "web");
+    ck_assert_str_eq(config->hostname, "web-0");
+    ck_assert_str_eq(config->resolv_conf,
+                     "search x.y\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n");
+    ck_assert_str_eq(config->sysctls[0].name, "net.a");
+    ck_assert_uint_eq(config->vcpus, 2);
+    ck_assert_uint_eq(config->memory, (256 << 20) + 4096);
+    ck_assert_ptr_null(config->sandbox_dir);
+    ck_assert_ptr_null(config->endpoint);
+}
+END_TEST
+
+START_TEST(what_a_dns_line_cannot_hold_is_refused)
+{
+    static const char *const wrong[] = {"", "a b", "a\nnameserver b", "a\x7f"};
+    Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
+    Cri__DNSConfig dns = CRI__DNSCONFIG__INIT;
+    scoped(freep) char *long_word = xalloc(POD_FILE_MAX + 1);
+    struct pod_config *config = NULL;
+    char *options[1];
+    struct error err;
+
+    pod.dns_config = &dns;
+    dns.options = options;
+    dns.n_options = 1;
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        options[0] = (char *) wrong[i];
+        ck_assert(decode(&pod, &config, &err) < 0);
+        ck_assert_ptr_nonnull(strstr(err.message, "options is not one word"));
+    }
+    memset(long_word, 'x', POD_FILE_MAX);
+    long_word[POD_FILE_MAX] = 0;
+    options[0] = long_word;
+    ck_assert(decode(&pod, &config, &err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "too large"));
+}
+END_TEST
+
+START_TEST(sysctls_are_counted)
+{
+    Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
+    Cri__LinuxPodSandboxConfig on_linux = CRI__LINUX_POD_SANDBOX_CONFIG__INIT;
+    Cri__MapEntry sysctl = CRI__MAP_ENTRY__INIT, *sysctls[POD_SYSCTLS_MAX + 1];
+    struct pod_config *config = NULL;
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(sysctls); i++)
+        sysctls[i] = &sysctl;
+    on_linux.sysctls = sysctls;
+    on_linux.n_sysctls = ARRAY_LENGTH(sysctls);
+    pod.linux_config = &on_linux;
+    ck_assert(decode(&pod, &config, &err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "more than 256"));
+}
+END_TEST
+
 #define ANSWER(id, port)                                                                           \
     "{\"sandbox_id\":\"" id "\",\"initdata_path\":\"/i\",\"key_path\":\"/k\",\"endpoints\":"       \
     "[{\"transport\":\"direct\",\"address\":\"10.0.0.1\",\"port\":" port "}]}"
@@ -259,10 +448,13 @@ int main(void)
 {
     return suite_run(
         "tenant_parts",
-        (const TTest *[]){the_example_configuration_is_the_default,
+        (const TTest *[]){the_example_configuration_is_the_default, guests_dial_one_of_some_ports,
                           wrong_configurations_are_refused, peers_are_a_role_and_a_digest,
                           a_wrong_peer_is_named, a_ninth_peer_is_refused, a_pod_is_read_from_pause,
+                          a_pod_narrows_guest_root_and_never_widens_it,
                           host_network_and_manifests_are_refused_by_name,
+                          a_pod_is_read_from_the_sandbox_api,
+                          what_a_dns_line_cannot_hold_is_refused, sysctls_are_counted,
                           a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
                           figures_reach_containerd_in_both_forms, NULL});
 }

@@ -17,6 +17,7 @@
 #include "spec_rules.h"
 #include "suite.h"
 #include "task_private.h"
+#include "volumes.h"
 
 /* ---- the guest ---- */
 
@@ -236,6 +237,19 @@ int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, v
 
 void rootfs_free(struct rootfs *rootfs) {}
 
+struct volumes *pod_volumes(const struct pod *pod)
+{
+    return NULL;
+}
+
+int volumes_bring(struct volumes *volumes, const struct spec_volume *list, size_t count,
+                  volumes_done_fn *done, void *user, struct bring **ret, struct error *err)
+{
+    return -1;
+}
+
+void bring_free(struct bring *bring) {}
+
 int spec_rules_apply(const struct js *spec, const struct spec_context *context,
                      struct guest_spec **ret, struct error *err)
 {
@@ -341,7 +355,7 @@ static struct task *exec_new(const char *id)
 {
     struct task_entry *entry;
 
-    ck_assert(task_exec(init, id, &(struct task_io){"", "", "", true}, "{}", 2, &err) == 0);
+    ck_assert(task_exec(init, id, &(struct task_io){"", "", "", true, NULL}, "{}", 2, &err) == 0);
     ck_assert(task_table_find(&tasks.table, "c", id, &entry, &err) == 0);
     return entry->user;
 }
@@ -369,7 +383,7 @@ static void exit_of(const char *exec_id, uint32_t exit_status)
 
 static void setup(void)
 {
-    struct task_io io = {"", "", "", false};
+    struct task_io io = {"", "", "", false, NULL};
     struct task_entry *entry;
 
     tasks = (struct tasks){.leftovers = leftovers_new(NULL), .exited = exited};
@@ -426,6 +440,32 @@ START_TEST(nothing_is_told_or_asked_of_what_is_being_created)
     task_let_exit(init);
     ck_assert_str_eq(history, "exit told ");
     ck_assert_uint_eq(init->entry->exit_status, 3);
+    teardown();
+}
+END_TEST
+
+START_TEST(the_guest_is_asked_for_figures_once_per_second)
+{
+    struct call first, second;
+
+    setup();
+    init->entry->state = TASK_RUNNING;
+    task_stats(init, to(&first));
+    reply("stats c", STATUS_OK);
+    ck_assert(first.answered && first.status == STATUS_OK);
+    task_stats(init, to(&first));
+    ck_assert(first.answered && first.status == STATUS_OK);
+    ck_assert_ptr_null(asked);
+    init->sampled_ms = 1; /* long ago */
+    task_stats(init, to(&first));
+    task_stats(init, to(&second));
+    ck_assert(!first.answered);
+    ck_assert(second.answered && second.status == STATUS_OK);
+    reply("stats c", STATUS_UNAVAILABLE); /* the old one is better than none */
+    ck_assert(first.answered && first.status == STATUS_OK);
+    ck_assert_ptr_null(asked);
+    task_stats(init, to(&first));
+    ck_assert(first.answered && !asked);
     teardown();
 }
 END_TEST
@@ -532,7 +572,7 @@ START_TEST(delete_of_an_exec_that_starts_is_the_cancel)
     task_delete(exec, to(&delete));
     ck_assert(start.answered && start.status == STATUS_CANCELLED);
     ck_assert(delete.answered && delete.status == STATUS_OK);
-    ck_assert(task_exec(init, "e", &(struct task_io){"", "", "", false}, "{}", 2, &err) < 0);
+    ck_assert(task_exec(init, "e", &(struct task_io){"", "", "", false, NULL}, "{}", 2, &err) < 0);
     ck_assert_int_eq(err.status, STATUS_UNAVAILABLE);
     pass(0);
     reply("kill c/e", STATUS_NOT_FOUND);
@@ -659,7 +699,8 @@ int main(void)
         "tenant_tasks",
         (const TTest *[]){
             an_exit_that_overtakes_its_start_is_told_after_it,
-            nothing_is_told_or_asked_of_what_is_being_created, the_init_ends_after_its_execs,
+            nothing_is_told_or_asked_of_what_is_being_created,
+            the_guest_is_asked_for_figures_once_per_second, the_init_ends_after_its_execs,
             an_exec_that_stays_holds_its_init_up_for_two_seconds, the_reason_goes_before_the_exit,
             each_oom_is_told_and_no_replay, a_record_is_acknowledged_when_the_output_is_here,
             without_a_record_the_code_is_255, delete_of_an_exec_that_starts_is_the_cancel,

@@ -138,10 +138,12 @@ static void send_frame(uint32_t stream, uint8_t type, uint8_t flags, const void 
 {
     struct frame frame = {
         .length = (uint32_t) length, .stream = stream, .type = type, .flags = flags};
+    uint8_t header[FRAME_HEADER_SIZE];
     struct writer writer;
 
+    frame_put_header(&frame, header);
     writer_init(&writer, FRAME_HEADER_SIZE + length);
-    frame_write_header(&writer, &frame);
+    writer_bytes(&writer, header, sizeof(header));
     writer_bytes(&writer, body, length);
     ck_assert(send_bytes(writer.data, writer.size));
     writer_fini(&writer);
@@ -523,10 +525,12 @@ START_TEST(a_request_may_arrive_in_any_pieces)
 
     for (size_t cut = 1; cut < FRAME_HEADER_SIZE + length; cut++, stream += 2) {
         struct frame frame = {.length = (uint32_t) length, .stream = stream, .type = 1};
+        uint8_t header[FRAME_HEADER_SIZE];
         struct writer writer;
 
+        frame_put_header(&frame, header);
         writer_init(&writer, 4096);
-        frame_write_header(&writer, &frame);
+        writer_bytes(&writer, header, sizeof(header));
         writer_bytes(&writer, body, length);
         ck_assert(send_bytes(writer.data, cut));
         turn(0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sandbox_state.h"
+#include "shim/sandbox_state.h"
 
 #include "base/error.h"
 #include "base/scoped.h"

@@ -11,11 +11,13 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bed"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE + "/bed", HERE + "/cri"]
 import bed as bed_program       # noqa: E402
 import cri as cri_program       # noqa: E402
 import ns                       # noqa: E402
 import snapshot                 # noqa: E402
+from suite import ctr, node, pod, pytest_collection_modifyitems, pytest_generate_tests, world   # noqa: E402, F401
 
 BUILD = os.path.abspath(os.environ.get("BUILD", bed_program.ROOT + "/build"))
 BUSYBOX = "registry.cleave.test/busybox:1"
@@ -32,22 +34,42 @@ def whole_bed():
         yield bed_program.Bed(name)             # somebody's own bed: used, and left up
         return
     made = bed_program.Bed(name)
-    made.up(BUILD, "stub")
+    made.up(BUILD, "stub", conformance=True)
     yield made
     made.down()
 
 
-@pytest.fixture
-def bed(whole_bed):
-    """The bed with every daemon running; what the daemons logged during a test is kept for its report."""
+def start_daemons(bed):
     for role in bed_program.ROLES:
         for daemon in bed_program.DAEMONS[role]:
-            if not whole_bed.daemon_pid(role, daemon):
-                whole_bed.start(role, daemon)
+            if not bed.daemon_pid(role, daemon):
+                bed.start(role, daemon)
+
+
+@pytest.fixture(scope="module")
+def running_bed(whole_bed):
+    start_daemons(whole_bed)
+    return whole_bed
+
+
+@pytest.fixture
+def logged_bed(whole_bed):
+    """What the daemons log during a test is kept for its report, and may not be a sanitizer's."""
     log_sizes.update({path: os.path.getsize(path) for path in log_paths(whole_bed)})
     yield whole_bed
     faults = [line for path in log_paths(whole_bed) for line in new_lines(path) if SANITIZER.search(line)]
     assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def started(whole_bed):
+    start_daemons(whole_bed)
+
+
+@pytest.fixture
+def bed(started, logged_bed):
+    """The bed with every daemon running."""
+    return logged_bed
 
 
 log_sizes = {}
@@ -124,6 +146,28 @@ def vm(bed):
     bed.use_guest("vm")
 
 
+@pytest.fixture
+def relay(stub, bed):
+    """relay() cuts every connection between shim and guest, and says how many ends that were."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
+    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
+    sockets = [f"{path}-{os.getpid()}" for path in sockets]
+    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
+    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
+    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
+
+    def cut():
+        with socket.socket(socket.AF_UNIX) as knife:
+            knife.connect(sockets[1])
+            return int(knife.recv(16))
+
+    yield cut
+    kill9(find_processes(bed, "tenant", "cut_relay.py"))
+    child.wait(10)
+    for path in sockets:
+        os.unlink(path)
+
+
 # ---- tools that tests share -------------------------------------------------------------------
 
 def eventually(condition, seconds=15.0, what="the condition"):
@@ -137,6 +181,15 @@ def eventually(condition, seconds=15.0, what="the condition"):
         time.sleep(0.05)
 
 
+def configure(bed, change):
+    """Rewrites tenant.conf; the next use_guest() puts it back."""
+    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
+    with open(conf, encoding="utf-8") as file:
+        changed = change(file.read())
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(changed)
+
+
 def find_processes(bed, role, pattern):
     """Pids of the node's processes whose command line matches."""
     return [int(line.split(" ", 1)[0]) for line in snapshot.processes(bed, role)
@@ -146,6 +199,11 @@ def find_processes(bed, role, pattern):
 def kill9(pids):
     for pid in pids:
         ns.kill_and_wait(pid, signal.SIGKILL)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "vm: the case of the CRI suite runs with a real VM, too")
+    config.addinivalue_line("markers", "only(column): the case of the CRI suite says something about this column only")
 
 
 def configure(bed, change):
@@ -173,11 +231,11 @@ def provisioner(stub, bed, tmp_path):
 
 
 class Relay:
-    """Between the tenant shim and the one stub guest of its node. cut() breaks every connection and says how many
-    ends that were; hold() keeps new ones away as well, until free()."""
+    """Between the tenant shim and the one stub guest of its node. cut() breaks every connection, once the usual ones
+    are there, and says how many ends that were; hold() keeps new ones away as well, until free()."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, usual):
+        self.path, self.usual = path, usual
 
     def _say(self, word):
         with socket.socket(socket.AF_UNIX) as knife:
@@ -187,7 +245,7 @@ class Relay:
             return int(knife.recv(16) or 0)
 
     def cut(self):
-        return self._say(b"cut")
+        return self._say(b"%d" % self.usual)
 
     def hold(self):
         return self._say(b"hold")
@@ -196,24 +254,46 @@ class Relay:
         self._say(b"free")
 
 
+# The provisioner tells the guest another port than the shim's, which it writes down for the relay.
+OTHER_PORT = """#!/usr/bin/python3
+import json, subprocess, sys
+request = json.load(sys.stdin)
+if "dial_out" in request:
+    with open("{cut}.port", "w", encoding="ascii") as file:
+        file.write(str(request["dial_out"]["port"]))
+    request["dial_out"]["port"] = {port}
+sys.exit(subprocess.run(["{program}", *sys.argv[1:]], input=json.dumps(request), text=True).returncode)
+"""
+RELAY_PORT = 29999
+
+
 @pytest.fixture
-def relay_program(bed):
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
-    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
-    sockets = [f"{path}-{os.getpid()}" for path in sockets]
-    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
-    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
-    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
-    yield sockets[1]
+def relay_program(request, bed, tmp_path):
+    """(the knife's socket, how many ends there usually are). The parameter is the transport."""
+    dials = getattr(request, "param", "relay") == "dial-out"
+    way, knife = f"/tmp/cleave-relay-{os.getpid()}", f"/tmp/cleave-relay-cut-{os.getpid()}"
+    files = [way, knife]
+    if dials:
+        way, files = f"10.90.0.2:{RELAY_PORT}", [knife]
+    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", HERE + "/integration/cut_relay.py", way, knife]))
+    eventually(lambda: all(map(os.path.exists, files)), what="the relay")
+    bed.use_guest("stub", extra=f'[transport]\nname = "{"dial-out" if dials else "relay"}"\naddress = "{way.split(":")[0]}"\n')
+    if dials:
+        script = tmp_path / "provision-elsewhere"
+        script.write_text(OTHER_PORT.format(cut=knife, port=RELAY_PORT, program=bed.state["build"] + "/test/provision-stub"))
+        script.chmod(0o755)
+        configure(bed, lambda text: re.sub("provisioner = .*", f'provisioner = "{script}"', text))
+    yield knife, 6 if dials else 4      # control, bulk, and with dial-out the next offer
     kill9(find_processes(bed, "tenant", "cut_relay.py"))
     child.wait(10)
-    for path in sockets:
-        os.unlink(path)
+    for path in (*files, knife + ".port"):
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 @pytest.fixture
 def relay(relay_program, nodes):
-    made = Relay(relay_program)
+    made = Relay(*relay_program)
     yield made
     made.free()         # for the end of the pods
 
@@ -223,7 +303,7 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows what the daemons logged meanwhile."""
     outcome = yield
     report = outcome.get_result()
-    bed = item.funcargs.get("bed") if hasattr(item, "funcargs") else None
+    bed = item.funcargs.get("logged_bed") if hasattr(item, "funcargs") else None
     if report.failed and bed:
         for path in filter(os.path.exists, log_paths(bed)):
             lines = [line[:600] for line in new_lines(path) if not DULL.search(line)]

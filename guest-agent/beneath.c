@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/error.h"
+#include "base/scoped.h"
+#include "base/text.h"
+
+enum { NAME_SIZE = 256 };
+
+static int resolve(int directory, const char *path, uint64_t how_to)
+{
+    struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC,
+        .resolve = how_to | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+
+    while (*path == '/')
+        path++;
+    return (int) syscall(SYS_openat2, directory, *path ? path : ".", &how, sizeof(how));
+}
+
+static int failed(const char *path, struct error *err)
+{
+    if (errno == EXDEV || errno == ELOOP)
+        return error_set(err, STATUS_PERMISSION_DENIED, "'%.100s' leads out of it", path);
+    return error_errno(err, errno, "open '%.100s' in it", path);
+}
+
+int beneath_open(int directory, const char *path, int *ret, struct error *err)
+{
+    int fd = resolve(directory, path, RESOLVE_BENEATH);
+
+    if (fd < 0)
+        return failed(path, err);
+    *ret = fd;
+    return 0;
+}
+
+/* One more component; `parent` is O_PATH, so that its own looks are asked for by it. */
+static int make_one(int parent, const char *name, struct error *err)
+{
+    struct stat st;
+
+    if (fstat(parent, &st) < 0 || !S_ISDIR(st.st_mode))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' would be in a file", name);
+    if (mkdirat(parent, name, 0700) < 0)
+        return errno == EEXIST ? 0 : error_errno(err, errno, "make '%s'", name);
+    scoped(closep) int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0)
+        return error_errno(err, errno, "prepare '%s'", name);
+    return 0;
+}
+
+/* Each step is resolved from the top anew, so that ".." and links mean what they say there. */
+static int make(int directory, const char *path, uint64_t how_to, int *ret, struct error *err)
+{
+    scoped(closep) int parent = resolve(directory, "", how_to);
+    scoped(freep) char *so_far = xstrdup(path);
+
+    for (const char *at = path; parent >= 0;) {
+        char name[NAME_SIZE];
+        size_t length;
+        int fd;
+
+        at += strspn(at, "/");
+        length = strcspn(at, "/");
+        if (length == 0) {
+            *ret = take_fd(parent);
+            return 0;
+        }
+        if (length >= sizeof(name))
+            return error_set(err, STATUS_INVALID_ARGUMENT, "a name in '%.100s' is too long", path);
+        memcpy(name, at, length);
+        name[length] = '\0';
+        at += length;
+        memcpy(so_far, path, (size_t) (at - path));
+        so_far[at - path] = '\0';
+        fd = resolve(directory, so_far, how_to);
+        if (fd < 0 && errno == ENOENT) {
+            if (make_one(parent, name, err) < 0)
+                return -1;
+            fd = resolve(directory, so_far, how_to);
+        }
+        closep(&parent);
+        parent = fd;
+    }
+    return failed(path, err);
+}
+
+int beneath_make(int directory, const char *path, int *ret, struct error *err)
+{
+    return make(directory, path, RESOLVE_BENEATH, ret, err);
+}
+
+int beneath_make_in_root(int root, const char *path, int *ret, struct error *err)
+{
+    return make(root, path, RESOLVE_IN_ROOT, ret, err);
+}
+
+static int make_target(int fd, const char *path, struct error *err)
+{
+    struct stat st;
+    int r;
+
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, errno, "look at what is mounted");
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "what is to be mounted is neither a file nor a directory");
+    r = S_ISDIR(st.st_mode) ? mkdir(path, 0700) : mknod(path, S_IFREG | 0600, 0);
+    return r < 0 ? error_errno(err, errno, "make '%s'", path) : 0;
+}
+
+int beneath_bind(int fd, const char *path, struct error *err)
+{
+    if (make_target(fd, path, err) < 0)
+        return -1;
+    scoped(closep) int tree = open_tree(fd, "",
+                                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    if (tree < 0 || move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return error_errno(err, errno, "mount at '%s'", path);
+    return 0;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent without a shim before it: the price of one hop, and what a flood does to everyone else.
+ *
+ *   bench-agent COUNT
+ *
+ * makes a stub guest of its own and prints one line of JSON with the times of
+ *   boot           from the start of the guest to both connections
+ *   hop            Ping over gRPC on a socket pair to another process: no TLS, no guest
+ *   ping, kill     of the agent over the attested channel, idle
+ *   ping_flooded, kill_flooded   the same while four containers write as fast as they can */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/scoped.h"
+#include "bed.h"
+#include "grpc/queue.h"
+#include "grpc/server.h"
+#include "io/loop.h"
+#include "pipe.h"
+#include "samples.h"
+
+enum { FLOODS = 4, WARM = 50 };
+
+/* ---- a server that does nothing but answer ---- */
+
+static void ping_rpc(struct rpc *rpc, const struct ProtobufCMessage *request)
+{
+    Agent__PingResponse reply = AGENT__PING_RESPONSE__INIT;
+
+    reply.uptime_ms = clock_monotonic_ms();
+    rpc_reply(rpc, &reply.base);
+}
+
+static const struct rpc_method *admit(void *context, const char *name, struct error *err)
+{
+    static const struct rpc_method method = {"/agent.Control/Ping", RPC_UNARY,
+                                             &agent__ping_request__descriptor, ping_rpc};
+
+    return &method;
+}
+
+static _Noreturn void serve(int fd)
+{
+    static const struct rpc_server_options options = {.admit = admit};
+    struct rpc_server *server;
+    struct rpc_queue *queue;
+    struct loop *loop;
+    struct error err;
+
+    (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (loop_new(&loop, &err) < 0 || rpc_queue_new(loop, &queue, &err) < 0 ||
+        rpc_server_new(queue, fd, &options, &server, &err) < 0 || loop_run(loop, &err) < 0)
+        bed_die("%s", err.message);
+    _exit(EXIT_SUCCESS);
+}
+
+/* Before any thread exists here. */
+static pid_t start_server(int *ret_fd)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || (pid = fork()) < 0)
+        bed_die("a server: %m");
+    if (pid == 0) {
+        closep(&pair[0]);
+        serve(pair[1]);
+    }
+    closep(&pair[1]);
+    *ret_fd = pair[0];
+    return pid;
+}
+
+/* ---- calls ---- */
+
+static void ping(struct bed *bed)
+{
+    Agent__PingRequest request = AGENT__PING_REQUEST__INIT;
+
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Ping", &request.base, &agent__ping_response__descriptor), NULL);
+}
+
+static void kill_nothing(struct bed *bed)
+{
+    Agent__KillRequest request = AGENT__KILL_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) "idle";
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Kill", &request.base, &agent__empty__descriptor), NULL);
+}
+
+static void measure(struct bed *bed, const char *name, void (*call)(struct bed *bed), size_t count)
+{
+    struct samples samples;
+
+    samples_init(&samples, count);
+    for (size_t i = 0; i < WARM + count; i++) {
+        uint64_t start = clock_monotonic_ns();
+
+        call(bed);
+        if (i >= WARM)
+            samples_add(&samples, clock_monotonic_ns() - start);
+    }
+    (void) printf("\"%s\":{", name);
+    samples_print(&samples);
+    (void) printf("},");
+    samples_fini(&samples);
+}
+
+/* The other process in the place of the guest. */
+static void measure_hop(const struct bed *bed, int fd, size_t count)
+{
+    struct bed plain = *bed;
+
+    if (rpc_channel_from_fd(bed->queue, fd, NULL, NULL, &plain.control) < 0)
+        bed_die("a channel");
+    measure(&plain, "hop", ping, count);
+    rpc_channel_free(plain.control);
+}
+
+/* ---- containers ---- */
+
+static void configure(struct bed *bed)
+{
+    Agent__ConfigureRequest request = AGENT__CONFIGURE_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.hostname = (char *) (uintptr_t) "bench";
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Configure", &request.base, &agent__configure_response__descriptor), NULL);
+}
+
+static void run_container(struct bed *bed, const char *id, const char *script)
+{
+    Agent__CreateRequest create = AGENT__CREATE_REQUEST__INIT;
+    Agent__StartRequest start = AGENT__START_REQUEST__INIT;
+    Agent__Layer layer = AGENT__LAYER__INIT;
+    Agent__Layer *layers[] = {&layer};
+    scoped(freep) char *spec = xformat(
+        "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"user\":{\"uid\":0,"
+        "\"gid\":0},\"args\":[\"/bin/sh\",\"-c\",\"%s\"],\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"},"
+        "\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
+        "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],\"linux\":{}}",
+        script);
+
+    layer.digest = bed->digest;
+    layer.diff_id = bed->digest;
+    create.key = bed_key(bed);
+    create.container_id = (char *) (uintptr_t) id;
+    create.spec.data = (uint8_t *) spec;
+    create.spec.len = strlen(spec);
+    create.layers = layers;
+    create.n_layers = 1;
+    create.stdout = true;
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Create", &create.base, &agent__create_response__descriptor), NULL);
+    start.key = bed_key(bed);
+    start.container_id = (char *) (uintptr_t) id;
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Start", &start.base, &agent__start_response__descriptor), NULL);
+}
+
+/* Returns when each of them has written something. */
+static void flood(struct bed *bed, struct pipe *pipe)
+{
+    static const char *const ids[FLOODS] = {"one", "two", "three", "four"};
+
+    pipe_open(pipe, bed);
+    for (int i = 0; i < FLOODS; i++) {
+        struct pipe_stream *stream;
+
+        run_container(bed, ids[i], "exec yes flooding-flooding-flooding");
+        stream = pipe_output(pipe, ids[i], "", 1);
+        while (stream->received == 0)
+            bed_turn(bed, 1);
+    }
+}
+
+static uint64_t received(const struct pipe *pipe)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < pipe->count; i++)
+        sum += pipe->streams[i].received;
+    return sum;
+}
+
+int main(int argc, char *argv[])
+{
+    uint64_t start;
+    size_t count = argc == 2 ? strtoull(argv[1], NULL, 10) : 0;
+    struct pipe pipe;
+    struct bed bed;
+    pid_t server;
+    int fd;
+
+    if (count == 0)
+        bed_die("usage: bench-agent COUNT");
+    log_open("bench-agent");
+    server = start_server(&fd);
+    start = clock_monotonic_ns();
+    bed_open(&bed);
+    (void) printf("{\"boot_ns\":%llu,", (unsigned long long) (clock_monotonic_ns() - start));
+    measure_hop(&bed, fd, count);
+    configure(&bed);
+    blobs_push(&bed);
+    run_container(&bed, "idle", "exec sleep 31337");
+    measure(&bed, "ping", ping, count);
+    measure(&bed, "kill", kill_nothing, count);
+    flood(&bed, &pipe);
+    measure(&bed, "ping_flooded", ping, count);
+    measure(&bed, "kill_flooded", kill_nothing, count);
+    (void) printf("\"flood_bytes\":%llu}\n", (unsigned long long) received(&pipe));
+    pipe_fini(&pipe);
+    bed_close(&bed);
+    (void) kill(server, SIGKILL);
+    (void) waitpid(server, NULL, 0);
+    return EXIT_SUCCESS;
+}
