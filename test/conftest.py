@@ -146,28 +146,6 @@ def vm(bed):
     bed.use_guest("vm")
 
 
-@pytest.fixture
-def relay(stub, bed):
-    """relay() cuts every connection between shim and guest, and says how many ends that were."""
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cut_relay.py")
-    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
-    sockets = [f"{path}-{os.getpid()}" for path in sockets]
-    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
-    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
-    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
-
-    def cut():
-        with socket.socket(socket.AF_UNIX) as knife:
-            knife.connect(sockets[1])
-            return int(knife.recv(16))
-
-    yield cut
-    kill9(find_processes(bed, "tenant", "cut_relay.py"))
-    child.wait(10)
-    for path in sockets:
-        os.unlink(path)
-
-
 # ---- tools that tests share -------------------------------------------------------------------
 
 def eventually(condition, seconds=15.0, what="the condition"):
@@ -179,15 +157,6 @@ def eventually(condition, seconds=15.0, what="the condition"):
             return value
         assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
         time.sleep(0.05)
-
-
-def configure(bed, change):
-    """Rewrites tenant.conf; the next use_guest() puts it back."""
-    conf = bed.path("tenant", "/etc/cleave/tenant.conf")
-    with open(conf, encoding="utf-8") as file:
-        changed = change(file.read())
-    with open(conf, "w", encoding="utf-8") as file:
-        file.write(changed)
 
 
 def find_processes(bed, role, pattern):
@@ -268,7 +237,7 @@ RELAY_PORT = 29999
 
 
 @pytest.fixture
-def relay_program(request, bed, tmp_path):
+def relay_program(request, stub, bed, tmp_path):
     """(the knife's socket, how many ends there usually are). The parameter is the transport."""
     dials = getattr(request, "param", "relay") == "dial-out"
     way, knife = f"/tmp/cleave-relay-{os.getpid()}", f"/tmp/cleave-relay-cut-{os.getpid()}"

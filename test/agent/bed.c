@@ -204,6 +204,18 @@ static struct rpc_channel *speak(struct bed *bed, struct channel *channel)
     return ret;
 }
 
+/* Nobody renews while a test or a measurement is at work: for as long as the guest allows. */
+static void renew(struct bed *bed)
+{
+    Agent__RenewRequest request = AGENT__RENEW_REQUEST__INIT;
+
+    request.lease_seq = ++bed->renewals;
+    request.tenant_ms = clock_monotonic_ms();
+    request.ttl_ms = 10 * 60 * 1000;
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Renew", &request, &agent__renew_response__descriptor), NULL);
+}
+
 void bed_connect(struct bed *bed)
 {
     struct opening opening = {0};
@@ -225,6 +237,7 @@ void bed_connect(struct bed *bed)
         bed_die("join: %s", opening.err.message);
     bed->control = speak(bed, bed->control_channel);
     bed->bulk = speak(bed, bed->bulk_channel);
+    renew(bed);
 }
 
 void bed_disconnect(struct bed *bed)

@@ -25,6 +25,7 @@ struct bed {
     struct rpc_channel *control, *bulk;
     bool control_ended;
     unsigned serial; /* idempotency keys */
+    uint64_t renewals;
     char digest[80]; /* of the busybox layer */
 };
 

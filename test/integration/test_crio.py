@@ -8,8 +8,8 @@ import pytest
 
 import crio as crio_program
 import images
-from conftest import LAYERS, eventually, find_processes, kill9, new_lines
-from test_tenant import GUEST, configure, provisioner, tombstones    # noqa: F401: a fixture
+from conftest import LAYERS, configure, eventually, find_processes, kill9, new_lines
+from test_tenant import GUEST, tombstones
 
 SHIM = "containerd-shim-cleave-tenant-v2"
 

@@ -9,7 +9,7 @@ import pytest
 
 import ttrpc
 from conftest import BUSYBOX, eventually, find_processes, kill9
-from test_tenant import GUEST, configure, provisioner, text    # noqa: F401: a fixture
+from test_tenant import GUEST, text
 
 SHIM = r"containerd-shim-cleave-tenant-v2"
 PAUSE, SANDBOX = "cleave-tenant", "cleave-tenant-sandbox"
@@ -149,7 +149,7 @@ def test_a_killed_shim_leaves_nothing(nodes, bed, quick_guest, runtime):
     eventually(lambda: not host.pods(), what="the end of the host half")
 
 
-def test_a_pod_that_is_given_up_while_it_starts_leaves_nothing(provisioner, tenant, bed, runtime):     # noqa: F811
+def test_a_pod_that_is_given_up_while_it_starts_leaves_nothing(provisioner, tenant, bed, runtime):
     provisioner("[ $1 = create ] && sleep 30")
     config = tenant.cri.pod_config("slow")
     call = tenant.run_pod_start(config, runtime)
@@ -161,7 +161,6 @@ def test_a_pod_that_is_given_up_while_it_starts_leaves_nothing(provisioner, tena
 
 
 def test_a_killed_guest_ends_the_pod(stub, tenant, bed, runtime):
-    configure(bed, lambda conf: "lost_timeout = 3\n" + conf)
     pod = tenant.run_pod("lost", runtime)
     ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
     kill9(find_processes(bed, "tenant", GUEST))
@@ -171,7 +170,7 @@ def test_a_killed_guest_ends_the_pod(stub, tenant, bed, runtime):
         tenant.run(pod, "two", BUSYBOX, ["true"])
 
 
-def test_a_host_half_that_cannot_be_removed_is_finished_later(provisioner, tenant, bed, runtime):     # noqa: F811
+def test_a_host_half_that_cannot_be_removed_is_finished_later(provisioner, tenant, bed, runtime):
     flag = provisioner("[ $1 = delete ] && [ -e $flag ] && exit 1")
     pod = tenant.run_pod("stuck", runtime)
     flag.touch()
@@ -196,7 +195,7 @@ def bundle_of(bed, sandbox):
 
 
 @pytest.fixture
-def bare(provisioner, bed):     # noqa: F811
+def bare(provisioner, bed):
     """A shim that no containerd knows: bare(SHELL) starts it and gives a client; SHELL is the provisioner's."""
     shim = f"{bed.state['build']}/bin/{SHIM} -namespace demo -address /run/containerd/containerd.sock -id demo"
     bundle = bundle_of(bed, "demo")

@@ -317,7 +317,7 @@ def test_a_change_that_is_cut_off_arrives_whole(relay, kubelet, tenant):
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP, mounts=[at("/conf", where, True)])
     for value in (1, 2, 3):
         kubelet.write(where, content(value))
-        eventually(relay, what="a connection to cut")
+        eventually(relay.cut, what="a connection to cut")
         wanted = (hashlib.md5(bytes([value]) * (900 << 10) * 4).hexdigest() + "  -\n").encode()
         eventually(lambda w=wanted: tenant.exec(ctr, "sh", "-c", "cat /conf/part* | md5sum")[1] == w,
                    what=f"content {value}")
