@@ -166,7 +166,8 @@ static void status_rpc(struct call *call, const void *message)
     sandbox_view(host->sandbox, &view);
     facts = facts_of(host, &view);
     if (req->verbose)
-        facts.info = info = describe(host, &view);
+        info = describe(host, &view);
+    facts.info = info;
     sandbox_reply_status(call, &facts);
 }
 

@@ -45,7 +45,7 @@ static void create_rpc(struct call *call, const void *request)
 {
     const Sandbox__CreateSandboxRequest *in = request;
     struct tenant *tenant = tenant_of(call, in->sandbox_id);
-    struct pod_config *config;
+    struct pod_config *config = NULL;
     struct error err;
 
     if (!tenant)
@@ -166,7 +166,8 @@ static void metrics_rpc(struct call *call, const void *request)
         task_stats(entry->user, (struct task_answer){0});
     }
     metric.type_url = stats_type_url(version);
-    metric.value = value = stats_encode(version, &sum, &metric.length);
+    value = stats_encode(version, &sum, &metric.length);
+    metric.value = value;
     sandbox_reply_metrics(call, &metric);
 }
 

@@ -208,12 +208,16 @@ static int copy(struct walk *walk, int fd, uint64_t left, struct error *err)
 static int put_with_xattrs(struct walk *walk, int fd, struct tar_entry *entry, struct error *err)
 {
     scoped(xattrs_clear) struct xattrs xattrs = {0};
+    int r;
 
     if (read_xattrs(fd, &xattrs, err) < 0)
         return error_wrap(err, "'%s'", walk->path);
     entry->xattrs = xattrs.list;
     entry->xattr_count = xattrs.count;
-    return tar_entry(walk->tar, entry, err);
+    r = tar_entry(walk->tar, entry, err);
+    entry->xattrs = NULL;
+    entry->xattr_count = 0;
+    return r;
 }
 
 static int put_file(struct walk *walk, int directory, const char *name, const struct statx *st,
