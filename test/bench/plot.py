@@ -6,7 +6,7 @@ import math
 import sys
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 1100, 560, 40, 70, 26, 50
+WIDTH, LEFT, RIGHT, TOP, STEP, BOTTOM = 1210, 560, 150, 70, 26, 50
 MET, MISSED, GOAL, GRID, TEXT = "#1b7f4b", "#c0392b", "#444444", "#dddddd", "#222222"
 
 
@@ -15,15 +15,13 @@ def _bounds(rows):
     return math.floor(math.log10(min(values))), math.ceil(math.log10(max(values) * 1.05))
 
 
-def _label(value):
-    return f"{value:g}x"
-
-
 def _row(row, y, at):
     colour = MET if row["met"] else MISSED
     low, high = row.get("ci", (row["value"], row["value"]))
+    sign = ">=" if row["at_least"] else ""
     sides = f"{row.get('ours', '')} / {row.get('reference', '')}"
     return [f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(row["key"])}  {escape(row["what"])}</text>',
+            f'<text x="{WIDTH - 16}" y="{y + 4}" text-anchor="end" fill="{colour}">{row["value"]:.3g}x, goal {escape(sign)}{row["goal"]:.3g}</text>',
             f'<line x1="{at(low):.1f}" x2="{at(high):.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="3"/>',
             f'<circle cx="{at(row["value"]):.1f}" cy="{y}" r="4.5" fill="{colour}"><title>{escape(sides)}</title></circle>',
             f'<path d="M{at(row["goal"]):.1f} {y - 9}v18" stroke="{GOAL}" stroke-width="2" stroke-dasharray="3 2"/>']
@@ -45,9 +43,10 @@ def svg(results):
              f'<text x="20" y="46">dot: median of the blocks\' ratios; bar: 95 % interval; dashed: the goal; '
              f'<tspan fill="{MET}">met</tspan>, <tspan fill="{MISSED}">missed</tspan></text>']
     for power in range(first, last + 1):
-        for value in (10 ** power,) if power == last else (10 ** power, 2 * 10 ** power, 5 * 10 ** power):
-            parts.append(f'<line x1="{at(value):.1f}" x2="{at(value):.1f}" y1="{TOP - 12}" y2="{height - BOTTOM + 4}" stroke="{GRID}"/>'
-                         f'<text x="{at(value):.1f}" y="{height - BOTTOM + 20}" text-anchor="middle">{_label(value)}</text>')
+        for factor in (1,) if power == last else (1, 2, 5):
+            x = at(factor * 10 ** power)
+            parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 12}" y2="{height - BOTTOM + 4}" stroke="{GRID}"/>')
+        parts.append(f'<text x="{at(10 ** power):.1f}" y="{height - BOTTOM + 20}" text-anchor="middle">{10 ** power:g}x</text>')
     for number, row in enumerate(rows):
         parts += _row(row, TOP + STEP * number, at)
     return "\n".join(parts + ["</svg>"]) + "\n"
