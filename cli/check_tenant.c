@@ -4,8 +4,10 @@
 
 #include <fnmatch.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/dial_out.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/scoped.h"
@@ -156,6 +158,64 @@ static void check_static(struct node *node, struct check_result *result)
     check_advise(result, "put initdata and key of each guest there, or set static.directory");
 }
 
+/* ---- transport --------------------------------------------------------------------------------
+ */
+
+static bool is_ours(const char *address)
+{
+    struct sockaddr_storage to;
+    struct dial_out place;
+    struct error err;
+
+    if (dial_out_make(address, 1, &place, &err) < 0)
+        return false;
+    place.port = 0;
+    scoped(closep) int fd = socket(place.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    unsigned length = dial_out_socket_address(&place, &to);
+
+    return fd >= 0 && bind(fd, (const struct sockaddr *) &to, length) == 0;
+}
+
+static void check_dial_out(struct node *node, struct check_result *result)
+{
+    const struct tenant_conf *conf = &node->tenant;
+
+    if (is_provisioner(node, "static")) {
+        check_fail(result, "static finds guests that run already: nobody tells them to dial");
+        check_advise(result, "transport.name = \"direct\" or \"relay\", or provisioner = \"cri\"");
+    } else if (!is_ours(conf->transport_address)) {
+        check_fail(result, "'%s' is no address of this node: guests would dial in vain",
+                   conf->transport_address);
+        check_advise(result, "transport.address: one of this node that the host's pods reach");
+    } else if (conf->transport_port) {
+        check_ok(result, "guests dial %s, ports %lld to %lld", conf->transport_address,
+                 (long long) conf->transport_port,
+                 (long long) (conf->transport_port + conf->transport_ports - 1));
+    } else {
+        check_ok(result, "guests dial %s, any port", conf->transport_address);
+    }
+}
+
+static void check_transport(struct node *node, struct check_result *result)
+{
+    const struct tenant_conf *conf = &node->tenant;
+    scoped(freep) char *path = NULL;
+
+    if (tenant_conf_is_dialled(conf)) {
+        check_dial_out(node, result);
+        return;
+    }
+    if (!text_equal(conf->transport, "relay") || conf->transport_address[0] != '/')
+        return;
+    path = node_path(node, conf->transport_address);
+    if (file_exists(path)) {
+        check_ok(result, "the relay %s is there", conf->transport_address);
+        return;
+    }
+    check_fail(result, "there is no relay at '%s'", conf->transport_address);
+    check_advise(result, "start it, or set transport.address");
+}
+
 /* ---- containerd -------------------------------------------------------------------------------
  */
 
@@ -285,6 +345,7 @@ static const struct check checks[] = {
     {"provisioner", check_provisioner, NODE_CONF},
     {"host-api", check_host_api, NODE_CONF},
     {"static", check_static, NODE_CONF},
+    {"transport", check_transport, NODE_CONF},
     {"crictl", check_crictl, 0},
 };
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "base/dial_out.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -16,6 +17,7 @@
 #include "pod.h"
 #include "power_button.h"
 #include "secure/channel.h"
+#include "secure/dialler.h"
 #include "secure/initdata.h"
 #include "secure/key.h"
 #include "session.h"
@@ -46,9 +48,27 @@ static int listen_on(int family, int *ret, struct error *err)
     return 0;
 }
 
+/* How the tenant comes to this guest: it connects, or it is dialled. */
+struct reception {
+    struct sessions sessions;
+    struct channel_listener *listener;
+    struct dialler *dialler; /* NULL: it listens */
+};
+
 static void opened(void *user, struct channel *channel)
 {
-    session_open(user, channel);
+    struct reception *reception = user;
+
+    if (reception->dialler)
+        dialler_praise(reception->dialler);
+    session_open(&reception->sessions, channel);
+}
+
+static void spoken(void *user, int fd)
+{
+    const struct reception *reception = user;
+
+    channel_listener_take(reception->listener, fd);
 }
 
 static void refused(void *user, const struct error *err)
@@ -80,31 +100,46 @@ static void watch_button(struct loop *loop, struct pod *pod, struct source **ret
         log_warn("the power button: %s", err.message);
 }
 
-static int serve(struct loop *loop, struct pod *pod, const struct key *key, struct error *err)
+static void reception_fini(struct reception *reception)
 {
-    scoped(rpc_queue_freep) struct rpc_queue *queue = NULL;
-    scoped(channel_listener_freep) struct channel_listener *listener = NULL;
+    dialler_free(reception->dialler);
+    channel_listener_free(reception->listener);
+}
+
+/* With a place to dial nothing listens: nobody on the host's network then finds a door. */
+static int reception_open(struct loop *loop, const struct pod *pod, const struct key *key,
+                          struct reception *reception, struct error *err)
+{
     static const struct channel_listener_events events = {.opened = opened, .refused = refused};
-    struct channel_listener_options options = {.key = key, .initdata = pod->initdata};
-    struct sessions sessions = {.pod = pod};
+    const struct dial_out *to = pod->options->dial_out;
+    struct channel_listener_options options = {.fd = -1, .key = key, .initdata = pod->initdata};
     uint8_t instance[32];
-    int result;
 
     random_bytes(instance, sizeof(instance));
     options.instance = instance;
-    if (listen_on(AF_INET6, &options.fd, err) < 0 && listen_on(AF_INET, &options.fd, err) < 0)
+    if (!to->family && listen_on(AF_INET6, &options.fd, err) < 0 &&
+        listen_on(AF_INET, &options.fd, err) < 0)
         return -1;
-    if (rpc_queue_new(loop, &queue, err) < 0) {
-        close(options.fd);
+    if (channel_listen(loop, &options, &events, reception, &reception->listener, err) < 0)
         return -1;
-    }
-    sessions.queue = queue;
-    if (channel_listen(loop, &options, &events, &sessions, &listener, err) < 0)
+    return to->family ? dialler_new(loop, to, spoken, reception, &reception->dialler, err) : 0;
+}
+
+static int serve(struct loop *loop, struct pod *pod, const struct key *key, struct error *err)
+{
+    scoped(rpc_queue_freep) struct rpc_queue *queue = NULL;
+    scoped(reception_fini) struct reception reception = {.sessions = {.pod = pod}};
+    int result;
+
+    if (rpc_queue_new(loop, &queue, err) < 0)
+        return -1;
+    reception.sessions.queue = queue;
+    if (reception_open(loop, pod, key, &reception, err) < 0)
         return -1;
     result = loop_run(loop, err);
     if (pod->options->off)
         pod->options->off(pod->options->user, result, err);
-    sessions_close(&sessions);
+    sessions_close(&reception.sessions);
     return result;
 }
 
@@ -122,6 +157,8 @@ int agent_run(struct loop *loop, const struct agent_options *options, struct err
         return error_wrap(err, "initdata");
     hex_encode(initdata->content.sandbox_id, INITDATA_SANDBOX_ID_SIZE, sandbox);
     log_set_sandbox(sandbox);
+    if (initdata->content.limits.guest_root && options->grant_root && options->grant_root(err) < 0)
+        return error_wrap(err, "guest_root");
     if (pod_new(loop, options, initdata, &pod, err) < 0 ||
         loop_watch_signal(loop, SIGTERM, terminated, pod, &sigterm, err) < 0 ||
         key_generate(&key, err) < 0)

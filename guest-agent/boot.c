@@ -32,11 +32,13 @@ static enum boot_code serve(const struct platform *platform, const struct disks 
         .place = platform->place,
         .initdata = disks->initdata,
         .initdata_length = disks->initdata_length,
+        .dial_out = &network->dial_out,
         .outer_netns = network->outer,
         .pod_netns = network->pod,
         .pod_netns_path = POD_NETNS,
         .state_directory = STATE_DIRECTORY,
         .power_button = platform->open_button(),
+        .grant_root = platform->grant_root,
         .off = platform->abrupt ? off : NULL,
         .user = (void *) (uintptr_t) platform,
     };
@@ -65,7 +67,7 @@ static enum boot_code run(const struct platform *platform, const struct boot_opt
         code = disks_check(&disks, err);
     if (code != BOOT_OK)
         return code;
-    if (network_configure_outer(disks.network, disks.network_length, err) < 0)
+    if (network_configure_outer(disks.network, disks.network_length, &network.dial_out, err) < 0)
         return BOOT_NETWORK_DEVICE;
     if (network_open(POD_NETNS, &network, err) < 0)
         return BOOT_NAMESPACE;

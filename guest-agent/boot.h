@@ -42,6 +42,8 @@ struct platform {
     /* Reads every disk once. */
     enum boot_code (*read_disks)(const struct boot_options *options, struct disks *ret,
                                  struct error *err);
+    /* NULL where the kernel is not the guest's own. */
+    agent_grant_root_fn *grant_root;
     /* A descriptor for power_button.h, or -1. */
     int (*open_button)(void);
     /* Its end is a machine's: nothing need be taken apart before it. */

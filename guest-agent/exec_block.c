@@ -141,6 +141,20 @@ static int read_seccomp(const struct js *defaults, struct block_header *header, 
     return 0;
 }
 
+/* The caller's, else the process's own. */
+static void read_size(const struct exec_block_options *options, struct block_header *header)
+{
+    const struct js *own = js_get(options->process, "consoleSize");
+    int64_t columns = options->size.width, rows = options->size.height;
+
+    if (columns == 0) {
+        columns = js_get_integer(own, "width", 0);
+        rows = js_get_integer(own, "height", 0);
+    }
+    header->columns = (uint16_t) (columns > 0 && columns <= UINT16_MAX ? columns : 0);
+    header->rows = (uint16_t) (rows > 0 && rows <= UINT16_MAX ? rows : 0);
+}
+
 static int read_header(const struct exec_block_options *options, struct block_header *header,
                        struct error *err)
 {
@@ -148,8 +162,7 @@ static int read_header(const struct exec_block_options *options, struct block_he
     const struct js *capabilities = js_get(process, "capabilities");
 
     header->magic = BLOCK_MAGIC;
-    header->columns = options->size.width;
-    header->rows = options->size.height;
+    read_size(options, header);
     header->cgroup_count = (uint32_t) options->cgroup_count;
     header->flags |= options->cgroup_version == 2 ? BLOCK_CGROUP_V2 : 0;
     header->flags |= js_get_boolean(process, "terminal", false) ? BLOCK_TERMINAL : 0;
@@ -322,10 +335,7 @@ static int collect(struct variables *variables, const struct js *list, struct er
         if (!entry)
             return error_set(err, STATUS_INVALID_ARGUMENT, "a variable is no string");
         slot = find_slot(variables, names, entry);
-        if (!*slot) {
-            names[variables->count] = entry;
-            *slot = (uint32_t) ++variables->count;
-        } else if (!variables->entries[*slot - 1]) { /* it was taken away: now it comes last */
+        if (!*slot || !variables->entries[*slot - 1]) { /* what was taken away comes last */
             names[variables->count] = entry;
             *slot = (uint32_t) ++variables->count;
         }

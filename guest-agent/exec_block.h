@@ -14,7 +14,7 @@ struct exec_block_options {
     const char *filter_path;   /* where the runtime left the container's seccomp program */
     unsigned cgroup_version;
     size_t cgroup_count;
-    struct console_size size;
+    struct console_size size; /* 0: what the process says */
 };
 
 /* What an exec takes from its container: the filter's flags, the personality, and the environment

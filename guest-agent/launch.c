@@ -33,6 +33,7 @@ struct launch {
     struct launcher *launcher;
     pid_t helper; /* 0: reaped */
     struct reaper_watch *watch;
+    size_t mark; /* of the reaper, before there was either process */
     struct source *source, *deadline;
     int socket;
     int init;   /* pidfd of the container's first process */
@@ -153,12 +154,14 @@ static int take_fd_of(struct msghdr *message)
     return fd;
 }
 
-/* It waits for us, so it is there, or its end has not been told yet. */
+/* It waits for us, so it is there, or its end is remembered. */
 static void started(struct launch *launch, pid_t pid)
 {
+    const struct reaper_mark mark = {.pid = pid, .mark = launch->mark};
     struct error ignored;
 
     launch->pid = pid;
+    reaper_forget(launch->launcher->reaper, &mark);
     if (fd_pidfd(pid, &launch->pidfd, &ignored) < 0)
         launch->pidfd = -1;
     (void) send(launch->socket, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -326,7 +329,7 @@ int launch_start(struct launcher *launcher, const struct launch_options *options
     launch->socket = launch->init = launch->pidfd = launch->master = -1;
     launch->done = done;
     launch->user = user;
-    reaper_hold(launcher->reaper);
+    launch->mark = reaper_hold(launcher->reaper);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         error_errno(err, errno, "make a socket");
         goto fail;

@@ -135,7 +135,8 @@ static int add_routes(struct netlink *netlink, int index, const struct guest_net
     return 0;
 }
 
-int network_configure_outer(const void *block, size_t length, struct error *err)
+int network_configure_outer(const void *block, size_t length, struct dial_out *ret_dial_out,
+                            struct error *err)
 {
     scoped(netlink_closep) struct netlink *netlink = NULL;
     struct guest_net net = {0};
@@ -155,6 +156,7 @@ int network_configure_outer(const void *block, size_t length, struct error *err)
             return error_wrap(err, "give the uplink its address");
     if (add_routes(netlink, link.index, &net, err) < 0)
         return error_wrap(err, "give the uplink its routes");
+    *ret_dial_out = net.dial_out;
     return 0;
 }
 

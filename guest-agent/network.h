@@ -4,19 +4,22 @@
  */
 #include <stddef.h>
 
+#include "base/dial_out.h"
+
 struct error;
 
 struct network {
     int outer; /* descriptors of the namespaces, owned */
     int pod;
+    struct dial_out dial_out; /* where the block says that the tenant waits; family 0: nowhere */
 };
 
 void network_fini(struct network *network);
 /* Takes the calling thread's namespace as outer, brings lo up, finds the link with the block's MAC
  * and gives it the block's addresses, routes and MTU. What is already so (a stub guest lives in a
  * namespace that has its address) is no error. */
-int network_configure_outer(const void *block, size_t length, struct error *err)
-    __attribute__((warn_unused_result));
+int network_configure_outer(const void *block, size_t length, struct dial_out *ret_dial_out,
+                            struct error *err) __attribute__((warn_unused_result));
 /* Makes the pod's namespace, with lo up, and binds it to a file at pod_path (which is made); the
  * calling thread stays in outer. Call before there are threads. */
 int network_open(const char *pod_path, struct network *ret, struct error *err)

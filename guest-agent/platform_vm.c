@@ -20,7 +20,8 @@
 #include "power_button.h"
 #include "root.h"
 
-#define MODULE_LIST "/etc/cleave/modules"
+#define MODULE_LIST      "/etc/cleave/modules"
+#define ROOT_MODULE_LIST "/etc/cleave/modules.guest-root"
 
 enum { DESCRIPTORS_MAX = 1024 * 1024 };
 
@@ -99,6 +100,13 @@ static enum boot_code vm_read_disks(const struct boot_options *options, struct d
     return disks_scan(ret, err);
 }
 
+/* Not at every boot: a bridge is more kernel for a workload to try. What `modules` loaded is there
+ * already, which is no error. */
+static int vm_grant_root(struct error *err)
+{
+    return root_load_modules(ROOT_MODULE_LIST, err);
+}
+
 /* Without one the guest does not hear that it should end, and is ended without grace. */
 static int vm_open_button(void)
 {
@@ -135,6 +143,7 @@ const struct platform platform_vm = {
     .place = AGENT_IN_VM,
     .prepare = vm_prepare,
     .read_disks = vm_read_disks,
+    .grant_root = vm_grant_root,
     .open_button = vm_open_button,
     .abrupt = true,
     .finish = vm_finish,

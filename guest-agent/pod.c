@@ -33,6 +33,8 @@
 #define EXEC_PROGRAM "/usr/bin/cleave-exec"
 enum { LINGER_MS = 200, HANDOVER_MS = 3000 };
 
+enum { CLOCK_TOLERANCE_NS = 1000 * 1000 * 1000 };
+
 /* Of all containers. */
 #define CONTAINERS_CGROUP "/cleave"
 
@@ -227,6 +229,16 @@ static int set_clock(const struct pod *pod, int64_t wall_clock_ns, struct error 
     if (clock_settime(CLOCK_REALTIME, &now) < 0)
         return error_errno(err, errno, "set the clock");
     return 0;
+}
+
+void pod_advance_clock(const struct pod *pod, int64_t wall_clock_ns)
+{
+    struct error err;
+
+    if (wall_clock_ns <= 0 || wall_clock_ns - CLOCK_TOLERANCE_NS < clock_wall_ns())
+        return;
+    if (set_clock(pod, wall_clock_ns, &err) < 0)
+        log_warn("%s", err.message);
 }
 
 /* Whoever shares the namespace dies with its keeper: that is the kernel's work. */

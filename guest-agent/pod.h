@@ -94,6 +94,9 @@ int pod_share_pid(struct pod *pod, struct error *err) __attribute__((warn_unused
 /* ATTESTED -> OPEN, or an error and nothing changed that matters. */
 int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
     __attribute__((warn_unused_result));
+/* After a stop of the machine its clock is late. The tenant's time may set it forwards, by more
+ * than what a message takes, and never back. */
+void pod_advance_clock(const struct pod *pod, int64_t wall_clock_ns);
 /* The power button: every container gets SIGTERM, after the grace SIGKILL. The loop quits when all
  * processes have ended and the tenant has taken over their records and output, at the latest three
  * seconds after the grace. Asked again, it can only come earlier. */

@@ -146,9 +146,22 @@ void reaper_unwatch(struct reaper_watch *watch)
     free(watch);
 }
 
-void reaper_hold(struct reaper *reaper)
+size_t reaper_hold(struct reaper *reaper)
 {
     reaper->holds++;
+    return reaper->orphan_count;
+}
+
+void reaper_forget(struct reaper *reaper, const struct reaper_mark *before)
+{
+    size_t count = reaper->orphan_count;
+
+    for (size_t i = 0; i < REAPER_ORPHANS_MAX && i < count; i++) {
+        struct reaper_exit *orphan = &reaper->orphans[(count - 1 - i) % REAPER_ORPHANS_MAX];
+
+        if (count - 1 - i < before->mark && orphan->pid == before->pid)
+            orphan->pid = 0;
+    }
 }
 
 void reaper_release(struct reaper *reaper)

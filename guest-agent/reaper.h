@@ -5,6 +5,7 @@
  * Who starts a program that starts another (crun) learns the second one's pid from a file, perhaps
  * after it has ended: while anybody holds the reaper, the end of an unknown process is remembered,
  * and a watch for it fires at once. */
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,5 +37,12 @@ static inline void reaper_freep(struct reaper **p)
 /* fn runs once, from the loop. */
 struct reaper_watch *reaper_watch(struct reaper *reaper, pid_t pid, reaper_fn *fn, void *user);
 void reaper_unwatch(struct reaper_watch *watch); /* at any time, NULL too */
-void reaper_hold(struct reaper *reaper);
+/* From here until the release ends are remembered; the mark is that of this moment. */
+size_t reaper_hold(struct reaper *reaper);
+/* A process that began after the mark has this number: an end that is older is another's. */
+struct reaper_mark {
+    pid_t pid;
+    size_t mark;
+};
+void reaper_forget(struct reaper *reaper, const struct reaper_mark *before);
 void reaper_release(struct reaper *reaper);

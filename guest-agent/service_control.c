@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include "agent.pb-c.h"
+#include "api.h"
 #include "codec_answer.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -39,6 +40,7 @@ void service_configure(struct rpc *rpc, const struct ProtobufCMessage *message)
         .wall_clock_ns = request->wall_clock_ns,
         .share_pid = request->share_pid,
     };
+    const struct api_range api = {request->api_min, request->api_max};
     struct utsname name;
     struct sysinfo info;
     struct error err;
@@ -47,7 +49,8 @@ void service_configure(struct rpc *rpc, const struct ProtobufCMessage *message)
         return;
     for (size_t i = 0; i < request->n_sysctls; i++)
         sysctls[i] = (struct pod_sysctl){request->sysctls[i]->name, request->sysctls[i]->value};
-    if (pod_configure(pod, &configuration, &err) < 0)
+    if (api_choose(&api, request->tenant_version, &reply.api, &err) < 0 ||
+        pod_configure(pod, &configuration, &err) < 0)
         return answer_fail(entry, &err);
     (void) uname(&name);
     (void) sysinfo(&info);

@@ -23,6 +23,8 @@ void service_renew(struct rpc *rpc, const struct ProtobufCMessage *message)
     struct lease_state state;
     struct error err;
 
+    if (lease_is_frozen(session->pod->lease))
+        pod_advance_clock(session->pod, request->wall_clock_ns);
     if (lease_renew(session->pod->lease, session, &renewal, &state, &err) < 0)
         return rpc_fail_with(rpc, &err);
     reply.guest_ms = renewal.guest_ms;

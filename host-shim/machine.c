@@ -162,6 +162,7 @@ char *machine_create_input(const struct machine_target *target, const struct pod
 {
     scoped(js_freep) struct js *input = describe(target);
     scoped(freep) char *initdata = base64_encode(pod->initdata, pod->initdata_length);
+    char dial_out[DIAL_OUT_TEXT_SIZE];
 
     js_set_integer(input, "parent", getpid());
     js_set_string(input, "netns", pod->netns);
@@ -170,6 +171,10 @@ char *machine_create_input(const struct machine_target *target, const struct pod
     js_set_integer(input, "memory", (int64_t) pod->memory);
     if (pod->cgroup_parent)
         js_set_string(input, "cgroup_parent", pod->cgroup_parent);
+    if (pod->dial_out.family) {
+        dial_out_print(&pod->dial_out, dial_out);
+        js_set_string(input, "dial_out", dial_out);
+    }
     return js_print(input);
 }
 

@@ -3,7 +3,8 @@
 /* Asks the helper: one short-lived process for each question, JSON on its stdin and stdout, under a
  * deadline. libvirt never enters this process.
  *
- *   create   {..., parent, netns, initdata, vcpus, memory, cgroup_parent} -> {pid, start_time}
+ *   create   {..., parent, netns, initdata, vcpus, memory, cgroup_parent, dial_out} -> {pid,
+ *            start_time}
  *   destroy  {..., pid, start_time, late} -> {}   late: nobody waits; a domain may yet appear
  *   status   {...} -> {state}
  *   power    {...} -> {}

@@ -13,25 +13,46 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* Exactly one, or NULL and an error that names it. */
-static const char *find_annotation(const struct pod_input *input, const char *key,
-                                   struct error *err)
+/* At most one; NULL if there is none. */
+static int look_up(const struct pod_input *input, const char *key, const char **ret,
+                   struct error *err)
 {
     const char *found = NULL;
 
     for (size_t i = 0; i < input->annotation_count; i++) {
         if (!text_equal(input->annotations[i].key, key))
             continue;
-        if (found) {
-            error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s stands twice", key);
-            return NULL;
-        }
+        if (found)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s stands twice", key);
         found = input->annotations[i].value;
     }
+    *ret = found;
+    return 0;
+}
+
+/* Exactly one, or NULL and an error that names it. */
+static const char *find_annotation(const struct pod_input *input, const char *key,
+                                   struct error *err)
+{
+    const char *found = NULL;
+
+    if (look_up(input, key, &found, err) < 0)
+        return NULL;
     if (found && found[0] != '\0')
         return found;
     error_set(err, STATUS_INVALID_ARGUMENT, "annotation %s is missing", key);
     return NULL;
+}
+
+static int read_dial_out(const struct pod_input *input, struct dial_out *ret, struct error *err)
+{
+    const char *text = NULL;
+
+    if (look_up(input, POD_ANNOTATION_DIAL_OUT, &text, err) < 0)
+        return -1;
+    if (text && dial_out_parse(text, ret, err) < 0)
+        return error_wrap(err, "annotation " POD_ANNOTATION_DIAL_OUT);
+    return 0;
 }
 
 static int read_id(const char *text, char *to, struct error *err)
@@ -160,7 +181,7 @@ int pod_read(const struct pod_input *input, const struct host_conf *conf, struct
     const char *id = initdata ? find_annotation(input, POD_ANNOTATION_ID, err) : NULL;
     struct error why;
 
-    if (!id || read_id(id, pod.id, err) < 0)
+    if (!id || read_id(id, pod.id, err) < 0 || read_dial_out(input, &pod.dial_out, err) < 0)
         return -1;
     if (!input->netns || input->netns[0] != '/')
         return error_set(err, STATUS_INVALID_ARGUMENT,

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What the host half of a pod carries, checked: two annotations, a size, a cgroup. All of it may
- * come from a hostile tenant: everything is bounded here, nothing names a path of the machine's
- * configuration, a URI, a device or a command. Annotations other than the two are not read. */
+/* What the host half of a pod carries, checked: two annotations, perhaps a third, a size, a cgroup.
+ * All of it may come from a hostile tenant: everything is bounded here, nothing names a path of the
+ * machine's configuration, a URI, a device or a command. Other annotations are not read. */
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/dial_out.h"
 
 struct error;
 struct host_conf;
 
 #define POD_ANNOTATION_INITDATA "cleave.dev/initdata"
 #define POD_ANNOTATION_ID       "cleave.dev/id"
+#define POD_ANNOTATION_DIAL_OUT "cleave.dev/dial-out" /* may be absent: the guest listens */
 
 enum {
     POD_INITDATA_MAX = 16 * 1024,
@@ -50,6 +53,7 @@ struct pod {
     uint64_t memory;     /* whole MiB */
     char *cgroup_parent; /* absolute path below each controller, or NULL */
     char *netns;
+    struct dial_out dial_out; /* family 0: none */
 };
 
 int pod_read(const struct pod_input *input, const struct host_conf *conf, struct pod *ret,

@@ -114,8 +114,8 @@ def copy_program(cache, tree, source, name):
         todo += needed(path)
 
 
-def module_order(root):
-    """The wanted modules after all that they depend on."""
+def module_order(root, wanted):
+    """The modules that a file here lists, after all that they depend on."""
     dependencies = {}
     base = os.path.join(root, os.listdir(root)[0])
     paths = {}
@@ -141,7 +141,7 @@ def module_order(root):
             add(below)
         order.append(name)
 
-    for name in lines("modules"):
+    for name in lines(wanted):
         if name not in dependencies:
             sys.exit(f"image: the kernel has no module {name}")
         add(name)
@@ -166,10 +166,11 @@ def make_tree(cache, agent, helper, tree):
         sys.exit(f"image: cleave-exec is larger than {EXEC_KIB_MAX} KiB")
     copy_program(cache, scratch, os.path.join(cache, "root/usr/bin/crun"), "crun")
     os.makedirs(os.path.join(scratch, "usr/lib/modules"))
-    with open(os.path.join(scratch, "etc/cleave/modules"), "w") as file:
-        for name, path in module_order(os.path.join(cache, "root/lib/modules")):
-            shutil.copy(path, os.path.join(scratch, "usr/lib/modules", name + ".ko"))
-            file.write(f"/usr/lib/modules/{name}.ko\n")
+    for wanted in ("modules", "modules.guest-root"):
+        with open(os.path.join(scratch, "etc/cleave", wanted), "w") as file:
+            for name, path in module_order(os.path.join(cache, "root/lib/modules"), wanted):
+                shutil.copy(path, os.path.join(scratch, "usr/lib/modules", name + ".ko"))
+                file.write(f"/usr/lib/modules/{name}.ko\n")
     shutil.rmtree(tree, ignore_errors=True)
     os.rename(scratch, tree)
 

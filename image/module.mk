@@ -16,7 +16,7 @@ $(IMAGE_CACHE)/manifest: image/packages
 	@touch $@
 $(BUILD)/image/tree.stamp: $(IMAGE_CACHE)/manifest $(BUILD)/bin/cleave-agent \
 	$(BUILD)/bin/cleave-exec image/build.py \
-	image/modules
+	image/modules image/modules.guest-root
 	@mkdir -p $(BUILD)/image
 	$(quiet)$(IMAGE_BUILD) tree $(IMAGE_CACHE) $(BUILD)/bin/cleave-agent $(BUILD)/bin/cleave-exec \
 		$(BUILD)/image/tree

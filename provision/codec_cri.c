@@ -80,7 +80,8 @@ int host_cri_run(struct host_cri *cri, const struct host_pod *pod, uint64_t dead
     Cri__RunPodSandboxRequest request = CRI__RUN_POD_SANDBOX_REQUEST__INIT;
     Cri__MapEntry id = entry(ID_LABEL, pod->sandbox_id);
     Cri__MapEntry initdata = entry("cleave.dev/initdata", pod->initdata);
-    Cri__MapEntry *annotations[] = {&id, &initdata}, *labels[] = {&id};
+    Cri__MapEntry dial_out = entry("cleave.dev/dial-out", pod->dial_out);
+    Cri__MapEntry *annotations[] = {&id, &initdata, &dial_out}, *labels[] = {&id};
     scoped(message_freep) ProtobufCMessage *reply = NULL;
 
     metadata.name = (char *) pod->name;
@@ -94,7 +95,7 @@ int host_cri_run(struct host_cri *cri, const struct host_pod *pod, uint64_t dead
     config.labels = labels;
     config.n_labels = ARRAY_LENGTH(labels);
     config.annotations = annotations;
-    config.n_annotations = ARRAY_LENGTH(annotations);
+    config.n_annotations = ARRAY_LENGTH(annotations) - (pod->dial_out ? 0 : 1);
     config.linux_config = &os;
     request.config = &config;
     request.runtime_handler = (char *) pod->runtime_handler;

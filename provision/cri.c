@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "host_cri.h"
 #include "program.h"
 #include "record.h"
@@ -43,6 +44,7 @@ static int run_host_pod(struct host_cri *cri, struct record *record,
     scoped(freep) char *path = record_initdata_path(record);
     scoped(freep) char *name = pod_name(record), *uid = new_uid();
     scoped(freep) char *initdata = NULL, *text = NULL;
+    char dial_out[DIAL_OUT_TEXT_SIZE];
     struct host_pod pod = {.name = name,
                            .uid = uid,
                            .sandbox_id = record_sandbox_id(record),
@@ -55,6 +57,13 @@ static int run_host_pod(struct host_cri *cri, struct record *record,
         return -1;
     text = base64_encode(initdata, length);
     pod.initdata = text;
+    if (request->dial_out.family) {
+        dial_out_print(&request->dial_out, dial_out);
+        pod.dial_out = dial_out;
+        js_set_string(record_notes(record), "dial_out", dial_out);
+    } else {
+        js_remove(record_notes(record), "dial_out");
+    }
     js_set(record_notes(record), "asked", js_new_boolean(true));
     js_remove(record_notes(record), "host_id");
     if (record_save(record, err) < 0 ||
@@ -82,6 +91,21 @@ static int remove_host_pod(struct host_cri *cri, struct record *record, struct e
     return found.id[0] ? host_cri_remove(cri, found.id, err) : 0;
 }
 
+/* A guest that a predecessor made dials where that one said. */
+static int check_dial_out(struct record *record, const struct dial_out *wanted, struct error *err)
+{
+    const char *told = js_get_string(record_notes(record), "dial_out");
+    char text[DIAL_OUT_TEXT_SIZE] = "";
+
+    if (wanted->family)
+        dial_out_print(wanted, text);
+    if (text_equal(text, told ? told : ""))
+        return 0;
+    return error_set(err, STATUS_FAILED_PRECONDITION,
+                     "the host half exists and was told to dial '%s', not '%s': delete it first",
+                     told ? told : "", text);
+}
+
 static int ensure_host_pod(struct host_cri *cri, struct record *record,
                            const struct provision_request *request, const struct tenant_conf *conf,
                            struct error *err)
@@ -97,7 +121,9 @@ static int ensure_host_pod(struct host_cri *cri, struct record *record,
             return -1;
     } /* else a predecessor made it, and perhaps could not say so */
     js_set_string(record_notes(record), "host_id", found.id);
-    return record_save(record, err);
+    if (record_save(record, err) < 0)
+        return -1;
+    return check_dial_out(record, &request->dial_out, err);
 }
 
 /* After these the host may still be about to make what it was asked for. */
@@ -145,7 +171,10 @@ static int create(const struct provision_request *request, const struct tenant_c
     initdata_path = record_initdata_path(record);
     key_path = record_key_path(record);
     provision_answer(answer, record_sandbox_id(record), initdata_path, key_path, host_id);
-    provision_add_endpoint(answer, "direct", address, 0);
+    if (request->dial_out.family)
+        provision_add_dial_out(answer, &request->dial_out);
+    else
+        provision_add_endpoint(answer, "direct", address, 0);
     return 0;
 }
 

@@ -16,6 +16,7 @@ struct host_pod {
     const char *uid;
     const char *sandbox_id; /* for cleave.dev/id: an annotation, and the label to find it by */
     const char *initdata;   /* base64, for cleave.dev/initdata */
+    const char *dial_out;   /* for cleave.dev/dial-out; NULL: none */
     uint32_t vcpus;
     uint64_t memory;
     const char *runtime_handler;

@@ -27,11 +27,23 @@ static provision_fn *find_verb(const struct provisioner *provisioner, const char
     return NULL;
 }
 
+static int read_dial_out(const struct js *object, struct dial_out *ret, struct error *err)
+{
+    static const char *const keys[] = {"address", "port", NULL};
+    const char *address;
+    int64_t port;
+
+    if (js_only(object, keys, err) < 0 || js_need_string(object, "address", &address, err) < 0 ||
+        js_need_integer(object, "port", 1, UINT16_MAX, &port, err) < 0)
+        return error_wrap(err, "dial_out");
+    return dial_out_make(address, (uint16_t) port, ret, err);
+}
+
 static int read_create(const struct js *root, struct provision_request *request, struct error *err)
 {
-    static const char *const keys[] = {"version",    "cri_sandbox_id", "name",    "namespace",
-                                       "vcpus",      "memory",         "network", "evidence",
-                                       "guest_root", "endpoint",       NULL};
+    static const char *const keys[] = {"version",    "cri_sandbox_id", "name",     "namespace",
+                                       "vcpus",      "memory",         "network",  "evidence",
+                                       "guest_root", "endpoint",       "dial_out", NULL};
     int64_t vcpus, memory;
 
     if (js_only(root, keys, err) < 0 || js_need_string(root, "name", &request->pod_name, err) < 0 ||
@@ -45,6 +57,9 @@ static int read_create(const struct js *root, struct provision_request *request,
         return error_set(err, STATUS_INVALID_ARGUMENT, "guest_root is not true or false");
     request->guest_root = js_get_boolean(root, "guest_root", false);
     if (js_get(root, "endpoint") && js_need_string(root, "endpoint", &request->endpoint, err) < 0)
+        return -1;
+    if (js_get(root, "dial_out") &&
+        read_dial_out(js_get(root, "dial_out"), &request->dial_out, err) < 0)
         return -1;
     request->vcpus = (uint32_t) vcpus;
     request->memory = (uint64_t) memory;
@@ -78,6 +93,14 @@ void provision_answer(struct js *answer, const char *sandbox_id, const char *ini
     js_set_string(answer, "key_path", key_path);
     js_set_string(answer, "host_id", host_id);
     js_set(answer, "endpoints", js_new_array());
+}
+
+void provision_add_dial_out(struct js *answer, const struct dial_out *dial_out)
+{
+    char address[DIAL_OUT_TEXT_SIZE];
+
+    dial_out_print_address(dial_out, address);
+    provision_add_endpoint(answer, "dial-out", address, dial_out->port);
 }
 
 void provision_add_endpoint(struct js *answer, const char *transport, const char *address,

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/dial_out.h"
+
 struct error;
 struct js;
 struct tenant_conf;
@@ -18,8 +20,9 @@ struct provision_request {
     uint64_t memory; /* bytes */
     const char *network;
     const char *evidence;
-    bool guest_root;      /* the pod does not do without it; tenant.conf decides */
-    const char *endpoint; /* "address:port", static only; NULL if absent */
+    bool guest_root;          /* the pod does not do without it; tenant.conf decides */
+    const char *endpoint;     /* "address:port", static only; NULL if absent */
+    struct dial_out dial_out; /* where the guest is to dial; family 0: it listens */
 };
 
 /* Fills answer, or sets err. */
@@ -39,6 +42,8 @@ int provision_main(const struct provisioner *provisioner, int argc, char *argv[]
 /* What create answers, from its parts. */
 void provision_answer(struct js *answer, const char *sandbox_id, const char *initdata_path,
                       const char *key_path, const char *host_id);
+/* The guest will dial, as the request wants it. */
+void provision_add_dial_out(struct js *answer, const struct dial_out *dial_out);
 void provision_add_endpoint(struct js *answer, const char *transport, const char *address,
                             int64_t port);
 /* Strict: what is missing, of the wrong type or unknown is refused. The texts are borrowed from

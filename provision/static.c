@@ -53,6 +53,11 @@ static int create(const struct provision_request *request, const struct tenant_c
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "the pod has no annotation cleave.dev/endpoint, which the static "
                          "provisioner needs");
+    if (request->dial_out.family)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "transport dial-out needs a provisioner that makes the guest and can tell "
+                         "it where to dial; static finds one that runs already: use direct or "
+                         "relay");
     if (parse_endpoint(request->endpoint, address, sizeof(address), &port, err) < 0)
         return -1;
     initdata_path = xformat("%s/%s/initdata.toml", conf->static_directory, request->endpoint);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent.pb-c.h"
+#include "agent_api.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/hex.h"
@@ -37,10 +38,15 @@ static struct call_key key_new(void)
     return key;
 }
 
-static void take_configure(const Agent__ConfigureResponse *in, struct agent_reply *out)
+static int take_configure(const Agent__ConfigureResponse *in, struct agent_reply *out,
+                          struct error *err)
 {
+    if (agent_api_check(in->api, in->agent_version, err) < 0)
+        return -1;
+    log_info("guest agent %.32s, API %u", in->agent_version, in->api ? in->api : 1);
     out->kernel_release = in->kernel_release;
     out->memory_total = in->memory_total;
+    return 0;
 }
 
 static void take_stats(const Agent__StatsResponse *in, struct agent_reply *out)
@@ -74,10 +80,16 @@ static void on_done(void *user, const struct rpc_result *result)
             log_debug("%s: %s", asked->method, err.message);
         return;
     }
-    if (result->reply->descriptor == &agent__configure_response__descriptor)
-        take_configure((const Agent__ConfigureResponse *) result->reply, &reply);
-    else if (result->reply->descriptor == &agent__stats_response__descriptor)
+    if (result->reply->descriptor == &agent__configure_response__descriptor) {
+        const Agent__ConfigureResponse *in = (const Agent__ConfigureResponse *) result->reply;
+
+        if (take_configure(in, &reply, &err) < 0) {
+            asked->done(asked->user, NULL, &err);
+            return;
+        }
+    } else if (result->reply->descriptor == &agent__stats_response__descriptor) {
         take_stats((const Agent__StatsResponse *) result->reply, &reply);
+    }
     if (asked->done)
         asked->done(asked->user, &reply, NULL);
 }
@@ -119,6 +131,9 @@ struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_
     request.n_sysctls = config->sysctl_count;
     request.sysctls = list;
     request.wall_clock_ns = clock_wall_ns();
+    request.api_min = AGENT_API_MIN;
+    request.api_max = AGENT_API_MAX;
+    request.tenant_version = (char *) CLEAVE_VERSION;
     return send(ask, "/agent.Control/Configure", &request.base,
                 &agent__configure_response__descriptor);
 }

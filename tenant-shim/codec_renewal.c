@@ -94,6 +94,7 @@ static void renew(struct renewal *renewal)
     } /* else revoked: the call below is refused, and the link ends */
     renewal->sent_ms = clock_monotonic_ms();
     message.tenant_ms = renewal->sent_ms;
+    message.wall_clock_ns = clock_wall_ns();
     message.ttl_ms = (uint32_t) renewal->options.ttl_ms;
     message.power_off_ms = (uint32_t) renewal->options.power_off_ms;
     if (rpc_call_unary(renewal->control, &request, on_renewed, renewal, &renewal->call) < 0)

@@ -174,6 +174,8 @@ static void on_reap(void *user)
         link->coming = NULL;
         connection_free(connection);
         log_debug("no channel: %s", why.message);
+        if (link->options.endpoint.offers && why.status == STATUS_DEADLINE_EXCEEDED)
+            link->backoff_ms = BACKOFF_MIN_MS; /* it waited long enough */
         if (!link->has_ended && (link->is_revoked || !link->has_instance) && is_refusal(why.status))
             end(link, &why);
         else
@@ -294,6 +296,8 @@ static void on_dialled(void *user, struct channel *channel, const struct error *
 
 static uint64_t attempt_ms(struct link *link)
 {
+    if (link->options.endpoint.offers) /* waiting costs nothing, and no packet was lost */
+        return link->options.dial_timeout_ms;
     unsigned n = link->current ? PATIENT_EVERY - 1 : link->attempts++; /* a replacement can wait */
     uint64_t impatient = IMPATIENT_MS + (uint64_t) IMPATIENT_STEP_MS * (n % PATIENT_EVERY);
 

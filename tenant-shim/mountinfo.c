@@ -105,11 +105,20 @@ static char *find(const struct mount_line *list, size_t count, const struct moun
     return NULL;
 }
 
+/* The kernel's list knows no links. */
+static char *without_links(const char *path)
+{
+    char *real = realpath(path, NULL);
+
+    return real ? real : xstrdup(path);
+}
+
 int mountinfo_origin(const char *list, const char *point, const char *below, char **ret,
                      struct error *err)
 {
     scoped(freep) struct mount_line *lines = NULL;
-    scoped(freep) char *text = NULL;
+    scoped(freep) char *text = NULL, *real = without_links(point);
+    scoped(freep) char *directory = without_links(below);
     const struct mount_line *wanted = NULL;
     size_t length, count;
 
@@ -117,12 +126,12 @@ int mountinfo_origin(const char *list, const char *point, const char *below, cha
         return -1;
     count = parse_all(text, &lines);
     for (size_t i = 0; i < count; i++) {
-        if (text_equal(lines[i].point, point))
+        if (text_equal(lines[i].point, real))
             wanted = &lines[i]; /* the last one is on top */
     }
     if (!wanted)
         return error_set(err, STATUS_FAILED_PRECONDITION, "'%s' is not mounted", point);
-    *ret = find(lines, count, wanted, below);
+    *ret = find(lines, count, wanted, directory);
     if (!*ret)
         return error_set(err, STATUS_FAILED_PRECONDITION, "what is mounted at '%s' is not in '%s'",
                          point, below);

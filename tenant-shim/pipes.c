@@ -7,11 +7,17 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "codec_stdio.h"
 #include "stdio_wake.h"
 
-enum { STATEMENT_EVERY = 64 * 1024, LINGER_MIN_MS = 5, LINGER_MAX_MS = 50 };
+enum {
+    STATEMENT_EVERY = 64 * 1024,
+    TRIM_AFTER = 1024 * 1024,
+    LINGER_MIN_MS = 5,
+    LINGER_MAX_MS = 50
+};
 
 static const char *const stream_name[] = {"stdin", "stdout", "stderr"};
 
@@ -346,6 +352,8 @@ void pipes_free(struct pipes *pipes)
 {
     if (!pipes)
         return;
+    bool moved_much = pipes->out[0].window.received + pipes->out[1].window.received > TRIM_AFTER;
+
     pipes->changed = NULL;
     stdio_remove(pipes->stdio, pipes);
     for (int i = 0; i < 2; i++) {
@@ -364,6 +372,8 @@ void pipes_free(struct pipes *pipes)
     free(pipes->container_id);
     free(pipes->exec_id);
     free(pipes);
+    if (moved_much)
+        heap_trim();
 }
 
 void pipes_receive(struct pipes *pipes, const struct stdio_frame *frame)

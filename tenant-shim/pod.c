@@ -2,6 +2,7 @@
 #include "pod.h"
 
 #include "base/clock.h"
+#include "base/dial_out.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hex.h"
@@ -16,6 +17,7 @@
 #include "provision.h"
 #include "renewal.h"
 #include "secure/key.h"
+#include "secure/offers.h"
 #include "shim/tenant_conf.h"
 #include "volumes.h"
 #include "watch.h"
@@ -53,6 +55,7 @@ struct pod {
     bool unattended;
     int hold; /* of its tombstone, if unattended; else -1 */
     struct provision *provision;
+    struct offers *offers; /* dial-out: where the guest dials in */
     struct endpoint endpoint;
     struct key *key;
     struct initdata *initdata;
@@ -147,10 +150,15 @@ static void fail(struct pod *pod, const struct error *err)
 static void on_deadline(void *user)
 {
     struct pod *pod = user;
+    bool unreachable = pod->state == POD_DIALING && pod->endpoint.transport == &transport_direct;
     struct error err;
 
-    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%s)",
-              state_names[pod->state], pod->link ? ": " : "", pod->link ? link_why(pod->link) : "");
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the guest was not ready in time (%s%s%.*s)%s",
+              state_names[pod->state], pod->link ? ": " : "", unreachable ? 100 : 200,
+              pod->link ? link_why(pod->link) : "",
+              unreachable ? ": where this node cannot reach the host's pods, [transport] relay or "
+                            "dial-out in tenant.conf can"
+                          : "");
     fail(pod, &err);
 }
 
@@ -335,6 +343,13 @@ static int choose_endpoint(struct pod *pod, const struct provision_answer *answe
     const char *address = conf->transport_address[0] ? conf->transport_address : answer->address;
     uint16_t port = conf->transport_port ? (uint16_t) conf->transport_port : answer->port;
 
+    if (pod->offers && text_equal(answer->transport, transport_dial_out.name))
+        return endpoint_make_offered(pod->offers, conf->transport_address, &pod->endpoint, err);
+    if (pod->offers)
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "transport dial-out needs a provisioner that tells a new guest where to "
+                         "dial; provisioner '%s' answers '%s'",
+                         conf->provisioner, answer->transport);
     return endpoint_make(transport, address, port, &pod->endpoint, err);
 }
 
@@ -397,10 +412,24 @@ static void on_provisioned(void *user, const struct provision_answer *answer,
     set_state(pod, POD_DIALING);
 }
 
+/* Before there is a guest: it is told the port. */
+static int listen_for_guest(struct pod *pod, struct dial_out *ret, struct error *err)
+{
+    /* Any port will do for the check of the address; 0 is no place to dial. */
+    if (dial_out_make(pod->conf.transport_address, 1, ret, err) < 0)
+        return -1;
+    ret->port = (uint16_t) pod->conf.transport_port;
+    if (offers_listen(pod->loop, ret, (uint16_t) pod->conf.transport_ports, &pod->offers, err) < 0)
+        return -1;
+    ret->port = offers_port(pod->offers);
+    return 0;
+}
+
 static int begin(struct pod *pod, const struct pod_options *options, struct error *err)
 {
     uint64_t patience = (uint64_t) pod->conf.create_timeout * 1000;
     struct provision_options provision = {.cri_sandbox_id = options->cri_sandbox_id};
+    struct dial_out dial_out;
 
     if (options->deadline_ms < patience)
         patience = options->deadline_ms;
@@ -411,6 +440,11 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
     pod->half->conf_path = xstrdup(options->conf_path);
     pod->half->cri_sandbox_id = xstrdup(options->cri_sandbox_id);
     pod->half->sandbox_id = xstrdup("");
+    if (tenant_conf_is_dialled(&pod->conf)) {
+        if (listen_for_guest(pod, &dial_out, err) < 0)
+            return -1;
+        provision.dial_out = &dial_out;
+    }
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
         remember(pod, err) < 0)
         return -1;
@@ -467,6 +501,7 @@ void pod_free(struct pod *pod)
     volumes_free(pod->volumes);
     stdio_free(pod->stdio);
     link_free(pod->link);
+    offers_free(pod->offers);
     initdata_free(pod->initdata);
     key_free(pod->key);
     provision_free(pod->provision);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/dial_out.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -239,10 +240,21 @@ char *provision_delete_input(const char *cri_sandbox_id)
     return js_print(input);
 }
 
-static char *create_input(const char *cri_sandbox_id, const struct pod_config *config,
+static struct js *describe_dial_out(const struct dial_out *to)
+{
+    struct js *object = js_new_object();
+    char address[DIAL_OUT_TEXT_SIZE];
+
+    dial_out_print_address(to, address);
+    js_set_string(object, "address", address);
+    js_set_integer(object, "port", to->port);
+    return object;
+}
+
+static char *create_input(const struct provision_options *options, const struct pod_config *config,
                           const struct tenant_conf *conf)
 {
-    scoped(js_freep) struct js *input = input_new(cri_sandbox_id);
+    scoped(js_freep) struct js *input = input_new(options->cri_sandbox_id);
 
     js_set_string(input, "name", config->name);
     js_set_string(input, "namespace", config->pod_namespace);
@@ -253,6 +265,8 @@ static char *create_input(const char *cri_sandbox_id, const struct pod_config *c
     js_set(input, "guest_root", js_new_boolean(config->guest_root));
     if (config->endpoint)
         js_set_string(input, "endpoint", config->endpoint);
+    if (options->dial_out)
+        js_set(input, "dial_out", describe_dial_out(options->dial_out));
     return js_print(input);
 }
 
@@ -316,7 +330,7 @@ int provision_create(struct loop *loop, const struct provision_options *options,
                      const struct pod_config *config, const struct tenant_conf *conf,
                      provision_done_fn *done, void *user, struct provision **ret, struct error *err)
 {
-    scoped(freep) char *input = create_input(options->cri_sandbox_id, config, conf);
+    scoped(freep) char *input = create_input(options, config, conf);
     struct run run = {"create", input};
 
     return start(loop, options, &run, done, user, ret, err);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "base/scoped.h"
 
+struct dial_out;
 struct error;
 struct loop;
 struct pod_config;
@@ -42,6 +43,7 @@ struct provision_options {
     const char *conf_path;
     const char *cri_sandbox_id;
     uint64_t deadline_ms;
+    const struct dial_out *dial_out; /* of a create: where the guest is to dial; NULL: nowhere */
 };
 
 /* done runs once on the loop (with an empty answer for delete); freeing before that kills the

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/heap.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -172,6 +173,7 @@ static void created(void *user, const struct agent_reply *reply, const struct er
     pipes_start(task->pipes);
     events_create(task->tasks->publisher, task->entry);
     answer(&task->creating, task->entry, NULL);
+    heap_trim();         /* of what the image's transfer took */
     task_let_exit(task); /* its record may have come before the answer */
 }
 
@@ -646,6 +648,16 @@ static void stats_done(void *user, const struct agent_reply *reply, const struct
              err && ask->task->sampled_ms == 0 ? err : NULL);
 }
 
+static bool is_sampling(const struct task *task)
+{
+    const struct ask *ask = task->asks;
+
+    while (ask && ask->after != sampled)
+        ask = ask->next;
+    return ask;
+}
+
+/* However many ask, the guest is asked once per second. */
 void task_stats(struct task *task, struct task_answer to)
 {
     struct agent_ask guest;
@@ -657,8 +669,9 @@ void task_stats(struct task *task, struct task_answer to)
         answer(&to, task->entry, &err);
         return;
     }
-    if (task->sampled_ms && (clock_monotonic_ms() - task->sampled_ms < STATS_AGE_MS ||
-                             task->entry->state == TASK_STOPPED)) {
+    if (task->sampled_ms &&
+        (is_sampling(task) || clock_monotonic_ms() - task->sampled_ms < STATS_AGE_MS ||
+         task->entry->state == TASK_STOPPED)) {
         answer(&to, task->entry, NULL);
         return;
     }

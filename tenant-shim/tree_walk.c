@@ -297,7 +297,8 @@ static int read_names(int fd, struct names *names, struct error *err)
     }
     number = errno;
     closedir(dir);
-    qsort(names->list, names->count, sizeof(*names->list), compare_names);
+    if (names->count > 1)
+        qsort(names->list, names->count, sizeof(*names->list), compare_names);
     if (number)
         return error_errno(err, number, "read a directory");
     if (entry)

@@ -34,7 +34,7 @@ def whole_bed():
         yield bed_program.Bed(name)             # somebody's own bed: used, and left up
         return
     made = bed_program.Bed(name)
-    made.up(BUILD, "stub", conformance=True, guest_root=False)
+    made.up(BUILD, "stub", conformance=True)
     yield made
     made.down()
 
@@ -231,11 +231,11 @@ def provisioner(stub, bed, tmp_path):
 
 
 class Relay:
-    """Between the tenant shim and the one stub guest of its node. cut() breaks every connection and says how many
-    ends that were; hold() keeps new ones away as well, until free()."""
+    """Between the tenant shim and the one stub guest of its node. cut() breaks every connection, once the usual ones
+    are there, and says how many ends that were; hold() keeps new ones away as well, until free()."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, usual):
+        self.path, self.usual = path, usual
 
     def _say(self, word):
         with socket.socket(socket.AF_UNIX) as knife:
@@ -245,7 +245,7 @@ class Relay:
             return int(knife.recv(16) or 0)
 
     def cut(self):
-        return self._say(b"cut")
+        return self._say(b"%d" % self.usual)
 
     def hold(self):
         return self._say(b"hold")
@@ -254,24 +254,46 @@ class Relay:
         self._say(b"free")
 
 
+# The provisioner tells the guest another port than the shim's, which it writes down for the relay.
+OTHER_PORT = """#!/usr/bin/python3
+import json, subprocess, sys
+request = json.load(sys.stdin)
+if "dial_out" in request:
+    with open("{cut}.port", "w", encoding="ascii") as file:
+        file.write(str(request["dial_out"]["port"]))
+    request["dial_out"]["port"] = {port}
+sys.exit(subprocess.run(["{program}", *sys.argv[1:]], input=json.dumps(request), text=True).returncode)
+"""
+RELAY_PORT = 29999
+
+
 @pytest.fixture
-def relay_program(bed):
-    program = HERE + "/integration/cut_relay.py"
-    sockets = ["/tmp/cleave-relay", "/tmp/cleave-relay-cut"]
-    sockets = [f"{path}-{os.getpid()}" for path in sockets]
-    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", program, *sockets]))
-    eventually(lambda: all(map(os.path.exists, sockets)), what="the relay")
-    bed.use_guest("stub", extra=f'[transport]\nname = "relay"\naddress = "{sockets[0]}"\n')
-    yield sockets[1]
+def relay_program(request, bed, tmp_path):
+    """(the knife's socket, how many ends there usually are). The parameter is the transport."""
+    dials = getattr(request, "param", "relay") == "dial-out"
+    way, knife = f"/tmp/cleave-relay-{os.getpid()}", f"/tmp/cleave-relay-cut-{os.getpid()}"
+    files = [way, knife]
+    if dials:
+        way, files = f"10.90.0.2:{RELAY_PORT}", [knife]
+    child = subprocess.Popen(bed.argv("tenant", ["/usr/bin/python3", HERE + "/integration/cut_relay.py", way, knife]))
+    eventually(lambda: all(map(os.path.exists, files)), what="the relay")
+    bed.use_guest("stub", extra=f'[transport]\nname = "{"dial-out" if dials else "relay"}"\naddress = "{way.split(":")[0]}"\n')
+    if dials:
+        script = tmp_path / "provision-elsewhere"
+        script.write_text(OTHER_PORT.format(cut=knife, port=RELAY_PORT, program=bed.state["build"] + "/test/provision-stub"))
+        script.chmod(0o755)
+        configure(bed, lambda text: re.sub("provisioner = .*", f'provisioner = "{script}"', text))
+    yield knife, 6 if dials else 4      # control, bulk, and with dial-out the next offer
     kill9(find_processes(bed, "tenant", "cut_relay.py"))
     child.wait(10)
-    for path in sockets:
-        os.unlink(path)
+    for path in (*files, knife + ".port"):
+        if os.path.exists(path):
+            os.unlink(path)
 
 
 @pytest.fixture
 def relay(relay_program, nodes):
-    made = Relay(relay_program)
+    made = Relay(*relay_program)
     yield made
     made.free()         # for the end of the pods
 

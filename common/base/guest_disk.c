@@ -32,10 +32,11 @@ static bool all_zero(const uint8_t *bytes, size_t length)
     return true;
 }
 
-/* What the guest keeps for itself or what is no single machine. A broader route (0.0.0.0/0) may
- * cover loopback: the kernel's local table is asked first. */
-static const char *address_fault(int family, const uint8_t address[16])
+/* A broader route (0.0.0.0/0) may cover loopback: the kernel's local table is asked first. */
+const char *guest_address_fault(int family, const uint8_t address[16])
 {
+    if (!family_bytes(family))
+        return "no address family";
     if (family == AF_INET) {
         if (address[0] == 127)
             return "a loopback address";
@@ -62,7 +63,7 @@ static bool host_bits(int family, const uint8_t *address, unsigned prefix)
 
 static int check_place(const char *what, int family, const uint8_t address[16], struct error *err)
 {
-    const char *fault = family_bytes(family) ? address_fault(family, address) : "no address family";
+    const char *fault = guest_address_fault(family, address);
 
     if (fault)
         return error_set(err, STATUS_INVALID_ARGUMENT, "network block: %s is %s", what, fault);
@@ -110,16 +111,14 @@ static int check_link(const struct guest_net *net, struct error *err)
     return 0;
 }
 
-static int check_dial_out(const struct guest_net *net, struct error *err)
+static int check_dial_out(const struct dial_out *to, struct error *err)
 {
-    if (!net->dial_out_family) {
-        if (net->dial_out_port || !all_zero(net->dial_out_address, 16))
+    if (!to->family) {
+        if (to->port || !all_zero(to->address, sizeof(to->address)))
             return error_set(err, STATUS_INVALID_ARGUMENT, "network block: dial-out half given");
         return 0;
     }
-    if (!net->dial_out_port || all_zero(net->dial_out_address, 16))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "network block: dial-out to nowhere");
-    return check_place("dial-out", net->dial_out_family, net->dial_out_address, err);
+    return dial_out_check(to, err) < 0 ? error_wrap(err, "network block") : 0;
 }
 
 static uint8_t wire_family(int family)
@@ -213,7 +212,7 @@ int guest_net_check(const struct guest_net *net, struct error *err)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "network block: more than %d addresses or %d routes",
                          GUEST_NET_ADDRESSES_MAX, GUEST_NET_ROUTES_MAX);
-    if (check_link(net, err) < 0 || check_dial_out(net, err) < 0)
+    if (check_link(net, err) < 0 || check_dial_out(&net->dial_out, err) < 0)
         return -1;
     for (size_t i = 0; i < net->address_count; i++)
         if (check_address(&net->addresses[i], err) < 0)
@@ -238,7 +237,7 @@ int guest_net_write(const struct guest_net *net, uint8_t ret[GUEST_DISK_BLOCK], 
     writer_u16(&writer, net->mtu);
     writer_u8(&writer, (uint8_t) net->address_count);
     writer_u8(&writer, (uint8_t) net->route_count);
-    writer_u8(&writer, net->dial_out_family != 0);
+    writer_u8(&writer, net->dial_out.family != 0);
     writer_u8(&writer, 0);
     for (size_t i = 0; i < GUEST_NET_ADDRESSES_MAX; i++) {
         struct guest_route entry = {0};
@@ -253,10 +252,10 @@ int guest_net_write(const struct guest_net *net, uint8_t ret[GUEST_DISK_BLOCK], 
     }
     for (size_t i = 0; i < GUEST_NET_ROUTES_MAX; i++)
         write_route(&writer, i < net->route_count ? &net->routes[i] : &none);
-    writer_u8(&writer, wire_family(net->dial_out_family));
+    writer_u8(&writer, wire_family(net->dial_out.family));
     writer_u8(&writer, 0);
-    writer_u16(&writer, net->dial_out_port);
-    writer_bytes(&writer, net->dial_out_address, 16);
+    writer_u16(&writer, net->dial_out.port);
+    writer_bytes(&writer, net->dial_out.address, 16);
     writer_zeros(&writer, GUEST_DISK_BLOCK - writer.size);
     memcpy(ret, writer.data, GUEST_DISK_BLOCK);
     writer_fini(&writer);
@@ -284,10 +283,10 @@ int guest_net_parse(const void *data, size_t size, struct guest_net *ret, struct
         return error_set(err, STATUS_INVALID_ARGUMENT, "network block: too many entries");
     good &= read_addresses(&reader, &net);
     good &= read_routes(&reader, &net);
-    net.dial_out_family = read_family(&reader);
-    good &= reader_u8(&reader) == 0 && dials == (net.dial_out_family != 0);
-    net.dial_out_port = reader_u16(&reader);
-    reader_copy(&reader, net.dial_out_address, 16);
+    net.dial_out.family = read_family(&reader);
+    good &= reader_u8(&reader) == 0 && dials == (net.dial_out.family != 0);
+    net.dial_out.port = reader_u16(&reader);
+    reader_copy(&reader, net.dial_out.address, 16);
     size_t rest = reader_left(&reader);
     const uint8_t *zeros = reader_bytes(&reader, rest);
     if (!good || reader.failed || !all_zero(zeros, rest))

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/dial_out.h"
+
 struct error;
 
 enum {
@@ -41,14 +43,15 @@ struct guest_net {
     struct guest_address addresses[GUEST_NET_ADDRESSES_MAX];
     size_t route_count;
     struct guest_route routes[GUEST_NET_ROUTES_MAX];
-    int dial_out_family; /* 0: the guest listens */
-    uint16_t dial_out_port;
-    uint8_t dial_out_address[16];
+    struct dial_out dial_out; /* family 0: the guest listens */
 };
 
 /* By the magic in the first bytes of a disk. */
 enum guest_disk_type guest_disk_type(const void *data, size_t size);
 
+/* What the guest keeps for itself or what is no single machine: loopback, multicast, IPv4 inside
+ * IPv6, no family; NULL if there is no fault. */
+const char *guest_address_fault(int family, const uint8_t address[16]);
 /* Refuses loopback and multicast addresses, gateways and routes, IPv4 inside IPv6, an MTU outside
  * 576..65535 (1280 with IPv6), a group MAC address, host bits in a route, a count out of range. */
 int guest_net_check(const struct guest_net *net, struct error *err)

@@ -76,6 +76,9 @@ int rpc_channel_from_fd(struct rpc_queue *queue, int fd, rpc_end_fn *on_end, voi
     grpc_arg list[] = {
         integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_MAX),
         integer_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
+        integer_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+        integer_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RPC_WINDOW),
+        integer_arg(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, RPC_FRAME),
     };
     grpc_channel_args args = {.num_args = ARRAY_LENGTH(list), .args = list};
 

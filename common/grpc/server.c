@@ -338,6 +338,9 @@ static grpc_server *make_server(struct rpc_queue *queue)
         integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_MAX),
         integer_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, CONCURRENT_CALLS_MAX),
         integer_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_MAX),
+        integer_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+        integer_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RPC_WINDOW),
+        integer_arg(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, RPC_FRAME),
     };
     grpc_channel_args args = {.num_args = ARRAY_LENGTH(list), .args = list};
     grpc_server *raw = grpc_server_create(&args, NULL);

@@ -13,6 +13,10 @@ struct loop;
 struct rpc_queue;
 struct source;
 
+/* Both ends are ours and close: the window need not be probed for (by pings, with timers that wake
+ * an idle process), and a frame may hold the largest piece of a container's output. */
+enum { RPC_WINDOW = 1 << 20, RPC_FRAME = 128 << 10 };
+
 struct rpc_tag {
     void (*complete)(struct rpc_tag *tag, bool ok); /* on the loop */
     struct rpc_tag *next;

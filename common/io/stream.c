@@ -9,7 +9,8 @@
 #include "base/scoped.h"
 #include "io/loop.h"
 
-enum { CHUNK = 64 * 1024 };
+/* What one read asks for: little, until one was full. */
+enum { CHUNK_SMALL = 4 * 1024, CHUNK = 64 * 1024 };
 
 struct buffer {
     uint8_t *data;
@@ -24,6 +25,7 @@ struct stream {
     struct stream_limits limits;
     void *user;
     struct buffer input, output;
+    size_t chunk; /* of the next read */
     bool paused, ended, throttled, freed;
     unsigned busy; /* callbacks on the stack; the memory stays until none is */
 };
@@ -55,7 +57,7 @@ static void consume(struct buffer *buffer, size_t length)
         return;
     buffer->start = buffer->end = 0;
     /* An idle connection keeps no large buffer. */
-    if (buffer->capacity > CHUNK) {
+    if (buffer->capacity > CHUNK_SMALL) {
         free(buffer->data);
         buffer->data = NULL;
         buffer->capacity = 0;
@@ -132,12 +134,13 @@ static void read_some(struct stream *stream)
         deliver(stream);
         return;
     }
-    if (room > CHUNK)
-        room = CHUNK;
+    if (room > stream->chunk)
+        room = stream->chunk;
     reserve(&stream->input, room);
     got = read(stream->fd, stream->input.data + stream->input.end, room);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    stream->chunk = got == (ssize_t) room ? CHUNK : CHUNK_SMALL;
     if (got < 0) {
         (void) error_errno(&err, errno, "read");
         end(stream, &err);
@@ -202,6 +205,7 @@ int stream_new(struct loop *loop, int fd, const struct stream_events *events, vo
     stream->events = *events;
     stream->limits = *limits;
     stream->user = user;
+    stream->chunk = CHUNK_SMALL;
     /* With an immediate first run, which finds nothing to deliver. */
     if (loop_watch_fd(loop, fd, LOOP_READ, on_ready, stream, &stream->source, err) < 0 ||
         loop_after(loop, 0, on_redeliver, stream, &stream->redeliver, err) < 0) {

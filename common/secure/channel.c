@@ -37,26 +37,39 @@ static void drop_input(struct channel *channel)
     channel->input = (struct channel_input){0};
 }
 
+void channel_forget_socket(struct channel *channel)
+{
+    source_freep(&channel->socket_source);
+    channel->socket_source = NULL;
+    tls_free(take_ptr(channel->tls));
+    closep(&channel->socket);
+    channel->socket = -1;
+    writer_fini(&channel->output);
+    writer_init(&channel->output, FRAME_HEADER_SIZE + FRAME_BODY_MAX);
+    channel->output_done = 0;
+    drop_input(channel);
+    bytes_wipe(channel->join_key, sizeof(channel->join_key));
+}
+
 /* The plaintext end stays if its owner took it: it sees the end of the stream. */
 static void release(struct channel *channel)
 {
-    struct source **sources[] = {&channel->socket_source, &channel->deadline, &channel->ending,
-                                 &channel->age, &channel->retirement};
-    int *descriptors[] = {&channel->plain_inner, &channel->plain_outer, &channel->socket};
+    struct source **sources[] = {&channel->deadline, &channel->ending, &channel->age,
+                                 &channel->retirement};
+    int *descriptors[] = {&channel->plain_inner, &channel->plain_outer};
 
+    channel_offer_release(channel);
     pump_runner_free(take_ptr(channel->runner));
     for (size_t i = 0; i < ARRAY_LENGTH(sources); i++) {
         source_freep(sources[i]);
         *sources[i] = NULL;
     }
-    tls_free(take_ptr(channel->tls));
+    channel_forget_socket(channel);
     for (size_t i = 0; i < ARRAY_LENGTH(descriptors); i++) {
         closep(descriptors[i]);
         *descriptors[i] = -1;
     }
     writer_fini(&channel->output);
-    drop_input(channel);
-    bytes_wipe(channel->join_key, sizeof(channel->join_key));
 }
 
 static void leave_relations(struct channel *channel)
@@ -213,6 +226,8 @@ static enum tls_result step_handshake(struct channel *channel, struct error *err
         return result;
     if (take_identity(channel, err) < 0)
         return TLS_FAILED;
+    if (channel_is_offered(channel))
+        channel_offer_shaken(channel);
     return failed(channel->script->greeted(channel, err));
 }
 
@@ -301,7 +316,22 @@ static void open_channel(struct channel *channel)
         channel_end(channel, &err);
         return;
     }
+    if (channel_is_offered(channel))
+        channel_offer_proved(channel);
     channel->script->opened(channel);
+}
+
+/* A guest that does not know our HELLO says so in its own log, and hangs up. */
+static void explain_end(const struct channel *channel, struct error *err)
+{
+    bool at_hello = channel->open_fn && channel->class == CHANNEL_CONTROL &&
+                    channel->stage == STAGE_RECEIVE && channel->number == 0;
+
+    if (at_hello && err->status == STATUS_UNAVAILABLE)
+        error_set(err, STATUS_UNAVAILABLE,
+                  "the connection ended at our HELLO: a guest that does not speak version %d of "
+                  "the channel does that (use a guest image of release " CLEAVE_VERSION ")",
+                  HELLO_VERSION);
 }
 
 static void on_socket(void *user, uint32_t events)
@@ -329,11 +359,16 @@ static void on_socket(void *user, uint32_t events)
     case TLS_END:
         error_set(&err, STATUS_UNAVAILABLE, "the peer closed the connection %s",
                   stage_names[channel->stage]);
+        explain_end(channel, &err);
         break;
     case TLS_FAILED:
+        explain_end(channel, &err);
         break;
     }
-    channel_end(channel, &err);
+    if (channel_is_offered(channel))
+        channel_offer_failed(channel, &err);
+    else
+        channel_end(channel, &err);
 }
 
 static void on_deadline(void *user)
@@ -343,6 +378,8 @@ static void on_deadline(void *user)
 
     error_set(&err, STATUS_DEADLINE_EXCEEDED, "the deadline passed %s",
               stage_names[channel->stage]);
+    if (channel_is_offered(channel))
+        channel_offer_late(channel, &err);
     channel_end(channel, &err);
 }
 
@@ -364,25 +401,30 @@ struct channel *channel_new(struct loop *loop, const struct channel_script *scri
     return channel;
 }
 
-int channel_begin_tls(struct channel *channel, tls_accept_peer_fn *accept_peer, struct error *err)
+int channel_begin_socket(struct channel *channel, struct error *err)
 {
     const struct tls_options options = {
         .side = channel->side,
         .fd = channel->socket,
         .key = channel->key,
-        .accept_peer = accept_peer,
+        .accept_peer = channel->accept_peer,
         .user = channel,
     };
+    uint32_t events = channel->side == TLS_TENANT ? LOOP_WRITE : LOOP_READ;
 
-    return tls_new(&options, &channel->tls, err);
+    if (tls_new(&options, &channel->tls, err) < 0)
+        return -1;
+    return loop_watch_fd(channel->loop, channel->socket, events, on_socket, channel,
+                         &channel->socket_source, err);
 }
 
-int channel_begin(struct channel *channel, uint64_t deadline_ms, struct error *err)
+int channel_begin(struct channel *channel, tls_accept_peer_fn *accept_peer, uint64_t deadline_ms,
+                  struct error *err)
 {
-    uint32_t events = channel->stage == STAGE_CONNECT ? LOOP_WRITE : LOOP_READ;
-
-    if (loop_watch_fd(channel->loop, channel->socket, events, on_socket, channel,
-                      &channel->socket_source, err) < 0)
+    channel->accept_peer = accept_peer;
+    if (channel->socket < 0)
+        channel_offer_wait(channel);
+    else if (channel_begin_socket(channel, err) < 0)
         return -1;
     return loop_after(channel->loop, deadline_ms ? deadline_ms : CHANNEL_DEADLINE_MS, on_deadline,
                       channel, &channel->deadline, err);

@@ -25,7 +25,7 @@ enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK = 2, CHANNEL_FRAMES = 3 }
 
 enum {
     CHANNEL_PORT = 7433,
-    CHANNEL_DEADLINE_MS = 10 * 1000, /* from connect to ACCEPT */
+    CHANNEL_DEADLINE_MS = 10 * 1000, /* from connect (dial-out: from waiting) to ACCEPT */
     CHANNEL_HANDSHAKES_MAX = 2,      /* in flight, in a guest */
     CHANNEL_JOINED_MAX = 8,          /* connections that belong to one control */
     CHANNEL_RETIRE_MS = 60 * 1000,
@@ -95,8 +95,9 @@ struct channel_dial_options {
  * to do. */
 typedef void channel_open_fn(void *user, struct channel *channel, const struct error *err);
 
-/* Control: connects, shakes hands, appraises. channel_free() before `opened` cancels. An insecure
- * evidence type that the policy does not name is refused here, before a byte is sent. */
+/* Control: connects, shakes hands, appraises. By dial-out, where strangers may dial in too, each
+ * offer is tried until one passes or the deadline does. channel_free() before `opened` cancels. An
+ * insecure evidence type that the policy does not name is refused here, before a byte is sent. */
 int channel_dial(struct loop *loop, const struct channel_dial_options *options,
                  channel_open_fn *opened, void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));
@@ -122,7 +123,7 @@ typedef int channel_produce_fn(void *user, const struct evidence_request *reques
                                struct writer *evidence, struct error *err);
 
 struct channel_listener_options {
-    int fd;                          /* listening TCP socket, in `outer`; taken, also on failure */
+    int fd; /* listening TCP socket, in `outer`; taken, also on failure. -1: it only gets */
     const struct key *key;           /* made at boot; borrowed, outlives the listener */
     const struct initdata *initdata; /* borrowed, likewise */
     const uint8_t *instance;         /* 32 bytes, made at boot; copied */
@@ -151,6 +152,9 @@ static inline void channel_listener_freep(struct channel_listener **p)
     if (*p)
         channel_listener_free(*p);
 }
+/* A connected, non-blocking socket that came about otherwise (dial-out), taken as if it had been
+ * accepted just now. */
+void channel_listener_take(struct channel_listener *listener, int fd);
 /* For Appraise: fresh evidence on an open control, as the body of an EVIDENCE frame; the caller
  * frees. Numbers only grow. */
 int channel_evidence(struct channel *control, const uint8_t nonce[32], uint32_t number,

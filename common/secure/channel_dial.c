@@ -218,8 +218,7 @@ int channel_dial(struct loop *loop, const struct channel_dial_options *options,
         memcpy(channel->expected_instance, options->instance, sizeof(channel->expected_instance));
         channel->instance_known = true;
     }
-    if (channel_begin_tls(channel, NULL, err) < 0 ||
-        channel_begin(channel, options->deadline_ms, err) < 0)
+    if (channel_begin(channel, NULL, options->deadline_ms, err) < 0)
         return -1;
     *ret = take_ptr(channel);
     return 0;
@@ -246,8 +245,7 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
     channel->open_fn = open_fn;
     channel->open_user = user;
     if (channel_add_joined(control, channel, err) < 0 ||
-        channel_begin_tls(channel, is_controls_guest, err) < 0 ||
-        channel_begin(channel, control->dial.deadline_ms, err) < 0)
+        channel_begin(channel, is_controls_guest, control->dial.deadline_ms, err) < 0)
         return -1;
     *ret = take_ptr(channel);
     return 0;

@@ -342,8 +342,7 @@ static int start_guest(struct channel_listener *listener, int fd, struct channel
     channel->appraisal.initdata = listener->options.initdata;
     channel->appraisal.type = listener->type;
     memcpy(channel->instance, listener->instance, sizeof(channel->instance));
-    if (channel_begin_tls(channel, is_named, err) < 0 ||
-        channel_begin(channel, listener->options.deadline_ms, err) < 0)
+    if (channel_begin(channel, is_named, listener->options.deadline_ms, err) < 0)
         return -1;
     channel->listener = listener;
     *ret = take_ptr(channel);
@@ -373,11 +372,20 @@ static int take_connection(struct channel_listener *listener, int accepted, stru
     return start_guest(listener, take_fd(fd), &listener->pending[slot], err);
 }
 
+static void take_or_refuse(struct channel_listener *listener, int fd)
+{
+    struct error err;
+
+    if (take_connection(listener, fd, &err) < 0)
+        refuse(listener, &err);
+}
+
 static void on_pause_over(void *user)
 {
     struct channel_listener *listener = user;
 
-    source_set_events(listener->source, LOOP_READ);
+    if (listener->source)
+        source_set_events(listener->source, LOOP_READ);
 }
 
 static void on_connection(void *user, uint32_t events)
@@ -389,8 +397,7 @@ static void on_connection(void *user, uint32_t events)
         int fd = accept4(listener->options.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            if (take_connection(listener, fd, &err) < 0)
-                refuse(listener, &err);
+            take_or_refuse(listener, fd);
             continue;
         }
         if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
@@ -443,6 +450,8 @@ static int prepare(struct channel_listener *listener, struct error *err)
     if (loop_after(listener->loop, ACCEPT_PAUSE_MS, on_pause_over, listener, &listener->pause,
                    err) < 0)
         return -1;
+    if (listener->options.fd < 0)
+        return 0;
     return loop_watch_fd(listener->loop, listener->options.fd, LOOP_READ, on_connection, listener,
                          &listener->source, err);
 }
@@ -480,6 +489,11 @@ void channel_listener_free(struct channel_listener *listener)
         reserve_release(&listener->reserves[i]);
     closep(&listener->options.fd);
     free(listener);
+}
+
+void channel_listener_take(struct channel_listener *listener, int fd)
+{
+    take_or_refuse(listener, fd);
 }
 
 int channel_evidence(struct channel *control, const uint8_t nonce[32], uint32_t number,

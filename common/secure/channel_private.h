@@ -8,6 +8,7 @@
 #include "secure/appraisal.h"
 #include "secure/channel.h"
 #include "secure/hello.h"
+#include "secure/offers.h"
 #include "secure/tls.h"
 
 struct pump_runner;
@@ -89,6 +90,11 @@ struct channel {
     channel_open_fn *open_fn;
     void *open_user;
     bool rejected; /* REJECT is on its way; end_error says why */
+    tls_accept_peer_fn *accept_peer;
+    struct offer_waiter waiter; /* dial-out: for an offer, while there is no socket */
+    struct offer_origin origin; /* of the one that is being tried */
+    struct source *patience;    /* with it */
+    struct error offer_error;   /* why the last one was given up; "" if there was none */
 
     /* Guest. */
     struct channel_listener *listener;
@@ -98,10 +104,14 @@ struct channel {
 /* Makes a channel around a socket, which it takes. */
 struct channel *channel_new(struct loop *loop, const struct channel_script *script, int socket,
                             enum tls_side side);
-/* Watches the socket and starts the deadline; from here the stages run. */
-int channel_begin(struct channel *channel, uint64_t deadline_ms, struct error *err) must_check;
-int channel_begin_tls(struct channel *channel, tls_accept_peer_fn *accept_peer,
-                      struct error *err) must_check;
+/* Makes its TLS, watches the socket and starts the deadline; from here the stages run. Without a
+ * socket it waits for an offer. */
+int channel_begin(struct channel *channel, tls_accept_peer_fn *accept_peer, uint64_t deadline_ms,
+                  struct error *err) must_check;
+/* TLS on the socket, which then is watched. */
+int channel_begin_socket(struct channel *channel, struct error *err) must_check;
+/* Gives up what was said on the socket, and the socket; what the channel is for stays. */
+void channel_forget_socket(struct channel *channel);
 
 /* What was written into channel->output goes out next. */
 int channel_say(struct channel *channel, struct error *err) must_check;
@@ -115,6 +125,19 @@ void channel_end_later(struct channel *channel, const struct error *err);
 
 int channel_add_joined(struct channel *control, struct channel *channel,
                        struct error *err) must_check;
+
+/* Dial-out: in channel_offer.c. */
+bool channel_is_offered(const struct channel *channel);
+void channel_offer_wait(struct channel *channel);
+/* It is a TLS peer at least: evidence may take longer. */
+void channel_offer_shaken(struct channel *channel);
+/* This one was not the guest, or it did not live: the next one is tried. */
+void channel_offer_failed(struct channel *channel, const struct error *err);
+/* This one was. */
+void channel_offer_proved(struct channel *channel);
+void channel_offer_release(struct channel *channel);
+/* The deadline is here: what it met. */
+void channel_offer_late(struct channel *channel, struct error *err);
 
 /* Guest: in channel_listener.c. */
 void channel_listener_forget(struct channel_listener *listener, struct channel *channel);

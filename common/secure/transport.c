@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "secure/offers.h"
 
 enum { NOTSENT_BYTES = 128 * 1024, USER_TIMEOUT_MS = 20 * 1000, KEEPALIVE_S = 5 };
 
@@ -84,8 +85,18 @@ static int open_relay(const struct endpoint *endpoint, int *ret_fd, struct error
                                        : open_tcp(endpoint, ret_fd, err);
 }
 
+/* Nobody can be called: whoever dials in comes by the offers. */
+static int open_offered(const struct endpoint *endpoint, int *ret_fd, struct error *err)
+{
+    if (!endpoint->offers)
+        return error_set(err, STATUS_FAILED_PRECONDITION, "nothing listens for guests to dial in");
+    *ret_fd = -1;
+    return 0;
+}
+
 const struct transport transport_direct = {"direct", open_tcp};
 const struct transport transport_relay = {"relay", open_relay};
+const struct transport transport_dial_out = {"dial-out", open_offered};
 
 static const struct transport *const transports[] = {&transport_direct, &transport_relay};
 
@@ -109,6 +120,18 @@ int endpoint_make(const char *transport, const char *address, uint16_t port, str
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' port %u is no numeric address",
                          address, port);
     }
+    *ret = endpoint;
+    return 0;
+}
+
+int endpoint_make_offered(struct offers *offers, const char *address, struct endpoint *ret,
+                          struct error *err)
+{
+    struct endpoint endpoint = {
+        .transport = &transport_dial_out, .port = offers_port(offers), .offers = offers};
+
+    if (text_format(endpoint.address, sizeof(endpoint.address), err, "%s", address) < 0)
+        return error_wrap(err, "address for guests to dial");
     *ret = endpoint;
     return 0;
 }

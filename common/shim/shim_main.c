@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -246,6 +247,7 @@ int shim_main(const struct shim *shim, int argc, char *argv[])
 
     if (tombstone_is_reaper(argc, argv))
         return tombstone_main(argc, argv);
+    heap_stay_small();
     (void) umask(0077);
     log_open(shim->component);
     r = bootstrap_parse(argc, argv, &bootstrap, &err);

@@ -2,6 +2,7 @@
 #include "shim/tenant_conf.h"
 
 #include "base/config.h"
+#include "base/dial_out.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/scoped.h"
@@ -36,6 +37,7 @@ static const struct config_key keys[] = {
     KEY("transport", "name", CONFIG_STRING, transport, 0, 0, "\"\""),
     KEY("transport", "address", CONFIG_STRING, transport_address, 0, 0, "\"\""),
     KEY("transport", "port", CONFIG_INTEGER, transport_port, 0, 65535, "0"),
+    KEY("transport", "ports", CONFIG_INTEGER, transport_ports, 1, 65535, "64"),
     KEY("cri", "endpoint", CONFIG_STRING, cri_endpoint, 0, 0,
         "\"/run/cleave/host-containerd.sock\""),
     KEY("cri", "runtime_handler", CONFIG_STRING, cri_runtime_handler, 0, 0, "\"cleave-host\""),
@@ -64,6 +66,31 @@ static int check_peers(char *const *peers, struct error *err)
     return 0;
 }
 
+/* The address goes to the guest as it stands here. */
+static int check_dialled(const struct tenant_conf *conf, struct error *err)
+{
+    struct dial_out ignored;
+
+    if (conf->transport_address[0] == '\0')
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "transport dial-out needs transport.address: the address of this node "
+                         "that guests dial");
+    if (dial_out_make(conf->transport_address, 1, &ignored, err) < 0)
+        return error_wrap(err, "transport.address");
+    if (conf->transport_port && conf->transport_port + conf->transport_ports - 1 > UINT16_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "transport.port %lld and the %lld transport.ports from there go beyond "
+                         "65535",
+                         (long long) conf->transport_port, (long long) conf->transport_ports);
+    return 0;
+}
+
+static bool is_transport(const char *name)
+{
+    return name[0] == '\0' || text_equal(name, "direct") || text_equal(name, "relay") ||
+           text_equal(name, "dial-out");
+}
+
 /* What the key table cannot say. */
 static int check(const char *name, const struct tenant_conf *conf, struct error *err)
 {
@@ -73,11 +100,12 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: network is '%s': this version has \"none\" only", name,
                          conf->network);
-    if (conf->transport[0] != '\0' && !text_equal(conf->transport, "direct") &&
-        !text_equal(conf->transport, "relay"))
+    if (!is_transport(conf->transport))
         return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "%s: transport.name is '%s': it can be direct or relay", name,
+                         "%s: transport.name is '%s': it can be direct, relay or dial-out", name,
                          conf->transport);
+    if (tenant_conf_is_dialled(conf) && check_dialled(conf, err) < 0)
+        return error_wrap(err, "%s", name);
     if (conf->lost_timeout <= conf->lease_ttl + conf->lease_power_off)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: lost_timeout is %d: it must exceed lease_ttl and lease_power_off "
@@ -91,6 +119,11 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
     if (check_peers(conf->peers, err) < 0)
         return error_wrap(err, "%s", name);
     return 0;
+}
+
+bool tenant_conf_is_dialled(const struct tenant_conf *conf)
+{
+    return text_equal(conf->transport, "dial-out");
 }
 
 const struct config_key *tenant_conf_keys(size_t *ret_count)

@@ -32,10 +32,12 @@ struct tenant_conf {
     int64_t request_timeout; /* seconds for one request to the agent */
     bool pad_blobs;          /* to 1 MiB: hides the length of an image's layers */
 
-    /* [transport]: replaces what the provisioner answers; empty and 0: as answered. */
+    /* [transport]: replaces what the provisioner answers; empty and 0: as answered. With dial-out
+     * the address is this node's, and the port the first of those that are tried, 0 any. */
     char *transport;
     char *transport_address;
     int64_t transport_port;
+    int64_t transport_ports;
 
     /* [cri], of cleave-provision-cri */
     char *cri_endpoint; /* a unix path */
@@ -48,6 +50,8 @@ struct tenant_conf {
     char *stub_root;
 };
 
+/* The guest dials this node. */
+bool tenant_conf_is_dialled(const struct tenant_conf *conf);
 const struct config_key *tenant_conf_keys(size_t *ret_count);
 /* A file that is absent gives the defaults; anything wrong in it is an error with its line. */
 int tenant_conf_load(const char *path, struct tenant_conf *ret, struct error *err)

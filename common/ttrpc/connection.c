@@ -77,21 +77,21 @@ void connection_reply(struct connection *connection, uint32_t stream, const stru
     struct frame frame = {.stream = stream, .type = FRAME_RESPONSE};
     uint8_t field[1 + 4], *end = reply->length > 0 ? put_field(field, 2, reply->length) : field;
     size_t before = FRAME_HEADER_SIZE + (size_t) (end - field);
-    scoped(freep) uint8_t *large = NULL;
-    uint8_t small[SMALL_FRAME], *bytes = small;
+    size_t size = before + reply->length;
+    uint8_t small[SMALL_FRAME];
+    scoped(freep) uint8_t *large = size > sizeof(small) ? xalloc(size) : NULL;
+    uint8_t *bytes = large ? large : small;
 
     if (connection->dead)
         return;
-    if (before + reply->length > sizeof(small))
-        bytes = large = xalloc(before + reply->length);
-    frame.length = (uint32_t) (before + reply->length - FRAME_HEADER_SIZE);
+    frame.length = (uint32_t) (size - FRAME_HEADER_SIZE);
     frame_put_header(&frame, bytes);
     memcpy(bytes + FRAME_HEADER_SIZE, field, before - FRAME_HEADER_SIZE);
     if (reply->message)
         (void) protobuf_c_message_pack(reply->message, bytes + before);
     else if (reply->length > 0)
         memcpy(bytes + before, reply->packed, reply->length);
-    send_frame(connection, bytes, before + reply->length);
+    send_frame(connection, bytes, size);
 }
 
 void connection_fail(struct connection *connection, uint32_t stream, const struct error *err)

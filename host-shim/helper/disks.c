@@ -23,14 +23,16 @@ int disks_write(const struct request *request, const struct guest_net *net, stru
                 struct error *err)
 {
     scoped(freep) uint8_t *init = NULL;
+    struct guest_net told = *net;
     uint8_t block[GUEST_DISK_BLOCK];
     char directory[RECORD_PATH_SIZE];
     struct disks disks;
     size_t size;
 
+    told.dial_out = request->dial_out;
     if (name_disks(request, &disks, err) < 0 ||
         guest_initdata_write(request->initdata, request->initdata_length, &init, &size, err) < 0 ||
-        guest_net_write(net, block, err) < 0 ||
+        guest_net_write(&told, block, err) < 0 ||
         record_make_directory(request->id, directory, err) < 0 ||
         file_write_atomic(disks.init, init, size, 0644, err) < 0 ||
         file_write_atomic(disks.net, block, sizeof(block), 0644, err) < 0)

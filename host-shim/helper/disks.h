@@ -14,8 +14,9 @@ struct disks {
     char net[DISKS_PATH_SIZE];
 };
 
-/* Both from scratch, readable by whatever user QEMU runs as: neither holds a secret, and libvirt
- * need not (and may not, see domain_xml.c) give them away. */
+/* Both from scratch (the block is net with what the request wants dialled), readable by whatever
+ * user QEMU runs as: neither holds a secret, and libvirt need not (and may not, see domain_xml.c)
+ * give them away. */
 int disks_write(const struct request *request, const struct guest_net *net, struct disks *ret,
                 struct error *err) __attribute__((warn_unused_result));
 /* Absent files are fine. */

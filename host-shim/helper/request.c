@@ -70,7 +70,7 @@ static int parse_common(const struct js *root, struct request *ret, struct error
 
 static int parse_create(const struct js *root, struct request *ret, struct error *err)
 {
-    const char *netns, *initdata;
+    const char *netns, *initdata, *dial_out = js_get_string(root, "dial_out");
     int64_t vcpus, memory;
 
     if (js_need_string(root, "netns", &netns, err) < 0 ||
@@ -78,6 +78,8 @@ static int parse_create(const struct js *root, struct request *ret, struct error
         js_need_integer(root, "vcpus", 1, 512, &vcpus, err) < 0 ||
         js_need_integer(root, "memory", 1 << 20, INT64_C(1) << 44, &memory, err) < 0 ||
         base64_decode(initdata, POD_INITDATA_MAX, &ret->initdata, &ret->initdata_length, err) < 0)
+        return -1;
+    if (dial_out && dial_out_parse(dial_out, &ret->dial_out, err) < 0)
         return -1;
     ret->netns = xstrdup(netns);
     ret->vcpus = (uint32_t) vcpus;

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/dial_out.h"
+
 struct error;
 struct js;
 
@@ -21,10 +23,11 @@ struct request {
     size_t initdata_length;
     uint32_t vcpus;
     uint64_t memory;
-    char *cgroup_parent;   /* NULL: none */
-    char *uri;             /* of libvirt; NULL: as host.conf says */
-    unsigned call_timeout; /* seconds */
-    pid_t pid;             /* 0: not known, or of another boot */
+    char *cgroup_parent;      /* NULL: none */
+    struct dial_out dial_out; /* for the network block */
+    char *uri;                /* of libvirt; NULL: as host.conf says */
+    unsigned call_timeout;    /* seconds */
+    pid_t pid;                /* 0: not known, or of another boot */
     uint64_t start_time;
     bool late;
 };

@@ -114,7 +114,7 @@ void pair_listen(struct pair *pair)
 {
     static const struct channel_listener_events events = {on_guest_opened, on_refused};
     struct channel_listener_options options = {
-        .fd = pair_socket_listen(&pair->port),
+        .fd = pair->dials ? -1 : pair_socket_listen(&pair->port),
         .key = pair->guest_key,
         .initdata = pair->initdata,
         .instance = pair->instance,

@@ -27,6 +27,7 @@ struct pair {
     struct initdata *initdata;
     uint8_t instance[32];
     uint16_t port;
+    bool dials; /* set before pair_listen(): the listener has no socket of its own */
     struct channel_listener *listener;
     struct outcome guest[PAIR_CHANNELS_MAX]; /* opened, in order */
     size_t guest_count;

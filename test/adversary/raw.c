@@ -39,6 +39,11 @@ struct raw *raw_dial(struct pair *pair, const struct key *key)
     return raw_new(pair, pair_connect(pair), key, TLS_TENANT);
 }
 
+struct raw *raw_dial_on(struct pair *pair, int fd, const struct key *key)
+{
+    return raw_new(pair, fd, key, TLS_TENANT);
+}
+
 struct raw *raw_serve(struct pair *pair, int fd, const struct key *key)
 {
     return raw_new(pair, fd, key, TLS_GUEST);

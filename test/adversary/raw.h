@@ -23,8 +23,10 @@ struct raw {
     struct error err;
 };
 
-/* As a tenant: connects to the pair's listener. As a guest: takes fd. Not shaken yet. */
+/* As a tenant: connects to the pair's listener, or takes fd. As a guest: takes fd. Not shaken yet.
+ */
 struct raw *raw_dial(struct pair *pair, const struct key *key);
+struct raw *raw_dial_on(struct pair *pair, int fd, const struct key *key);
 struct raw *raw_serve(struct pair *pair, int fd, const struct key *key);
 void raw_free(struct raw *raw);
 

@@ -406,6 +406,20 @@ START_TEST(an_oversized_frame_is_refused_by_its_header)
 }
 END_TEST
 
+START_TEST(a_guest_that_hangs_up_at_hello_is_perhaps_of_another_release)
+{
+    start_impostor(5000);
+    ck_assert_int_eq(tls_close(raw->tls, &raw->err), TLS_OK);
+    impostor_fails("does not speak version 1 of the channel");
+    again();
+    start_impostor(5000);
+    raw_free(raw);
+    raw = NULL;
+    pair_until(&pair, &tenant.failed);
+    ck_assert_ptr_nonnull(strstr(tenant.err.message, "use a guest image of release"));
+}
+END_TEST
+
 START_TEST(other_frames_are_refused_from_a_guest)
 {
     static const struct {
@@ -532,6 +546,7 @@ int main(void)
     tcase_add_test(tests, evidence_that_is_cut_short_is_refused);
     tcase_add_test(tests, oversized_parts_of_evidence_are_refused);
     tcase_add_test(tests, an_oversized_frame_is_refused_by_its_header);
+    tcase_add_test(tests, a_guest_that_hangs_up_at_hello_is_perhaps_of_another_release);
     tcase_add_test(tests, other_frames_are_refused_from_a_guest);
     tcase_add_test(tests, bytes_left_over_behind_evidence_are_refused);
     tcase_add_test(tests, a_record_behind_evidence_is_refused);

@@ -257,13 +257,12 @@ static unsigned run_example(struct exec_bed *guest, const struct example *exampl
         "{%s,\"terminal\":%s,\"consoleSize\":{\"width\":91,\"height\":17}}", example->members,
         example->terminal ? "true" : "false");
     scoped(freep) char *crun_dump = NULL;
-    scoped(closep) int terminal = -1;
     scoped(freep) char *our_dump = NULL;
     char sentence[512] = "";
     char exec_id[16];
     enum status status;
+    scoped(closep) int terminal = exec_by_crun(guest, example, for_crun);
 
-    terminal = exec_by_crun(guest, example, for_crun);
     crun_dump = take_dump(guest, example, "crun");
     (void) snprintf(exec_id, sizeof(exec_id), "x%u", guest->serial++);
     status = exec_bed_exec(guest,

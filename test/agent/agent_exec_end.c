@@ -412,6 +412,7 @@ static void measure(struct exec_bed *guest)
         .id = "m",
         .json = "{" TRUE ",\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0}}"};
     uint64_t started[MEASURED], ended[MEASURED];
+    const size_t middle = MEASURED / 2;
 
     for (int i = 0; i < MEASURED; i++) {
         uint64_t start = clock_monotonic_ns();
@@ -424,8 +425,7 @@ static void measure(struct exec_bed *guest)
     qsort(started, MEASURED, sizeof(started[0]), by_size);
     qsort(ended, MEASURED, sizeof(ended[0]), by_size);
     (void) printf("           Exec %.2f ms, Exec to Delete %.2f ms (medians of %d)\n",
-                  (double) started[MEASURED / 2] / 1e6, (double) ended[MEASURED / 2] / 1e6,
-                  MEASURED);
+                  (double) started[middle] / 1e6, (double) ended[middle] / 1e6, MEASURED);
 }
 
 int main(int argc, char *argv[])

@@ -200,6 +200,38 @@ static void before_configure_nothing_goes(struct bed *bed)
     step("before Configure: only what the gate says");
 }
 
+/* Tenants of other releases, before the right one. None of them leaves a trace. */
+static void other_releases_are_refused(struct bed *bed)
+{
+    static const struct {
+        uint32_t min, max;
+        enum status status;
+        const char *words;
+    } wrong[] = {
+        {2, 3, STATUS_FAILED_PRECONDITION,
+         "speaks API 1 to 1, the tenant 2 to 3: use a guest image of the tenant's release, 9.9.9"},
+        {2, 2, STATUS_FAILED_PRECONDITION, "the guest's agent (" CLEAVE_VERSION ")"},
+        {3, 2, STATUS_INVALID_ARGUMENT, "no range"},
+        {0, 2, STATUS_INVALID_ARGUMENT, "no range"},
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        Agent__ConfigureRequest request = AGENT__CONFIGURE_REQUEST__INIT;
+        char sentence[512];
+        enum status status;
+
+        request.key = bed_key(bed);
+        request.api_min = wrong[i].min;
+        request.api_max = wrong[i].max;
+        request.tenant_version = (char *) (uintptr_t) "9.9.9";
+        status = bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL,
+                          sentence);
+        EXPECT(status == wrong[i].status && strstr(sentence, wrong[i].words), "%s: %s",
+               status_name(status), sentence);
+    }
+    step("tenants of other releases: refused by name");
+}
+
 static void configure(struct bed *bed)
 {
     Agent__ConfigureRequest request = AGENT__CONFIGURE_REQUEST__INIT;
@@ -223,9 +255,12 @@ static void configure(struct bed *bed)
                       NULL);
     EXPECT(status == STATUS_NOT_FOUND, "%s", status_name(status));
     request.key = (char *) (uintptr_t) "configure";
+    request.api_min = 1; /* a tenant of the next release, which still speaks this one's */
+    request.api_max = 2;
     sysctl.name = (char *) (uintptr_t) "net.ipv4.ip_local_port_range";
     reply = bed_must(bed, "Configure", &request, &agent__configure_response__descriptor);
     EXPECT(reply->memory_total > 0 && *reply->kernel_release, "Configure answers nothing");
+    EXPECT(reply->api == 1, "API %u", reply->api);
     protobuf_c_message_free_unpacked(&reply->base, NULL);
     /* The same key: the same answer. Another one: refused. */
     protobuf_c_message_free_unpacked(
@@ -679,6 +714,7 @@ int main(int argc, char *argv[])
     bed_open(&bed);
     step("guest booted, channel open");
     before_configure_nothing_goes(&bed);
+    other_releases_are_refused(&bed);
     configure(&bed);
     blobs_push(&bed);
     step("PutBlob");

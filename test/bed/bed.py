@@ -121,15 +121,14 @@ class Bed:
 
     def up(self, build, guest, debug=False, **options):
         """`conformance`: the tenant node also has what CRI conformance tests want of a node: the
-        images that they name, and host ports; with it `guest_root` is granted if nothing else is said.
-        `containerd`: its version on the tenant node."""
+        images that they name, and host ports. `guest_root`: granted to its pods. `containerd`: its
+        version on the tenant node."""
         self.down()
         for role in ROLES:
             os.makedirs(f"{self.dir}/{role}")
         self.state = {"build": os.path.abspath(build), "guest": guest, "debug": debug,
-                      "conformance": False, "containerd": "2", **options,
+                      "conformance": False, "guest_root": False, "containerd": "2", **options,
                       "nodes": {}, "daemons": {}}
-        self.state.setdefault("guest_root", self.state["conformance"])
         layout = ns.hierarchies()
         for role in ROLES:
             ns.cgroup_create(self._cgroup(role))

@@ -145,14 +145,14 @@ evidence = "sample"
 allow_insecure_evidence = ["sample"]
 default_memory = "{memory}"
 network = "none"
-{granted}[cri]
+[cri]
 endpoint = "{api}/containerd.sock"
 runtime_handler = "cleave-host"
 [static]
 directory = "/etc/cleave/static"
 [stub]
 guest = "{build}/test/stub-guest"
-agent = "{build}/bin/cleave-agent"
+agent = "{build}/{agent}"
 root = "{build}/image/tree"
 {extra}"""
 
@@ -239,15 +239,15 @@ def configure(bed, role):
     write_cleave(bed, bed.state["guest"])
 
 
-def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None):
+def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None, agent="bin/cleave-agent"):
     """Writes both cleave configurations; shims and programs read them at their next start."""
     build = bed.state["build"]
     if guest_root is None:
-        guest_root = bed.state.get("guest_root", False)
+        guest_root = bed.state["guest_root"]
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
-        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra,
+        build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra, agent=agent,
         granted="guest_root = true\n" if guest_root else ""))
 
 

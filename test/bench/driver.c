@@ -193,7 +193,7 @@ static void run_flood(struct driver *driver, const struct flood *flood)
     cpu = cpu_of(driver) - cpu;
     (void) target_wait(target, id);
     target_delete(target, id);
-    if (read(fd, &extra, 1) > 0)
+    if (read(fd, &extra, 1) > 0 || read(error_fd, &extra, 1) > 0)
         die("more bytes than were written");
     (void) printf("{\"bytes\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"cpu_ns\":%" PRIu64 "}\n", got, took,
                   cpu);

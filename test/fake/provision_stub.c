@@ -101,10 +101,10 @@ static void disconnect_guest(const struct place *place)
         (void) !IP(&ignored, "netns", "delete", place->netns);
 }
 
-static int write_net(const struct place *place, struct error *err)
+static int write_net(const struct place *place, const struct dial_out *dial_out, struct error *err)
 {
     scoped(freep) char *path = xformat("%s/net", place->directory);
-    struct guest_net net = {.mtu = MTU, .address_count = 1};
+    struct guest_net net = {.mtu = MTU, .address_count = 1, .dial_out = *dial_out};
     uint8_t block[GUEST_DISK_BLOCK];
     char gateway[16];
 
@@ -121,7 +121,8 @@ static int write_net(const struct place *place, struct error *err)
     return file_write_atomic(path, block, sizeof(block), 0600, err);
 }
 
-static int write_disks(const struct place *place, const struct record *record, struct error *err)
+static int write_disks(const struct place *place, const struct record *record,
+                       const struct dial_out *dial_out, struct error *err)
 {
     scoped(freep) char *from = record_initdata_path(record);
     scoped(freep) char *to = xformat("%s/initdata", place->directory);
@@ -133,7 +134,7 @@ static int write_disks(const struct place *place, const struct record *record, s
         guest_initdata_write(text, length, &disk, &size, err) < 0 ||
         file_write_atomic(to, disk, size, 0600, err) < 0)
         return -1;
-    return write_net(place, err);
+    return write_net(place, dial_out, err);
 }
 
 static int64_t start_time(int64_t pid)
@@ -239,14 +240,17 @@ static int create(const struct provision_request *request, const struct tenant_c
         return -1;
     if (!guest_runs(record)) {
         disconnect_guest(&place);
-        if (write_disks(&place, record, err) < 0 || connect_guest(&place, err) < 0 ||
-            start_guest(&place, record, conf, err) < 0)
+        if (write_disks(&place, record, &request->dial_out, err) < 0 ||
+            connect_guest(&place, err) < 0 || start_guest(&place, record, conf, err) < 0)
             return -1;
     }
     initdata = record_initdata_path(record);
     key = record_key_path(record);
     provision_answer(answer, record_sandbox_id(record), initdata, key, place.netns);
-    provision_add_endpoint(answer, "direct", place.guest_address, 0);
+    if (request->dial_out.family)
+        provision_add_dial_out(answer, &request->dial_out);
+    else
+        provision_add_endpoint(answer, "direct", place.guest_address, 0);
     return 0;
 }
 

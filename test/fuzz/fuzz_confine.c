@@ -6,12 +6,17 @@
 #include "base/scoped.h"
 #include "confine.h"
 #include "mounts.h"
+#include "volumes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct mounts_places places = {"/nowhere/pod", "/nowhere/one"};
+    scoped(volumes_freep) struct volumes *volumes = volumes_new("/nowhere/volumes");
+    const struct mounts_places places = {.pod_directory = "/nowhere/pod",
+                                         .container_directory = "/nowhere/one",
+                                         .root = "/nowhere/one/rootfs",
+                                         .volumes = volumes};
     struct confine_options options = {.root = "/r", .cgroup = "/cleave/x", .net_path = "/n"};
     scoped(js_freep) struct js *spec = NULL;
     struct error err;

@@ -30,6 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pod.memory > conf.max_memory || pod.initdata_length > POD_INITDATA_MAX ||
         (pod.cgroup_parent && pod.cgroup_parent[0] != '/'))
         abort();
+    if (pod.dial_out.family && dial_out_check(&pod.dial_out, &err) < 0)
+        abort();
     pod_fini(&pod);
     return 0;
 }

@@ -59,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         connection_free(server.connections);
     if (server.calls || server.memory)
         abort();
+    free(server.spare);
     loop_free(server.loop);
     return 0;
 }

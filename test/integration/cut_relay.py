@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A relay between the tenant shim and the one stub guest of its node: cut_relay.py SOCKET CUT. Each
-connection to CUT breaks everything that is being relayed. One that says "hold" also keeps new connections from
-coming through, until one says "free"."""
+"""A relay between the tenant shim and the one stub guest of its node: cut_relay.py FROM CUT. FROM is
+the path of a socket, and the way leads to the guest; or ADDRESS:PORT, which the guest dials, and the way
+leads to the port of that address that stands in the file CUT.port. A number that is sent to CUT breaks
+everything that is being relayed, if it has so many ends; how many is answered, or 0. "hold" breaks all and
+keeps new connections from coming through, until "free"."""
 import os
 import re
 import socket
@@ -18,6 +20,11 @@ def guest():
     text = subprocess.run(["ip", "-o", "-4", "address"], capture_output=True, text=True, check=True).stdout
     a, b = re.search(r" stub\S+ +inet (\d+\.\d+\.\d+)\.(\d+)/30", text).groups()
     return f"{a}.{int(b) + 1}", 7433
+
+
+def shim():
+    with open(sys.argv[2] + ".port", encoding="ascii") as file:
+        return sys.argv[1].split(":")[0], int(file.read())
 
 
 def pump(a, b):
@@ -38,7 +45,7 @@ def relay(client):
         client.close()
         return
     try:
-        server = socket.create_connection(guest(), 2)
+        server = socket.create_connection(shim() if ":" in sys.argv[1] else guest(), 2)
     except (OSError, AttributeError):
         client.close()
         return
@@ -55,9 +62,12 @@ def relay(client):
 
 
 def listen(path, serve):
-    sock = socket.socket(socket.AF_UNIX)
-    sock.bind(path)
-    sock.listen(16)
+    if ":" in path:
+        sock = socket.create_server((path.split(":")[0], int(path.split(":")[1])))
+    else:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(path)
+        sock.listen(16)
     while True:
         peer = sock.accept()[0]
         threading.Thread(target=serve, args=(peer,), daemon=True).start()
@@ -72,6 +82,8 @@ def cut(peer):
     if word == b"hold":
         held.set()
     ends = list(live)
+    if word != b"hold" and len(ends) < int(word):
+        ends = []
     for end in ends:
         try:
             end.shutdown(socket.SHUT_RDWR)

@@ -22,6 +22,9 @@ ID = {"version": 1, "cri_sandbox_id": "pod1"}
 INVALID, DEADLINE, NOT_FOUND, OUT_OF_RANGE, UNAVAILABLE = 3, 4, 5, 11, 14
 
 
+DIAL_OUT = {"dial_out": {"address": "10.90.0.2", "port": 30000}}
+
+
 @pytest.fixture
 def provision(bed, nodes):
     """provision(program, verb, request) -> (exit code, answer)."""
@@ -80,6 +83,28 @@ def test_the_host_half_carries_initdata_and_nothing_of_the_workload(provision, h
     assert b"web" not in initdata and b"prod" not in initdata
     mode = os.stat(bed.path("tenant", answer["key_path"])).st_mode & 0o777
     assert mode == 0o600
+
+
+def test_a_place_to_dial_is_an_annotation_of_the_host_half(provision, host):
+    code, answer = provision(CRI, "create", {**CREATE, **DIAL_OUT})
+    assert code == 0, answer
+    assert answer["endpoints"] == [{"transport": "dial-out", "address": "10.90.0.2", "port": 30000}]
+    pod, = host.pods()
+    assert pod.annotations["cleave.dev/dial-out"] == "10.90.0.2:30000"
+    assert provision(CRI, "create", {**CREATE, **DIAL_OUT}) == (0, answer)
+    code, error = provision(CRI, "create", CREATE)      # that half does not listen
+    assert code == 1 and "told to dial '10.90.0.2:30000'" in error["message"], error
+    assert [pod.id for pod in host.pods()] == [answer["host_id"]]
+
+
+@pytest.mark.parametrize("dial_out, part", [
+    ({"address": "127.0.0.1", "port": 1}, "loopback"), ({"address": "10.0.0.1", "port": 0}, "port"),
+    ({"address": "host.example", "port": 1}, "no numeric address"), ({"address": "10.0.0.1"}, "port"),
+    ({"address": "10.0.0.1", "port": 1, "x": 1}, "x"), ("10.0.0.1:1", "dial_out"), ([], "dial_out")])
+def test_a_place_to_dial_that_is_none_is_refused_by_name(provision, host, dial_out, part):
+    code, error = provision(CRI, "create", {**CREATE, "dial_out": dial_out})
+    assert code == 1 and error["code"] in (INVALID, OUT_OF_RANGE) and part in error["message"], error
+    assert host.pods() == []
 
 
 def test_delete_removes_everything_and_again_nothing(provision, host, bed):
@@ -309,6 +334,11 @@ def test_a_host_that_is_not_there_leaves_nothing_behind(provision, fake, bed):
     fake.server.stop(None).wait()
     assert provision(CRI, "create", CREATE)[0] == 1
     assert records(bed) == []
+
+
+def test_static_cannot_tell_a_guest_where_to_dial(provision):
+    code, error = provision(STATIC, "create", {**CREATE, "endpoint": "192.0.2.7:7433", **DIAL_OUT})
+    assert (code, error["code"]) == (1, INVALID) and "a provisioner that makes the guest" in error["message"], error
 
 
 def test_static_finds_a_host_half_by_its_endpoint(provision, bed):

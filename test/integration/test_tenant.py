@@ -398,6 +398,7 @@ def test_an_unknown_key_of_the_configuration_is_named(stub, tenant, bed):
     tenant.forget(config)
 
 
+@pytest.mark.parametrize("relay_program", ["relay", "dial-out"], indirect=True)
 def test_cut_twice_no_byte_is_lost_and_kill_is_answered(relay, tenant, bed):
     pod = tenant.run_pod("cut")
     copier = tenant.run(pod, "copier", BUSYBOX, ["sleep", "1000"])

@@ -27,16 +27,18 @@ def quick_guest(request):
     return request.param
 
 
-def sandbox_shim(bed, pod):
-    return ttrpc.of_sandbox(bed, "tenant", pod)
+@pytest.fixture(params=["stub", "pair", "vm"])
+def guest(request):
+    request.getfixturevalue(request.param)
+    return request.param
 
 
-def test_a_pod_lives_and_goes(nodes, quick_guest, runtime):
+def test_a_pod_lives_and_goes(nodes, guest, runtime):
     tenant, host = nodes["tenant"], nodes["host"]
     pod = tenant.run_pod("web", runtime)
     status = tenant.pod_status(pod, verbose=True).status
     assert status.state == 0 and status.created_at > 0
-    assert len(host.pods()) == (0 if quick_guest == "stub" else 1)
+    assert len(host.pods()) == (0 if guest == "stub" else 1)
     ctr = tenant.run(pod, "one", BUSYBOX, ["sh", "-c", "echo out; echo err >&2; hostname; exec sleep 1000"])
     assert tenant.exec(ctr, "sh", "-c", "echo here; echo there >&2; exit 7") == (7, b"here\n", b"there\n")
     eventually(lambda: "web" in text(tenant.log(ctr), "stdout"), what="the log")

@@ -21,7 +21,7 @@ import images
 import ns
 import setup as bed_setup
 import ttrpc
-from conftest import BUSYBOX, eventually, find_processes, kill9, new_lines
+from conftest import BUSYBOX, configure, eventually, find_processes, kill9, new_lines
 
 SLEEP = ["sleep", "1000"]
 QEMU = r"qemu-system"
@@ -144,6 +144,26 @@ def test_no_word_of_the_workload_reaches_the_host(bed, nodes, vm, wire):
     hits = [f"{what} in {name}, after the pod" for name, content in everything_of_the_host(bed)
             for what, word in words.items() if word.encode() in content]
     assert hits == []
+
+
+def test_execs_in_a_machine_join_its_containers(bed, nodes, vm):
+    """The machine's kernel is another than a stub guest's, and so are its control groups (version 2)."""
+    tenant = nodes["tenant"]
+    pod = tenant.run_pod("execs")
+    for name, mode in (("alone", 1), ("shared", 0)):
+        ctr = tenant.run(pod, name, BUSYBOX, ["sleep", "4711"],
+                         linux={"security_context": {"namespace_options": {"pid": mode}}})
+        code, out, _ = tenant.exec(ctr, "sh", "-c", "cat /proc/self/cgroup; for n in cgroup ipc mnt net pid uts; do "
+                                   "[ $(readlink /proc/self/ns/$n) = $(readlink /proc/$(pidof sleep)/ns/$n) ] || "
+                                   "echo $n; done; ls /proc/self/fd")
+        assert (code, out) == (0, b"0::/\n0\n1\n2\n3\n"), name    # 3 is the directory that ls reads
+        done = bed.run("tenant", "script", "-qec", f"stty cols 91 rows 17; ctr -n k8s.io tasks exec --exec-id t --tty "
+                       f"{ctr} sh -c 'tty; stty size; exit 9'", "/dev/null", check=False)
+        assert "/dev/pts/0" in done.stdout and done.returncode == 9, name
+        with pytest.raises(grpc.RpcError, match="executable file `/no/such` not found"):
+            tenant.exec(ctr, "/no/such")
+    tenant.stop_pod(pod)
+    tenant.remove_pod(pod)
 
 
 def test_the_host_is_refused_with_our_sentence(bed, nodes, pair):
@@ -333,7 +353,7 @@ def test_a_stopped_machine_is_frozen_until_it_is_appraised(bed, nodes, vm, secon
     eventually(lambda: logged(bed, "the guest is appraised again"), 30, "the appraisal")
     before = len(tenant.log(ctr))
     eventually(lambda: len(tenant.log(ctr)) > before + 5, what="further lines")
-    assert tenant.exec(ctr, "echo", "again") == (0, b"again\n", b"")
+    assert abs(int(tenant.exec(ctr, "date", "+%s")[1]) - time.time()) < 3       # its clock was set on
     times = end_of_ticks(tenant, ctr)
     assert max(b - a for a, b in zip(times, times[1:])) < seconds               # the guest did not see the stop
 
@@ -479,3 +499,16 @@ def test_a_host_half_that_exists_already_is_used_and_left(bed, nodes, pair):
     bed.run("tenant", "rm", "-r", "/etc/cleave/static")
     maker("delete", {"version": 1, "cri_sandbox_id": "maker"})
     assert host.pods() == []
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_machine_has_bridges_only_where_guest_root_is_granted(bed, nodes, vm, granted):
+    if granted:
+        configure(bed, lambda text: "guest_root = true\n" + text)
+    linux = {"security_context": {"privileged": granted}}
+    pod = nodes["tenant"].run_pod("web", linux=linux)
+    ctr = nodes["tenant"].run(pod, "one", BUSYBOX, SLEEP, linux=linux)
+    loaded = nodes["tenant"].exec(ctr, "grep", "^bridge ", "/proc/modules")[1]
+    assert bool(loaded) == granted
+    if granted:
+        assert nodes["tenant"].exec(ctr, "brctl", "addbr", "ours") == (0, b"", b"")

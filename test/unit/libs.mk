@@ -48,6 +48,7 @@ test_cli_check_LIBS   := $(cleave_LIBS)
 test_cli_check_PKGS   := $(cleave_PKGS)
 test_cli_check_LDLIBS := $(MBEDTLS)
 test_guest_disk_LIBS := base
+test_dial_out_LIBS := base
 secure_LIBS := secure evidence io base
 secure_PKGS := json-c libevent_core libmd
 define secure_test
@@ -58,6 +59,8 @@ endef
 $(foreach t,test_initdata test_lease_record test_mint test_statement,$(eval $(call secure_test,$(t))))
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base
+test_reaper_SRCS := test/unit/test_reaper.c guest-agent/reaper.c
+test_reaper_LIBS := io base
 test_exec_block_SRCS := test/unit/test_exec_block.c $(addprefix guest-agent/,exec_block.c confine.c) \
 	$(addprefix guest-agent/exec/,plan.c note.c)
 test_exec_block_LIBS := io base

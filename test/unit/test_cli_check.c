@@ -111,6 +111,24 @@ static void expect(const struct realm *realm, const char *name, enum check_grade
         ck_assert_msg(result.advice[0], "%s: %s", name, result.fact);
 }
 
+#define DIALLED "[transport]\nname = \"dial-out\"\naddress = \"192.0.2.1\"\n"
+
+START_TEST(the_way_to_the_guest_must_be_there)
+{
+    begin();
+    expect(&tenant_realm, "transport", CHECK_SILENT, "");
+    put(TENANT_CONF, "[transport]\nname = \"relay\"\naddress = \"/run/relay\"\n");
+    expect(&tenant_realm, "transport", CHECK_FAIL, "/run/relay");
+    put("/run/relay", "");
+    expect(&tenant_realm, "transport", CHECK_OK, "/run/relay");
+    put(TENANT_CONF, DIALLED);
+    expect(&tenant_realm, "transport", CHECK_FAIL, "192.0.2.1");
+    put(TENANT_CONF, "provisioner = \"static\"\n" DIALLED);
+    expect(&tenant_realm, "transport", CHECK_FAIL, "static");
+    end();
+}
+END_TEST
+
 START_TEST(a_configuration_is_right_absent_or_wrong_in_a_line)
 {
     begin();
@@ -594,19 +612,25 @@ END_TEST
 
 int main(void)
 {
-    return suite_run(
-        "cli_check",
-        (const TTest *[]){
-            a_configuration_is_right_absent_or_wrong_in_a_line, the_helper_must_be_a_program,
-            the_image_must_be_files_with_something_in_them, acceleration_is_what_a_probe_has_proven,
-            memory_encryption_must_be_there_when_it_is_configured,
-            libvirt_is_asked_at_the_socket_of_its_uri, a_daemon_that_has_died_is_named,
-            guests_must_fit_into_the_machine,
-            parts_of_the_kernel_are_looked_for_where_it_lists_them,
-            state_needs_directories_that_can_be_made, each_realm_has_its_oldest_containerd,
-            the_hosts_runtime_has_no_options_and_the_right_sandboxer,
-            the_shim_is_found_as_containerd_would, evidence_must_be_verifiable_and_allowed,
-            the_provisioner_is_found_beside_the_shim_before_path,
-            a_provisioner_needs_its_own_things, what_containerd_must_let_through_is_looked_at,
-            crictl_must_wait_long_enough, NULL});
+    return suite_run("cli_check",
+                     (const TTest *[]){the_way_to_the_guest_must_be_there,
+                                       a_configuration_is_right_absent_or_wrong_in_a_line,
+                                       the_helper_must_be_a_program,
+                                       the_image_must_be_files_with_something_in_them,
+                                       acceleration_is_what_a_probe_has_proven,
+                                       memory_encryption_must_be_there_when_it_is_configured,
+                                       libvirt_is_asked_at_the_socket_of_its_uri,
+                                       a_daemon_that_has_died_is_named,
+                                       guests_must_fit_into_the_machine,
+                                       parts_of_the_kernel_are_looked_for_where_it_lists_them,
+                                       state_needs_directories_that_can_be_made,
+                                       each_realm_has_its_oldest_containerd,
+                                       the_hosts_runtime_has_no_options_and_the_right_sandboxer,
+                                       the_shim_is_found_as_containerd_would,
+                                       evidence_must_be_verifiable_and_allowed,
+                                       the_provisioner_is_found_beside_the_shim_before_path,
+                                       a_provisioner_needs_its_own_things,
+                                       what_containerd_must_let_through_is_looked_at,
+                                       crictl_must_wait_long_enough,
+                                       NULL});
 }

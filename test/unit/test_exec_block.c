@@ -25,6 +25,8 @@ static struct js *parse(const char *json)
     return ret;
 }
 
+static struct console_size window = {.width = 91, .height = 17};
+
 static int make(const char *process, const char *spec, const char *filter, struct plan *ret,
                 struct error *err)
 {
@@ -37,7 +39,7 @@ static int make(const char *process, const char *spec, const char *filter, struc
         .filter_path = filter,
         .cgroup_version = 2,
         .cgroup_count = 1,
-        .size = {.width = 91, .height = 17},
+        .size = window,
     };
     int fd;
 
@@ -121,6 +123,25 @@ START_TEST(what_it_has_not_is_the_containers)
 }
 END_TEST
 
+START_TEST(a_window_is_the_callers_or_the_processs)
+{
+    static const char process[] = "{\"args\":[\"a\"],\"consoleSize\":{\"width\":80,\"height\":24}}";
+    scoped(plan_close) struct plan plan = {0};
+
+    must_make(process, "{}", &plan);
+    ck_assert_uint_eq(plan.header->columns, 91);
+    plan_close(&plan);
+    window.width = 0;
+    must_make(process, "{}", &plan);
+    ck_assert_uint_eq(plan.header->columns, 80);
+    ck_assert_uint_eq(plan.header->rows, 24);
+    plan_close(&plan);
+    must_make("{\"args\":[\"a\"],\"consoleSize\":{\"width\":65537,\"height\":-1}}", "{}", &plan);
+    ck_assert_uint_eq(plan.header->columns, 0);
+    ck_assert_uint_eq(plan.header->rows, 0);
+}
+END_TEST
+
 START_TEST(variables_are_as_with_putenv)
 {
     scoped(plan_close) struct plan plan = {0};
@@ -187,6 +208,7 @@ int main(void)
 {
     return suite_run("exec_block",
                      (const TTest *[]){everything_arrives, what_it_has_not_is_the_containers,
+                                       a_window_is_the_callers_or_the_processs,
                                        variables_are_as_with_putenv, only_numbers_are_numbers,
                                        a_filter_is_whole_or_nothing_runs, NULL});
 }

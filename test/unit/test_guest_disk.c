@@ -91,6 +91,40 @@ START_TEST(good_blocks_are_read_back)
 }
 END_TEST
 
+START_TEST(a_place_to_dial_is_read_back)
+{
+    static const char *const places[] = {"192.0.2.9", "2001:db8::9"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        struct guest_net net = good(), back;
+        uint8_t block[GUEST_DISK_BLOCK];
+
+        put(places[i], &net.dial_out.family, net.dial_out.address);
+        net.dial_out.port = 7433;
+        ck_assert_msg(guest_net_write(&net, block, &err) == 0, "%s", err.message);
+        ck_assert_msg(guest_net_parse(block, sizeof(block), &back, &err) == 0, "%s", err.message);
+        ck_assert_int_eq(back.dial_out.family, net.dial_out.family);
+        ck_assert_uint_eq(back.dial_out.port, 7433);
+        ck_assert_mem_eq(back.dial_out.address, net.dial_out.address, 16);
+    }
+}
+END_TEST
+
+START_TEST(no_place_to_dial_is_the_guests_own)
+{
+    struct guest_net net = good();
+
+    put(forbidden[_i], &net.dial_out.family, net.dial_out.address);
+    net.dial_out.port = 7433;
+    refused(&net, forbidden[_i]);
+    net = good();
+    put("192.0.2.9", &net.dial_out.family, net.dial_out.address);
+    refused(&net, "port 0");
+    net.dial_out.family = 0;
+    refused(&net, "an address of no family");
+}
+END_TEST
+
 START_TEST(addresses_of_nobody_are_refused)
 {
     struct guest_net net = {.mac = {2, 1, 2, 3, 4, 5}, .mtu = 1500};
@@ -221,6 +255,8 @@ int main(void)
     SRunner *runner;
 
     tcase_add_test(all, good_blocks_are_read_back);
+    tcase_add_test(all, a_place_to_dial_is_read_back);
+    tcase_add_loop_test(all, no_place_to_dial_is_the_guests_own, 0, ARRAY_LENGTH(forbidden));
     tcase_add_loop_test(all, addresses_of_nobody_are_refused, 0, ARRAY_LENGTH(forbidden));
     tcase_add_loop_test(all, gateways_of_nobody_are_refused, 0, ARRAY_LENGTH(forbidden));
     tcase_add_test(all, routes_to_what_is_the_guests_own_are_refused);

@@ -29,6 +29,7 @@ struct rpc_channel {
 
 static struct channel *last_control, *last_bulk; /* dialled or joined last */
 static unsigned dials, channels;
+static uint64_t last_deadline_ms;
 
 int channel_dial(struct loop *loop, const struct channel_dial_options *options,
                  channel_open_fn *opened, void *user, struct channel **ret, struct error *err)
@@ -36,6 +37,7 @@ int channel_dial(struct loop *loop, const struct channel_dial_options *options,
     *ret = last_control = xnew(struct channel);
     last_control->opened = opened;
     last_control->opened_user = user;
+    last_deadline_ms = options->deadline_ms;
     dials++;
     channels++;
     return 0;
@@ -239,11 +241,13 @@ static void break_connection(struct channel *control)
     pass(0);
 }
 
-static void setup(void)
+static void setup_by(struct offers *offers)
 {
     static const struct link_events events = {on_appraised, may_call, on_opened, on_lost, on_ended};
-    struct link_options options = {
-        .dial_timeout_ms = 10000, .request_timeout_ms = 60000, .lost_timeout_ms = 20000};
+    struct link_options options = {.endpoint = {.offers = offers},
+                                   .dial_timeout_ms = 10000,
+                                   .request_timeout_ms = 60000,
+                                   .lost_timeout_ms = 20000};
     struct error err;
 
     opened = lost = ended = answers = dials = 0;
@@ -251,6 +255,11 @@ static void setup(void)
     ck_assert(link_new(&options, &events, NULL, &guest, &err) == 0);
     pass(0);
     ck_assert_uint_eq(dials, 1);
+}
+
+static void setup(void)
+{
+    setup_by(NULL);
 }
 
 static void teardown(void)
@@ -339,6 +348,44 @@ START_TEST(a_replacement_takes_new_calls_and_lets_old_ones_end)
     ck_assert_uint_eq(channels, 2); /* the old pair is gone */
     answer("b", STATUS_OK);
     ck_assert_uint_eq(answers, 2);
+    teardown();
+}
+END_TEST
+
+static void fail_to_open(enum status status)
+{
+    struct error err;
+
+    error_set(&err, status, "not there");
+    last_control->opened(last_control->opened_user, last_control, &err);
+    pass(0);
+}
+
+START_TEST(an_attempt_to_connect_begins_anew_soon_and_then_later)
+{
+    setup();
+    ck_assert_uint_lt(last_deadline_ms, 1000);
+    for (unsigned i = 0; i < 4; i++) {
+        fail_to_open(STATUS_DEADLINE_EXCEEDED);
+        pass(100u << i);
+        ck_assert_uint_eq(dials, 2 + i);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(who_is_dialled_waits_all_the_time)
+{
+    static char somewhere; /* nobody looks into it here */
+
+    setup_by((struct offers *) &somewhere);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_uint_eq(last_deadline_ms, 10000);
+        fail_to_open(STATUS_DEADLINE_EXCEEDED);
+        pass(100);
+        ck_assert_uint_eq(dials, 2 + i);
+    }
+    ck_assert_uint_eq(ended, 0);
     teardown();
 }
 END_TEST
@@ -472,7 +519,9 @@ int main(void)
         (const TTest *[]){
             calls_wait_for_the_first_connection, what_was_cut_off_is_sent_again_in_its_order,
             a_call_that_the_connection_cut_short_is_tried_again,
-            a_replacement_takes_new_calls_and_lets_old_ones_end, a_cancelled_call_is_never_sent,
+            a_replacement_takes_new_calls_and_lets_old_ones_end,
+            an_attempt_to_connect_begins_anew_soon_and_then_later,
+            who_is_dialled_waits_all_the_time, a_cancelled_call_is_never_sent,
             a_call_ends_with_its_deadline_though_nobody_answers,
             a_link_that_is_lost_for_too_long_has_ended, a_healthy_connection_is_not_reaped,
             a_refusal_at_the_first_appraisal_is_the_end, without_the_lease_no_call_goes_out,

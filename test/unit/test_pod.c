@@ -14,7 +14,7 @@
 #define ID  "00112233445566778899AABBCCDDEEFF"
 
 static struct host_conf conf;
-static struct pod_annotation annotations[3] = {
+static struct pod_annotation annotations[4] = {
     {POD_ANNOTATION_INITDATA, "aGVsbG8="},
     {POD_ANNOTATION_ID, ID},
 };
@@ -233,15 +233,51 @@ START_TEST(a_pod_without_a_network_namespace_is_refused)
 }
 END_TEST
 
+START_TEST(a_place_to_dial_is_carried_if_it_is_one)
+{
+    struct pod_input input = good();
+    struct pod pod;
+
+    ck_assert_int_eq(pod_read(&input, &conf, &pod, &err), 0);
+    ck_assert_int_eq(pod.dial_out.family, 0);
+    pod_fini(&pod);
+    annotations[2] = (struct pod_annotation){POD_ANNOTATION_DIAL_OUT, "[2001:db8::1]:7433"};
+    input.annotation_count = 3;
+    ck_assert_msg(pod_read(&input, &conf, &pod, &err) == 0, "%s", err.message);
+    ck_assert_uint_eq(pod.dial_out.port, 7433);
+    ck_assert_uint_eq(pod.dial_out.address[15], 1);
+    pod_fini(&pod);
+    annotations[3] = annotations[2];
+    input.annotation_count = 4;
+    refuse(&input, STATUS_INVALID_ARGUMENT, "dial-out stands twice");
+}
+END_TEST
+
+START_TEST(a_place_to_dial_that_is_none_is_refused)
+{
+    static const char *const wrong[] = {"", "127.0.0.1:7433", "[ff02::1]:7433", "10.0.0.1:0",
+                                        "example.org:7433"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        struct pod_input input = good();
+
+        annotations[2] = (struct pod_annotation){POD_ANNOTATION_DIAL_OUT, wrong[i]};
+        input.annotation_count = 3;
+        refuse(&input, STATUS_INVALID_ARGUMENT, POD_ANNOTATION_DIAL_OUT);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    return suite_run("pod", (const TTest *[]){a_pod_without_resources_gets_the_defaults,
-                                              resources_are_rounded_up,
-                                              a_size_beyond_the_hosts_maximum_is_refused,
-                                              memory_that_boots_no_guest_is_refused,
-                                              missing_doubled_and_malformed_annotations_are_refused,
-                                              initdata_has_a_limit, other_annotations_are_not_read,
-                                              cgroup_parents_are_plain_paths_or_slices,
-                                              a_long_slice_is_refused_and_not_cut,
-                                              a_pod_without_a_network_namespace_is_refused, NULL});
+    return suite_run(
+        "pod",
+        (const TTest *[]){
+            a_pod_without_resources_gets_the_defaults, resources_are_rounded_up,
+            a_size_beyond_the_hosts_maximum_is_refused, memory_that_boots_no_guest_is_refused,
+            missing_doubled_and_malformed_annotations_are_refused, initdata_has_a_limit,
+            other_annotations_are_not_read, cgroup_parents_are_plain_paths_or_slices,
+            a_long_slice_is_refused_and_not_cut, a_pod_without_a_network_namespace_is_refused,
+            a_place_to_dial_is_carried_if_it_is_one, a_place_to_dial_that_is_none_is_refused,
+            NULL});
 }

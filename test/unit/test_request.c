@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "base/hex.h"
@@ -23,6 +24,7 @@ static struct pod pod(void)
         .memory = UINT64_C(512) << 20,
         .cgroup_parent = (char *) "/pods/1",
         .netns = (char *) "/run/netns/x",
+        .dial_out = {.family = AF_INET, .port = 7433, .address = {192, 0, 2, 1}},
     };
 }
 
@@ -69,6 +71,9 @@ START_TEST(what_the_shim_writes_the_helper_reads)
     ck_assert_str_eq(request.uri, "qemu:///system");
     ck_assert_uint_eq(request.call_timeout, 7);
     ck_assert_int_eq(request.parent, getpid());
+    ck_assert_int_eq(request.dial_out.family, AF_INET);
+    ck_assert_uint_eq(request.dial_out.port, 7433);
+    ck_assert_mem_eq(request.dial_out.address, wanted.dial_out.address, 16);
     request_clear(&request);
 }
 END_TEST
@@ -142,6 +147,9 @@ START_TEST(what_is_malformed_is_refused)
     refuse("{\"version\":1,\"id\":\"a\",\"uri\":\"x\"}", REQUEST_ID_ONLY, STATUS_INVALID_ARGUMENT,
            "call_timeout");
     refuse("{\"version\":1,\"id\":\"a\"}", REQUEST_CREATE, STATUS_INVALID_ARGUMENT, "netns");
+    refuse("{\"version\":1,\"id\":\"a\",\"netns\":\"/n\",\"initdata\":\"aGVsbG8=\",\"vcpus\":1,"
+           "\"memory\":536870912,\"dial_out\":\"127.0.0.1:1\"}",
+           REQUEST_CREATE, STATUS_INVALID_ARGUMENT, "loopback");
 }
 END_TEST
 

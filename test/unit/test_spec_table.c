@@ -128,6 +128,15 @@ static void expect_error(const char *path, const char *in, const char *words)
                   words);
 }
 
+#define POD_FILE(path, name)                                                                       \
+    "{\"destination\":\"" path "\",\"type\":\"bind\",\"source\":\"cleave:" name "\","              \
+    "\"options\":[\"rbind\",\"rprivate\",\"rw\"]}"
+#define POD_FILES                                                                                  \
+    "[" POD_FILE("/etc/hosts", "hosts") "," POD_FILE(                                              \
+        "/etc/resolv.conf", "resolv.conf") "," POD_FILE("/etc/hostname",                           \
+                                                        "hostname") "," POD_FILE("/dev/shm",       \
+                                                                                 "shm") "]"
+
 /* In `out` NULL: gone. In `words`: an error that has them. */
 static const struct {
     const char *path, *in, *out, *words;
@@ -137,7 +146,7 @@ static const struct {
      "{\"io.kubernetes.cri.a\":\"b\"}", NULL},
     {"annotations.*", "\"kept\"", "\"kept\"", NULL},
     {"root.path", "\"/var/lib/x\"", "\"rootfs\"", NULL},
-    {"mounts", "[]", "[]", NULL},
+    {"mounts", "[]", POD_FILES, NULL},
     {"mounts", "{}", NULL, "'mounts' is not an array"},
     {"mounts[].type", "\"tmpfs\"", "\"tmpfs\"", NULL},
     {"mounts[].type", "\"ext4\"", NULL, "'ext4' is not available in the guest"},

@@ -47,6 +47,7 @@ START_TEST(the_example_configuration_is_the_default)
     ck_assert_str_eq(example.evidence, initial.evidence);
     ck_assert_ptr_null(initial.allow_insecure ? initial.allow_insecure[0] : NULL);
     ck_assert_int_eq(example.lost_timeout, initial.lost_timeout);
+    ck_assert_int_eq(example.transport_ports, initial.transport_ports);
     ck_assert_int_eq(example.lease_ttl, initial.lease_ttl);
     ck_assert_int_eq(example.lease_power_off, initial.lease_power_off);
     ck_assert_uint_eq(example.default_memory, initial.default_memory);
@@ -54,6 +55,27 @@ START_TEST(the_example_configuration_is_the_default)
     ck_assert(!initial.guest_root && !example.guest_root);
     tenant_conf_fini(&example);
     tenant_conf_fini(&initial);
+}
+END_TEST
+
+#define DIALLED(address) "[transport]\nname = \"dial-out\"\naddress = \"" address "\"\n"
+
+START_TEST(guests_dial_one_of_some_ports)
+{
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse(DIALLED("2001:db8::1"), &conf, &err) == 0);
+    ck_assert(tenant_conf_is_dialled(&conf));
+    ck_assert_int_eq(conf.transport_port, 0);
+    tenant_conf_fini(&conf);
+    ck_assert(tenant_conf_parse(DIALLED("10.0.0.1") "port = 65500\nports = 36\n", &conf, &err) ==
+              0);
+    ck_assert_int_eq(conf.transport_ports, 36);
+    tenant_conf_fini(&conf);
+    ck_assert(tenant_conf_parse("[transport]\nname = \"relay\"\n", &conf, &err) == 0);
+    ck_assert(!tenant_conf_is_dialled(&conf));
+    tenant_conf_fini(&conf);
 }
 END_TEST
 
@@ -69,6 +91,12 @@ START_TEST(wrong_configurations_are_refused)
                                         "lost_timeout = 660",
                                         "lease_ttl = 4\nlease_power_off = 6\nlost_timeout = 10",
                                         "[transport]\nname = \"pigeon\"",
+                                        "[transport]\nname = \"dial-out\"",
+                                        DIALLED("127.0.0.1"),
+                                        DIALLED("tenant.example"),
+                                        DIALLED("0.0.0.0"),
+                                        DIALLED("10.0.0.1") "port = 65500\n",
+                                        DIALLED("10.0.0.1") "ports = 0\n",
                                         "default_memory = \"1MiB\""};
     struct tenant_conf conf;
     struct error err;
@@ -420,12 +448,13 @@ int main(void)
 {
     return suite_run(
         "tenant_parts",
-        (const TTest *[]){
-            the_example_configuration_is_the_default, wrong_configurations_are_refused,
-            peers_are_a_role_and_a_digest, a_wrong_peer_is_named, a_ninth_peer_is_refused,
-            a_pod_is_read_from_pause, a_pod_narrows_guest_root_and_never_widens_it,
-            host_network_and_manifests_are_refused_by_name, a_pod_is_read_from_the_sandbox_api,
-            what_a_dns_line_cannot_hold_is_refused, sysctls_are_counted,
-            a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
-            figures_reach_containerd_in_both_forms, NULL});
+        (const TTest *[]){the_example_configuration_is_the_default, guests_dial_one_of_some_ports,
+                          wrong_configurations_are_refused, peers_are_a_role_and_a_digest,
+                          a_wrong_peer_is_named, a_ninth_peer_is_refused, a_pod_is_read_from_pause,
+                          a_pod_narrows_guest_root_and_never_widens_it,
+                          host_network_and_manifests_are_refused_by_name,
+                          a_pod_is_read_from_the_sandbox_api,
+                          what_a_dns_line_cannot_hold_is_refused, sysctls_are_counted,
+                          a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
+                          figures_reach_containerd_in_both_forms, NULL});
 }

@@ -444,6 +444,32 @@ START_TEST(nothing_is_told_or_asked_of_what_is_being_created)
 }
 END_TEST
 
+START_TEST(the_guest_is_asked_for_figures_once_per_second)
+{
+    struct call first, second;
+
+    setup();
+    init->entry->state = TASK_RUNNING;
+    task_stats(init, to(&first));
+    reply("stats c", STATUS_OK);
+    ck_assert(first.answered && first.status == STATUS_OK);
+    task_stats(init, to(&first));
+    ck_assert(first.answered && first.status == STATUS_OK);
+    ck_assert_ptr_null(asked);
+    init->sampled_ms = 1; /* long ago */
+    task_stats(init, to(&first));
+    task_stats(init, to(&second));
+    ck_assert(!first.answered);
+    ck_assert(second.answered && second.status == STATUS_OK);
+    reply("stats c", STATUS_UNAVAILABLE); /* the old one is better than none */
+    ck_assert(first.answered && first.status == STATUS_OK);
+    ck_assert_ptr_null(asked);
+    task_stats(init, to(&first));
+    ck_assert(first.answered && !asked);
+    teardown();
+}
+END_TEST
+
 START_TEST(the_init_ends_after_its_execs)
 {
     setup();
@@ -673,7 +699,8 @@ int main(void)
         "tenant_tasks",
         (const TTest *[]){
             an_exit_that_overtakes_its_start_is_told_after_it,
-            nothing_is_told_or_asked_of_what_is_being_created, the_init_ends_after_its_execs,
+            nothing_is_told_or_asked_of_what_is_being_created,
+            the_guest_is_asked_for_figures_once_per_second, the_init_ends_after_its_execs,
             an_exec_that_stays_holds_its_init_up_for_two_seconds, the_reason_goes_before_the_exit,
             each_oom_is_told_and_no_replay, a_record_is_acknowledged_when_the_output_is_here,
             without_a_record_the_code_is_255, delete_of_an_exec_that_starts_is_the_cancel,

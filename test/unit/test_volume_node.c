@@ -190,6 +190,16 @@ START_TEST(a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts)
     ck_assert_str_eq(source.path, "with space/x");
     ck_assert(text_ends(source.directory, "kubernetes.io~empty-dir/data"));
 
+    /* kubelet's root may be behind a link, of which the kernel's list says nothing. */
+    make_link("alias", ".");
+    scoped(freep) char *alias = in_root("alias");
+    scoped(freep) char *behind = in_root("alias/" POD "/volume-subpaths/data/one/0");
+    here.kubelet_root = alias;
+    volume_source_clear(&source);
+    ck_assert_msg(volume_source_find(&here, behind, &source, &err) == 0, "%s", err.message);
+    ck_assert_str_eq(source.path, "with space/x");
+
+    here.kubelet_root = root;
     volume_source_clear(&source);
     write_file("mountinfo", text, strcspn(text, "\n") + 1);
     ck_assert_int_eq(volume_source_find(&here, point, &source, &err), -1);
