@@ -30,6 +30,7 @@ PENDING = {
     "test_volumes::test_one_file_is_mounted": NO_VOLUMES,
     "test_volumes::test_what_is_not_there_is_made": NO_VOLUMES,
     "test_volumes::test_private_mounts_stay_where_they_are_made": NO_VOLUMES,
+    "test_volumes::test_an_image_is_mounted_and_not_written": NO_VOLUMES,
     "test_volumes::test_mounts_come_from_the_node_on_request_and_not_back": NO_VOLUMES,
 }
 

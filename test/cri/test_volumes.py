@@ -172,6 +172,13 @@ def test_the_handler_does_not_say_that_it_has_recursive_readonly(node):
     assert features["runc"].recursive_read_only_mounts and not features[node.handler].recursive_read_only_mounts
 
 
+def test_an_image_is_mounted_and_not_written(node, pod):
+    image = node.reference("gcr.io/k8s-staging-cri-tools/test-image-1:latest")
+    ctr = node.run(pod, "one", BUSYBOX, SLEEP, mounts=[{"container_path": "/data", "image": {"image": image}, "readonly": True}])
+    assert node.out(ctr, "cat", "/data/content") == "1"
+    assert node.exec(ctr, "touch", "/data/x")[0] != 0
+
+
 def test_a_source_that_cannot_be_a_mount_is_an_error(node, pod, volume):
     with pytest.raises(grpc.RpcError):
         mounted(node, pod, volume + "/greeting/below")
