@@ -10,9 +10,9 @@ IMPOSSIBLE = {
     "test_namespaces::test_the_nodes_network_is_shared_on_request": "hostNetwork: the pod's machine is another one",
     "test_namespaces::test_the_nodes_ipc_is_shared_on_request": "hostIPC: the pod's kernel is another one",
     "test_tasks::test_every_process_has_a_pid_of_the_node": "only a container and its execs have one",
-    "test_volumes::test_mounts_go_both_ways_on_request": "a mount of the guest is none of the node",
-    "test_volumes::test_recursive_readonly_wants_a_private_readonly_mount": RECURSIVE,
-    "test_volumes::test_recursive_readonly_holds_below": RECURSIVE,
+    "test_mounts::test_mounts_go_both_ways_on_request": "a mount of the guest is none of the node",
+    "test_mounts::test_recursive_readonly_wants_a_private_readonly_mount": RECURSIVE,
+    "test_mounts::test_recursive_readonly_holds_below": RECURSIVE,
 }
 
 # Skipped for cleave: the feature is not there yet.
@@ -22,16 +22,16 @@ PENDING = {
     "test_network::test_a_host_port_is_reached_at_the_node": NO_NETWORK,
     "test_network::test_pods_reach_each_other": NO_NETWORK,
     "test_streaming::test_a_forwarded_port_reaches_the_containers_server": NO_NETWORK,
-    "test_volumes::test_a_directory_is_seen_and_written_on_both_sides": NO_VOLUMES,
-    "test_volumes::test_two_containers_share_a_directory": NO_VOLUMES,
-    "test_volumes::test_a_directory_behind_a_symbolic_link_is_that_directory": NO_VOLUMES,
-    "test_volumes::test_a_readonly_directory_is_not_written": NO_VOLUMES,
-    "test_volumes::test_a_mount_below_a_readonly_directory_is_written": NO_VOLUMES,
-    "test_volumes::test_one_file_is_mounted": NO_VOLUMES,
-    "test_volumes::test_what_is_not_there_is_made": NO_VOLUMES,
-    "test_volumes::test_private_mounts_stay_where_they_are_made": NO_VOLUMES,
-    "test_volumes::test_an_image_is_mounted_and_not_written": NO_VOLUMES,
-    "test_volumes::test_mounts_come_from_the_node_on_request_and_not_back": NO_VOLUMES,
+    "test_mounts::test_a_directory_is_seen_and_written_on_both_sides": NO_VOLUMES,
+    "test_mounts::test_two_containers_share_a_directory": NO_VOLUMES,
+    "test_mounts::test_a_directory_behind_a_symbolic_link_is_that_directory": NO_VOLUMES,
+    "test_mounts::test_a_readonly_directory_is_not_written": NO_VOLUMES,
+    "test_mounts::test_a_mount_below_a_readonly_directory_is_written": NO_VOLUMES,
+    "test_mounts::test_one_file_is_mounted": NO_VOLUMES,
+    "test_mounts::test_what_is_not_there_is_made": NO_VOLUMES,
+    "test_mounts::test_private_mounts_stay_where_they_are_made": NO_VOLUMES,
+    "test_mounts::test_an_image_is_mounted_and_not_written": NO_VOLUMES,
+    "test_mounts::test_mounts_come_from_the_node_on_request_and_not_back": NO_VOLUMES,
 }
 
 # Expected to fail for cleave, and an error if it does not: a defect with a name.

@@ -4,8 +4,6 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { SUITE_TIMEOUT_S = 60 }; /* against hanging, not against a machine that has other work */
-
 static inline int suite_run(const char *name, const TTest *const *tests)
 {
     Suite *suite = suite_create(name);
@@ -13,7 +11,6 @@ static inline int suite_run(const char *name, const TTest *const *tests)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tests_case, SUITE_TIMEOUT_S);
     for (; *tests; tests++)
         tcase_add_test(tests_case, *tests);
     suite_add_tcase(suite, tests_case);
