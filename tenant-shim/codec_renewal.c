@@ -33,7 +33,7 @@ struct renewal {
     uint64_t renewed_ms;   /* when the last good one was sent, or the connection opened */
     uint64_t appraised_ms; /* likewise */
     uint8_t nonce[NONCE_SIZE];
-    uint32_t number;
+    uint32_t number; /* of the last appraisal that was asked for on this connection; 0: none */
 };
 
 static void appraise(struct renewal *renewal);
@@ -129,7 +129,8 @@ static void on_appraised(void *user, const struct rpc_result *result)
     renew(renewal);
 }
 
-/* Numbers only grow: when they are used up, so is the connection. */
+/* The guest may have used up the number of a question whose answer never came. They only grow: when
+ * there are no more, so it is with the connection. */
 static void appraise(struct renewal *renewal)
 {
     Agent__AppraiseRequest message = AGENT__APPRAISE_REQUEST__INIT;
@@ -142,8 +143,9 @@ static void appraise(struct renewal *renewal)
 
     if (renewal->call || !control)
         return;
-    renewal->number = channel_facts(control).appraisals + 1u;
-    if (renewal->number > UINT16_MAX) {
+    if (renewal->number < channel_facts(control).appraisals)
+        renewal->number = channel_facts(control).appraisals;
+    if (++renewal->number > UINT16_MAX) {
         error_set(&err, STATUS_RESOURCE_EXHAUSTED, "the connection's appraisals are used up");
         link_drop(renewal->options.link, &err);
         return;
@@ -182,6 +184,7 @@ static void on_link_changed(struct link_listener *listener, struct rpc_channel *
 
     call_free(renewal);
     renewal->control = control;
+    renewal->number = 0;
     if (!control)
         return;
     renewal->renewed_ms = renewal->appraised_ms = clock_monotonic_ms();
