@@ -547,7 +547,7 @@ static void bury(struct pod *pod)
 {
     struct error err;
 
-    fence(pod);
+    fate_rest(pod->fate);
     provision_free(take_ptr(pod->provision));
     closep(&pod->hold);
     pod->hold = -1;
@@ -592,6 +592,7 @@ static void remove_host(struct pod *pod)
     struct error err;
 
     if (pod->stage != STOP_REMOVING) {
+        fate_rest(pod->fate);
         fence(pod);
         pod->removal_end_ms = now + REMOVAL_MS;
     }
