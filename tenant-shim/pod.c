@@ -683,6 +683,11 @@ int pod_need_running(const struct pod *pod, struct error *err)
     return error_set(err, STATUS_FAILED_PRECONDITION, "the pod is %s", state_names[pod->state]);
 }
 
+bool pod_has_lapsed(const struct pod *pod)
+{
+    return pod->state == POD_UNKNOWN && renewal_has_lapsed(pod->renewal);
+}
+
 struct link *pod_link(const struct pod *pod)
 {
     return pod->link;

@@ -334,6 +334,25 @@ START_TEST(a_ttl_without_an_answer_ends_the_connection)
 }
 END_TEST
 
+START_TEST(a_guest_is_frozen_when_its_last_renewal_is_old)
+{
+    setup();
+    guest_answers("Renew", STATUS_OK, false);
+    ck_assert(!renewal_has_lapsed(renewal));
+    pass(TTL_MS / 4);
+    connect_to(NULL); /* a renewal was on its way */
+    pass(TTL_MS);
+    ck_assert(!renewal_has_lapsed(renewal)); /* it may have come late, and time pass slowly there */
+    pass(TTL_MS / 8 + 4000);
+    ck_assert(!renewal_has_lapsed(renewal));
+    pass(1);
+    ck_assert(renewal_has_lapsed(renewal));
+    connect_to(two);
+    ck_assert(!renewal_has_lapsed(renewal));
+    teardown();
+}
+END_TEST
+
 START_TEST(a_failed_renewal_is_tried_again_soon_with_another_number)
 {
     uint64_t before;
@@ -390,6 +409,7 @@ int main(void)
                                     a_guest_that_needs_it_is_appraised_and_then_renewed,
                                     a_number_whose_answer_was_lost_is_not_used_again,
                                     it_is_appraised_every_ten_minutes, another_guest_is_not_renewed,
+                                    a_guest_is_frozen_when_its_last_renewal_is_old,
                                     a_ttl_without_an_answer_ends_the_connection,
                                     a_failed_renewal_is_tried_again_soon_with_another_number,
                                     a_revocation_is_seen, what_somebody_holds_is_not_taken, NULL});
