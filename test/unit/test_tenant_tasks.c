@@ -613,6 +613,7 @@ START_TEST(what_is_killed_in_a_frozen_guest_out_of_reach_is_255_and_killed_later
     ck_assert(call.answered && call.status == STATUS_OK);
     ck_assert(leftovers_has(tasks.leftovers, "c", ""));
     pass(0);
+    reply("kill-all c", STATUS_DEADLINE_EXCEEDED);
     state = POD_RUNNING; /* the channel is back */
     reply("kill-all c", STATUS_OK);
     exit_of("", 137);
