@@ -147,6 +147,8 @@ static int write_tombstone(const struct host_half *half, struct error *err)
 
 int host_half_bury(const struct host_half *half, struct error *err)
 {
+    if (host_half_revoke(half, err) < 0)
+        log_warn("the lease: %s", err->message);
     if (write_tombstone(half, err) < 0)
         return -1;
     return tombstone_reap(TENANT_TOMBSTONES, half->cri_sandbox_id, err);

@@ -387,6 +387,13 @@ static void die(struct task *task)
         pipes_end(task->pipes); /* let readers see the rest and the end */
 }
 
+void task_give_up(struct task *task)
+{
+    log_warn("'%s' is killed while its guest is frozen and out of reach", task->entry->id);
+    task_leave_behind(task);
+    die(task);
+}
+
 void tasks_all_dead(struct tasks *tasks)
 {
     struct task_entry *next;
