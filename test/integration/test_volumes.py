@@ -417,6 +417,16 @@ def test_other_paths_of_the_node_are_refused_by_name(kubelet, tenant, bed, sourc
         os.rmdir(kubelet.here(source))
 
 
+def test_a_device_of_the_node_is_refused_by_name(kubelet, tenant):
+    pod = kubelet.run_pod()
+    ctr = tenant.create(pod, "one", BUSYBOX, SLEEP,
+                        devices=[{"container_path": "/dev/ours", "host_path": "/dev/zero", "permissions": "rwm"}])
+    with pytest.raises(grpc.RpcError) as failure:
+        tenant.start_container(ctr)
+    for words in ("'linux.devices' ('/dev/ours') is refused", "of this node"):
+        assert words in failure.value.details()
+
+
 def test_another_root_of_kubelet(kubelet, tenant, bed):
     configure(bed, lambda text: 'kubelet_root = "/var/lib/other"\n' + text)
     where = kubelet.empty("cache")
