@@ -241,9 +241,11 @@ static int open_pipes(struct task *task, struct error *err)
 
 static void on_create_limit(void *user)
 {
+    const struct task *task = user;
     struct error err;
 
-    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the image was not in the guest in time");
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the %s not in the guest in time",
+              task->bring ? "volumes were" : "image was");
     task_create_failed(user, &err);
 }
 

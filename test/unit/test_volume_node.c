@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -178,11 +180,12 @@ START_TEST(a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts)
     text = xformat(
         "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
         "broken line\n"
+        "25 20 8:1 /\\1 %s\\0401\\ rw - ext4 /dev/sda1 rw\n"
         "30 20 9:9 %s/" POD "/volumes/kubernetes.io~empty-dir/data/with\\040space/x %s rw - "
         "tmpfs tmpfs rw\n"
         "40 20 8:1 %s/" POD "/volumes/kubernetes.io~empty-dir/data/with\\040space/x %s rw "
         "shared:1 - ext4 /dev/sda1 rw\n",
-        root, point, root, point);
+        point, root, point, root, point);
     write_file("mountinfo", text, strlen(text));
     here.mountinfo = list;
     ck_assert_msg(volume_source_find(&here, point, &source, &err) == 0, "%s", err.message);
@@ -260,6 +263,16 @@ static void expect_unreadable(const char *words)
     ck_assert_msg(strstr(err.message, words) && strstr(err.message, path), "%s", err.message);
 }
 
+static void make_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    scoped(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_uint_lt(strlen(path), sizeof(address.sun_path));
+    strcpy(address.sun_path, path);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+}
+
 START_TEST(what_cannot_be_copied_is_named)
 {
     static char large[VOLUME_TREE_FILE_MAX + 1];
@@ -272,6 +285,9 @@ START_TEST(what_cannot_be_copied_is_named)
     expect_unreadable("'link' leads out of it");
     make_link("v/..1/link", "key");
     ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+    expect_unreadable("'fifo' is neither");
+    ck_assert_int_eq(unlink(fifo), 0);
+    make_socket(fifo);
     expect_unreadable("'fifo' is neither");
     ck_assert_int_eq(unlink(fifo), 0);
     write_file("v/..1/large", large, sizeof(large));
