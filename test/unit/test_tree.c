@@ -284,6 +284,34 @@ START_TEST(a_name_that_would_delete_is_refused)
 }
 END_TEST
 
+/* A reader of the tar would take "user.a" for its name. */
+START_TEST(an_attribute_that_would_arrive_under_another_name_is_refused)
+{
+    struct error err;
+
+    put("file", "x");
+    if (setxattr(in(from, "file"), "user.a=b", "value", 5, 0) < 0)
+        return; /* this file system has none */
+    ck_assert(write_blob(&err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "user.a=b"));
+}
+END_TEST
+
+START_TEST(a_file_with_less_in_it_than_it_says_is_no_file_of_zeros)
+{
+    scoped(closep) int root = open("/sys/kernel/mm/transparent_hugepage",
+                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scoped(closep) int out = open(blob, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct error err;
+
+    if (root < 0)
+        return;
+    ck_assert(tree_write(root, out, &err) < 0);
+    ck_assert_int_eq(err.status, STATUS_ABORTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "got shorter"));
+}
+END_TEST
+
 START_TEST(the_same_tree_gives_the_same_bytes)
 {
     scoped(freep) char *first = NULL, *second = NULL;
@@ -318,6 +346,8 @@ static Suite *suite(void)
     tcase_add_test(tests, devices_and_sockets_stay_behind);
     tcase_add_test(tests, another_mount_is_not_entered);
     tcase_add_test(tests, a_name_that_would_delete_is_refused);
+    tcase_add_test(tests, an_attribute_that_would_arrive_under_another_name_is_refused);
+    tcase_add_test(tests, a_file_with_less_in_it_than_it_says_is_no_file_of_zeros);
     tcase_add_test(tests, the_same_tree_gives_the_same_bytes);
     suite_add_tcase(suite, tests);
     return suite;
