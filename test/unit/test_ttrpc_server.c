@@ -19,8 +19,7 @@
 #include "io/loop.h"
 #include "task.pb-c.h"
 #include "ttrpc.pb-c.h"
-#include "ttrpc/frame.h"
-#include "ttrpc/server.h"
+#include "ttrpc/connection.h"
 
 enum { INPUT_MAX = 8 << 20 };
 
@@ -284,6 +283,10 @@ static void setup(void)
 static void teardown(void)
 {
     close(peer);
+    while (server->connections)
+        connection_free(server->connections);
+    ck_assert_uint_eq(server->call_count, 0);
+    ck_assert_uint_eq(server->memory, 0);
     ttrpc_server_free(server);
     ck_assert_ptr_null(parked.first);
     loop_free(loop);
@@ -700,6 +703,61 @@ START_TEST(draining_lets_the_last_answer_leave)
 }
 END_TEST
 
+/* An ended call's memory serves the next one. */
+START_TEST(a_call_has_nothing_of_the_one_before)
+{
+    send_ask(1, &(struct ask){.method = "Connect", .ns = "k8s.io", .timeout_ns = 60000000000});
+    expect(1, STATUS_OK);
+    ck_assert_str_eq(seen_namespace, "k8s.io");
+    ck_assert_uint_le(seen_left, 60000);
+    send_ask(3, &(struct ask){.method = "Connect", .id = "", .timeout_ns = 0});
+    expect(3, STATUS_OK);
+    ck_assert_str_eq(seen_namespace, "(none)");
+    ck_assert_uint_eq(seen_left, UINT64_MAX);
+    ck_assert_uint_eq(seen_length, 0);
+    send_ask(5, &(struct ask){.method = "Hold"});
+    turn(5);
+    call_reply(take_ptr(held), NULL); /* and its wish to know is gone with it */
+    expect(5, STATUS_OK);
+    send_ask(7, &(struct ask){.method = "Wait"});
+    turn(5);
+    ck_assert_ptr_nonnull(parked.first);
+    close(peer);
+    for (int i = 0; i < 20 && parked.first; i++)
+        turn(5);
+    ck_assert_ptr_null(parked.first);
+    ck_assert_uint_eq(gone, 0);
+    peer = connect_peer();
+    expect_alive(1);
+}
+END_TEST
+
+START_TEST(a_request_that_waits_is_not_written_over)
+{
+    char long_id[400];
+
+    memset(long_id, 'l', sizeof(long_id) - 1);
+    long_id[sizeof(long_id) - 1] = '\0';
+    for (uint32_t round = 0; round < 8; round++) {
+        const char *id = round % 2 ? long_id : "kept";
+        const Task__WaitRequest *request;
+
+        send_ask(100 * round + 1, &(struct ask){.method = "Hold", .id = id});
+        turn(5);
+        ck_assert_ptr_nonnull(held);
+        request = call_request(held);
+        for (uint32_t i = 1; i < 10; i++) {
+            send_ask(100 * round + 2 * i + 1,
+                     &(struct ask){.method = "Connect", .id = i % 2 ? "other" : long_id});
+            expect(100 * round + 2 * i + 1, STATUS_OK);
+        }
+        ck_assert_str_eq(request->id, id);
+        call_reply(take_ptr(held), NULL);
+        expect(100 * round + 1, STATUS_OK);
+    }
+}
+END_TEST
+
 START_TEST(calls_outlive_the_server)
 {
     send_ask(1, &(struct ask){.method = "Hold"});
@@ -740,6 +798,8 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, too_many_connections_are_closed);
     tcase_add_test(tcase, a_peer_that_never_reads_is_cut_off);
     tcase_add_test(tcase, draining_lets_the_last_answer_leave);
+    tcase_add_test(tcase, a_call_has_nothing_of_the_one_before);
+    tcase_add_test(tcase, a_request_that_waits_is_not_written_over);
     tcase_add_test(tcase, calls_outlive_the_server);
 }
 
