@@ -674,6 +674,17 @@ static void sampled(struct task *task, const struct agent_reply *reply)
 {
     task->sample = reply->sample;
     task->sampled_ms = clock_monotonic_ms();
+    task_settle_sample(task);
+}
+
+void task_settle_sample(struct task *task)
+{
+    struct container_sample *sample = &task->sample;
+
+    if (task->entry->state != TASK_STOPPED)
+        return;
+    sample->memory_usage = sample->memory_anon = sample->memory_inactive_file = 0;
+    sample->pids_current = 0;
 }
 
 /* An old sample is better than none: without one CRI shows nothing. */

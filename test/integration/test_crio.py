@@ -194,6 +194,8 @@ def discarding(bed):
         file.write(before)
     bed.stop("tenant", "containerd")
     bed.start("tenant", "containerd")
+    hollow = bed.run("tenant", "ctr", "-n", "k8s.io", "images", "ls", "-q").stdout.split()
+    bed.run("tenant", "ctr", "-n", "k8s.io", "images", "rm", "--sync", *hollow, check=True)
 
 
 def test_discarded_layers_are_made_of_the_snapshot(discarding, stub, tenant, bed):
