@@ -421,6 +421,8 @@ static int walk_root(struct walk *walk, int root, struct error *err)
 
     entry.path = "./";
     entry.kind = TAR_DIRECTORY;
+    entry.modified = 0; /* that of the container's own layer, which begins now */
+    entry.modified_ns = 0;
     if (put_with_xattrs(walk, root, &entry, err) < 0 || put_names(walk, root, err) < 0)
         return -1;
     return tar_finish(walk->tar, err);
