@@ -216,7 +216,7 @@ def test_a_container_out_of_reach_is_killed_when_it_can_be_heard_again(relay, te
     other = tenant.run(pod, "other", BUSYBOX, ["sleep", "1000"])
     assert relay.hold() > 0
     eventually(lambda: logged(bed, "running -> unknown"), what="the loss")
-    eventually(lambda: succeeds(lambda: tenant.stop_container(ctr, grace=0)), 60, "the kill")
+    eventually(lambda: succeeds(lambda: tenant.stop_container(ctr, grace=2)), 60, "the kill")
     assert tenant.wait_exit(ctr).exit_code == 255
     tenant.remove_container(ctr)
     assert tenant.container_status(other).state == 1 and not tenant.not_ready(pod)
