@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,7 +14,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 
-enum { NAME_SIZE = 256 };
+enum { NAME_SIZE = 256, ATTEMPTS = 64 };
 
 static int resolve(int directory, const char *path, uint64_t how_to)
 {
@@ -22,9 +23,14 @@ static int resolve(int directory, const char *path, uint64_t how_to)
         .resolve = how_to | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
     };
 
+    int fd = -1;
+
     while (*path == '/')
         path++;
-    return (int) syscall(SYS_openat2, directory, *path ? path : ".", &how, sizeof(how));
+    /* Renames anywhere in the system can make the kernel unsure of a "..": it says so. */
+    for (int i = 0; i < ATTEMPTS && (i == 0 || (fd < 0 && errno == EAGAIN)); i++)
+        fd = (int) syscall(SYS_openat2, directory, *path ? path : ".", &how, sizeof(how));
+    return fd;
 }
 
 static int failed(const char *path, struct error *err)
@@ -44,19 +50,34 @@ int beneath_open(int directory, const char *path, int *ret, struct error *err)
     return 0;
 }
 
-/* One more component; `parent` is O_PATH, so that its own looks are asked for by it. */
+/* With its looks from the first moment: who can write there may put another directory in its place
+ * before we could set them, and would have those of the other one changed. */
+static int make_directory(int parent, const char *name, const struct stat *st, uid_t uid)
+{
+    mode_t mask = umask(0);
+    int group = setfsgid(st->st_gid), user = setfsuid(uid), saved;
+    int r = mkdirat(parent, name, st->st_mode & 07777);
+
+    saved = errno;
+    (void) setfsuid((uid_t) user);
+    (void) setfsgid((gid_t) group);
+    (void) umask(mask);
+    errno = saved;
+    return r;
+}
+
+/* One more component; `parent` is O_PATH, so that its own looks are asked for by it. One that its
+ * owner may not write to gets a directory of root's. */
 static int make_one(int parent, const char *name, struct error *err)
 {
     struct stat st;
 
     if (fstat(parent, &st) < 0 || !S_ISDIR(st.st_mode))
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' would be in a file", name);
-    if (mkdirat(parent, name, 0700) < 0)
-        return errno == EEXIST ? 0 : error_errno(err, errno, "make '%s'", name);
-    scoped(closep) int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 || fchmod(fd, st.st_mode & 07777) < 0)
-        return error_errno(err, errno, "prepare '%s'", name);
-    return 0;
+    if (make_directory(parent, name, &st, st.st_uid) == 0 || errno == EEXIST ||
+        (errno == EACCES && make_directory(parent, name, &st, 0) == 0))
+        return 0;
+    return error_errno(err, errno, "make '%s'", name);
 }
 
 /* Each step is resolved from the top anew, so that ".." and links mean what they say there. */

@@ -191,7 +191,9 @@ static void force_read_only(struct js *mount)
     struct js *options = js_get(mount, "options");
 
     for (size_t i = js_length(options); i-- > 0;) {
-        if (text_equal(js_string(js_at(options, i)), "rw"))
+        const char *option = js_string(js_at(options, i));
+
+        if (text_equal(option, "rw") || text_equal(option, "rrw"))
             js_remove_at(options, i);
     }
     if (!has_option(options, "ro"))
@@ -243,11 +245,13 @@ static int hold(struct js *mount, const struct mounts_places *places, size_t ind
         return error_wrap(err, "mount '%s'", js_get_string(mount, "destination"));
     if (access == VOLUMES_READ_ONLY)
         force_read_only(mount);
-    if (text_format(ret_path, PATH_SIZE, err, "%s/volumes", places->container_directory) < 0 ||
-        (mkdir(ret_path, 0711) < 0 && errno != EEXIST) ||
-        text_format(ret_path, PATH_SIZE, err, "%s/volumes/%zu", places->container_directory,
+    if (text_format(ret_path, PATH_SIZE, err, "%s/volumes", places->container_directory) < 0)
+        return -1;
+    if (mkdir(ret_path, 0711) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make '%s'", ret_path);
+    if (text_format(ret_path, PATH_SIZE, err, "%s/volumes/%zu", places->container_directory,
                     index) < 0)
-        return error_wrap(err, "prepare the container's volumes");
+        return -1;
     return beneath_bind(fd, ret_path, err);
 }
 

@@ -63,7 +63,7 @@ static int put(struct pod *pod, const Agent__PutVolumeRequest *request, struct e
             return -1;
     }
     put.entries = entries;
-    return volumes_put_copied(pod->volumes, &put, err);
+    return volumes_put_copied(pod->volumes, &put, layer_store_room(pod->layers), err);
 }
 
 /* A volume may change for as long as the pod lives: the answers of the content before are not

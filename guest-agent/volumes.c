@@ -15,7 +15,12 @@
 
 /* As for a container's root (rootfs.c): an eighth of the room is for what a file costs the kernel.
  */
-enum { ROOM_MIN = 1024 * 1024, INODE_COST = 1024, INODE_CONTENT = 7 * INODE_COST };
+enum {
+    ROOM_MIN = 1024 * 1024,
+    INODE_COST = 1024,
+    INODE_CONTENT = 7 * INODE_COST,
+    PAGE_COST = 4096, /* more than a file's last page wastes */
+};
 
 struct volume {
     struct volume *next;
@@ -156,13 +161,29 @@ int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, ui
 
 /* ---- copied ones ---- */
 
-int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, struct error *err)
+/* It lies in the agent's own file system: no group and no size of a tmpfs bounds it. */
+static int check_room(const struct volumes_put *put, uint64_t room, struct error *err)
+{
+    uint64_t needed = 0;
+
+    for (size_t i = 0; i < put->count; i++)
+        needed += put->entries[i].length + PAGE_COST + INODE_COST;
+    if (needed <= room)
+        return 0;
+    return error_set(err, STATUS_RESOURCE_EXHAUSTED,
+                     "volume '%.64s': the guest's memory has no room for it", put->name);
+}
+
+int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, uint64_t room,
+                       struct error *err)
 {
     scoped(volume_freep) struct volume *made = NULL;
     struct volume *volume = find(volumes, put->name);
 
     if (volume && !volume->content)
         return other_kind(put->name, err);
+    if (check_room(put, room, err) < 0)
+        return -1;
     if (!volume) {
         if (begin(volumes, put->name, &made, err) < 0 || open_it(made, put, err) < 0)
             return -1;

@@ -54,8 +54,8 @@ static inline void volumes_freep(struct volumes **p)
 /* Room is what there is for all: it bounds the new one. */
 int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, uint64_t room,
                       struct error *err) __attribute__((warn_unused_result));
-int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, struct error *err)
-    __attribute__((warn_unused_result));
+int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, uint64_t room,
+                       struct error *err) __attribute__((warn_unused_result));
 
 enum volumes_access { VOLUMES_READ_ONLY, VOLUMES_WRITABLE };
 /* What lies at path in it, O_PATH. In an empty volume missing directories are made. */

@@ -537,6 +537,11 @@ bool link_is_open(const struct link *link)
     return link->current && !link->current->broken && !link->has_ended;
 }
 
+bool link_has_ended(const struct link *link)
+{
+    return link->has_ended;
+}
+
 const char *link_why(const struct link *link)
 {
     return link->why.message;

@@ -49,6 +49,7 @@ static inline void link_freep(struct link **p)
         link_free(*p);
 }
 bool link_is_open(const struct link *link);
+bool link_has_ended(const struct link *link);  /* for good */
 const char *link_why(const struct link *link); /* the last failure, for messages */
 /* The control connection in use; NULL: none. */
 struct channel *link_control(const struct link *link);

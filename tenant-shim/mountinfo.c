@@ -2,7 +2,6 @@
 #include "mountinfo.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -18,16 +17,19 @@ struct mount_line {
     char *point;
 };
 
+static bool is_octal(const char *digits)
+{
+    return strspn(digits, "01234567") >= 3;
+}
+
 /* The kernel writes what would end a field as \ooo. */
 static void unescape(char *text)
 {
     char *out = text;
 
     for (const char *in = text; *in; out++) {
-        unsigned value;
-
-        if (in[0] == '\\' && sscanf(in + 1, "%3o", &value) == 1) {
-            *out = (char) value;
+        if (in[0] == '\\' && is_octal(in + 1)) {
+            *out = (char) ((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
             in += 4;
         } else {
             *out = *in++;

@@ -159,8 +159,14 @@ static int rewrite(struct walk *walk, const char *key, const struct js *value, s
 
 static int enter(struct walk *walk, size_t length, const char *key, struct error *err)
 {
-    int written = snprintf(walk->path + length, sizeof(walk->path) - length, "%s%s",
-                           length ? "." : "", key);
+    int written;
+
+    /* A member "linux.devices" is not the "devices" of "linux". */
+    if (strpbrk(key, ".["))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "spec: the field '%.64s' has no rule in this version of cleave", key);
+    written = snprintf(walk->path + length, sizeof(walk->path) - length, "%s%s", length ? "." : "",
+                       key);
 
     if (written >= 0 && (size_t) written < sizeof(walk->path) - length)
         return 0;

@@ -241,9 +241,11 @@ static int open_pipes(struct task *task, struct error *err)
 
 static void on_create_limit(void *user)
 {
+    const struct task *task = user;
     struct error err;
 
-    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the image was not in the guest in time");
+    error_set(&err, STATUS_DEADLINE_EXCEEDED, "the %s not in the guest in time",
+              task->bring ? "volumes were" : "image was");
     task_create_failed(user, &err);
 }
 
@@ -684,6 +686,17 @@ static void sampled(struct task *task, const struct agent_reply *reply)
 {
     task->sample = reply->sample;
     task->sampled_ms = clock_monotonic_ms();
+    task_settle_sample(task);
+}
+
+void task_settle_sample(struct task *task)
+{
+    struct container_sample *sample = &task->sample;
+
+    if (task->entry->state != TASK_STOPPED)
+        return;
+    sample->memory_usage = sample->memory_anon = sample->memory_inactive_file = 0;
+    sample->pids_current = 0;
 }
 
 /* An old sample is better than none: without one CRI shows nothing. */

@@ -73,3 +73,5 @@ void task_let_exit(struct task *task);
 void task_acknowledge(struct task *task);
 void task_io_changed(void *user);
 struct agent_process task_name(const struct task *task);
+/* What has ended holds no memory and no process; its times stay. */
+void task_settle_sample(struct task *task);

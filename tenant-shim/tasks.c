@@ -230,6 +230,7 @@ static void stop(struct task *task)
     source_free(take_ptr(task->hold_limit));
     task->has_held_exit = false;
     task_exited(task->entry, task->held.exit_status, task->held.exited_at_ns);
+    task_settle_sample(task);
     if (task->pipes)
         pipes_exited(task->pipes);
     events_exit(tasks->publisher, task->entry);

@@ -61,6 +61,12 @@ static int read_link(int parent, const char *name, struct volume_file *file, str
     return 0;
 }
 
+static int other_kind(const char *path, struct error *err)
+{
+    return error_set(err, STATUS_INVALID_ARGUMENT,
+                     "'%.100s' is neither a file nor a directory nor a link", path);
+}
+
 static int read_directory(int fd, const char *path, unsigned depth, struct volume_tree *tree,
                           struct error *err);
 
@@ -76,8 +82,7 @@ static int read_open(int fd, const char *path, unsigned depth, struct volume_tre
         return read_directory(fd, path, depth + 1, tree, err);
     }
     if (!S_ISREG(st.st_mode))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "'%.100s' is neither a file nor a directory nor a link", path);
+        return other_kind(path, err);
     return read_file(fd, &st, add(tree, path, &st), tree, err);
 }
 
@@ -93,6 +98,8 @@ static int read_member(int parent, const char *name, const char *path, unsigned 
         return error_errno(err, errno, "look at '%.100s'", path);
     if (S_ISLNK(st.st_mode))
         return read_link(parent, name, add(tree, path, &st), err);
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) /* opening a device may do something */
+        return other_kind(path, err);
     scoped(closep) int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return error_errno(err, errno, "open '%.100s'", path);
@@ -112,13 +119,17 @@ static int read_directory(int fd, const char *path, unsigned depth, struct volum
     }
     if (depth > DEPTH_MAX)
         r = error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is nested too deep", path);
-    for (struct dirent *entry; r == 0 && (entry = readdir(stream));) {
-        const char *name = entry->d_name;
-        scoped(freep) char *inside = xformat("%s%s%s", path, *path ? "/" : "", name);
-
-        if (!text_equal(name, ".") && !text_equal(name, ".."))
-            r = read_member(fd, name, inside, depth, tree, err);
+    while (r == 0) {
+        errno = 0; /* half a list must not pass for a whole one */
+        const struct dirent *entry = readdir(stream);
+        if (!entry)
+            break;
+        scoped(freep) char *inside = xformat("%s%s%s", path, *path ? "/" : "", entry->d_name);
+        if (!text_equal(entry->d_name, ".") && !text_equal(entry->d_name, ".."))
+            r = read_member(fd, entry->d_name, inside, depth, tree, err);
     }
+    if (r == 0 && errno)
+        r = error_errno(err, errno, "list '%.100s'", path);
     closedir(stream);
     return r;
 }
@@ -149,7 +160,7 @@ static int read_version(const char *directory, const char *version, struct volum
                         struct error *err)
 {
     scoped(volume_tree_freep) struct volume_tree *tree = xnew(struct volume_tree);
-    scoped(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scoped(closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     scoped(closep) int data = -1;
 
     if (fd < 0)

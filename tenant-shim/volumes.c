@@ -19,6 +19,7 @@
 enum {
     SETTLE_MS = 50, /* kubelet makes a directory, fills it, and renames: one change */
     RETRY_MS = 3000,
+    POLL_MS = 10 * 1000, /* of what cannot be watched; kubelet itself takes about a minute */
     EVENTS_SIZE = 16 * 1024,
 };
 
@@ -28,7 +29,9 @@ struct volume {
     char *name, *directory;
     enum volume_kind kind;
     int watch; /* -1: none */
+    bool is_polled;
     bool is_there, has_failed;
+    bool is_awaited; /* a container is to begin with what the node has now */
     struct error why;
     char *version; /* of a live one, in the guest */
     struct source *timer;
@@ -36,7 +39,8 @@ struct volume {
     struct volume_tree *tree;
     uint64_t serial;
     size_t sent;
-    bool again; /* it changed meanwhile */
+    bool again;     /* it changed meanwhile */
+    bool is_queued; /* another one is being copied */
 };
 
 struct bring {
@@ -53,8 +57,9 @@ struct volumes {
     struct link *link;
     struct volume *first;
     struct bring *brings;
+    struct volume *copying; /* one at a time: a pod's author says how many there are */
     uint64_t serial;
-    int inotify;
+    int inotify; /* -1: this node has no more of them */
     struct source *events, *tell;
 };
 
@@ -70,7 +75,7 @@ static bool is_decided(const struct bring *bring, const struct error **ret_why)
 
         if (volume->has_failed)
             *ret_why = &volume->why;
-        else if (!volume->is_there)
+        else if (!volume->is_there || volume->is_awaited)
             return false;
     }
     return true;
@@ -120,19 +125,62 @@ static bool is_passing(enum status status)
            status == STATUS_FAILED_PRECONDITION;
 }
 
-/* The guest has the content before, if any; a refresh is tried again. */
+/* The content is not needed any more, and the next volume's may be read. */
+static void end_copy(struct volume *volume)
+{
+    struct volumes *volumes = volume->volumes;
+
+    volume_tree_free(take_ptr(volume->tree));
+    if (volumes->copying != volume)
+        return;
+    volumes->copying = NULL;
+    for (struct volume *next = volumes->first; next; next = next->next) {
+        if (next->is_queued)
+            begin_again(next, 0);
+        next->is_queued = false;
+    }
+}
+
+/* The guest has the content before, if any; a refresh is tried again, as long as there is a guest.
+ */
 static void give_up(struct volume *volume, const struct error *err)
 {
-    volume_tree_free(take_ptr(volume->tree));
-    if (!volume->is_there) {
+    end_copy(volume);
+    if (!volume->is_there || volume->is_awaited) {
+        volume->is_awaited = false;
         volume->has_failed = true;
         volume->why = *err;
         source_rearm(volume->volumes->tell, 0);
-        return;
     }
+    if (!volume->is_there || link_has_ended(volume->volumes->link))
+        return;
     log_warn("the guest keeps the former content of '%s': %s", volume->directory, err->message);
     if (is_passing(err->status))
         begin_again(volume, RETRY_MS);
+}
+
+static bool is_current(const struct volume *volume)
+{
+    scoped(freep) char *version = NULL;
+
+    if (!volume->is_there || volume->kind != VOLUME_LIVE)
+        return volume->is_there;
+    version = volume_tree_version(volume->directory);
+    return !version || text_equal(version, volume->version); /* kubelet takes it away at the end */
+}
+
+static void arrived(struct volume *volume)
+{
+    if (volume->tree) {
+        free(volume->version);
+        volume->version = xstrdup(volume->tree->version);
+        log_debug("volume '%s': %zu files, %zu bytes are in the guest", volume->directory,
+                  volume->tree->count, volume->tree->bytes);
+    }
+    end_copy(volume);
+    volume->is_there = true;
+    volume->is_awaited = volume->is_awaited && !is_current(volume);
+    source_rearm(volume->volumes->tell, 0);
 }
 
 static void on_sent(void *user, const struct agent_reply *reply, const struct error *err)
@@ -140,22 +188,13 @@ static void on_sent(void *user, const struct agent_reply *reply, const struct er
     struct volume *volume = user;
 
     volume->call = NULL;
-    if (err) {
+    if (err)
         give_up(volume, err);
-    } else if (volume->tree && volume->sent < volume->tree->count) {
+    else if (volume->tree && volume->sent < volume->tree->count)
         send_part(volume);
-    } else {
-        if (volume->tree) {
-            free(volume->version);
-            volume->version = xstrdup(volume->tree->version);
-            log_debug("volume '%s': %zu files, %zu bytes are in the guest", volume->directory,
-                      volume->tree->count, volume->tree->bytes);
-        }
-        volume_tree_free(take_ptr(volume->tree));
-        volume->is_there = true;
-        source_rearm(volume->volumes->tell, 0);
-    }
-    if (volume->again)
+    else
+        arrived(volume);
+    if (!volume->call && (volume->again || volume->is_awaited))
         begin_again(volume, 0);
 }
 
@@ -216,30 +255,25 @@ static void send_copy(struct volume *volume)
         give_up(volume, &err);
         return;
     }
+    volume->volumes->copying = volume;
     volume->serial = ++volume->volumes->serial;
     volume->sent = 0;
     send_part(volume);
-}
-
-static bool is_current(const struct volume *volume)
-{
-    scoped(freep) char *version = NULL;
-
-    if (!volume->is_there || volume->kind != VOLUME_LIVE)
-        return volume->is_there;
-    version = volume_tree_version(volume->directory);
-    return !version || text_equal(version, volume->version); /* kubelet takes it away at the end */
 }
 
 static void on_timer(void *user)
 {
     struct volume *volume = user;
 
+    if (volume->is_polled)
+        begin_again(volume, POLL_MS);
     volume->again = volume->call != NULL;
     if (volume->call || is_current(volume))
         return;
     if (volume->kind == VOLUME_EMPTY)
         send_empty(volume);
+    else if (volume->volumes->copying)
+        volume->is_queued = true;
     else
         send_copy(volume);
 }
@@ -247,13 +281,20 @@ static void on_timer(void *user)
 /* ---- what changes -----------------------------------------------------------------------------
  */
 
+static void watch_is_lost(struct volume *volume)
+{
+    volume->watch = -1;
+    volume->is_polled = true;
+    begin_again(volume, POLL_MS);
+}
+
 static void on_event(struct volumes *volumes, const struct inotify_event *event)
 {
     for (struct volume *volume = volumes->first; volume; volume = volume->next) {
         bool is_it = volume->watch >= 0 && volume->watch == event->wd;
 
         if (is_it && (event->mask & IN_IGNORED))
-            volume->watch = -1;
+            watch_is_lost(volume);
         else if (is_it || ((event->mask & IN_Q_OVERFLOW) && volume->watch >= 0))
             begin_again(volume, SETTLE_MS);
     }
@@ -275,11 +316,15 @@ static void on_events(void *user, uint32_t events)
 
 static int watch(struct volume *volume, struct error *err)
 {
+    int inotify = volume->volumes->inotify;
+
     if (volume->kind != VOLUME_LIVE || volume->watch >= 0)
         return 0;
-    volume->watch = inotify_add_watch(volume->volumes->inotify, volume->directory,
-                                      IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
-    if (volume->watch < 0)
+    if (inotify >= 0)
+        volume->watch = inotify_add_watch(inotify, volume->directory,
+                                          IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+    volume->is_polled = volume->watch < 0;
+    if (inotify >= 0 && volume->watch < 0 && errno != ENOSPC)
         return error_errno(err, errno, "watch volume '%s'", volume->directory);
     return 0;
 }
@@ -335,7 +380,8 @@ static int want(struct volumes *volumes, const struct spec_volume *wanted, struc
     volume->has_failed = false;
     if (volume->kind == VOLUME_ONCE)
         volume->is_there = false;
-    if (!volume->is_there)
+    volume->is_awaited = !is_current(volume);
+    if (volume->is_awaited || volume->is_polled)
         begin_again(volume, 0);
     *ret = volume;
     return 0;
@@ -387,9 +433,11 @@ int volumes_new(struct loop *loop, struct link *link, struct volumes **ret, stru
     volumes->link = link;
     volumes->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (volumes->inotify < 0)
-        return error_errno(err, errno, "watch volumes");
-    if (loop_watch_fd(loop, volumes->inotify, LOOP_READ, on_events, volumes, &volumes->events,
-                      err) < 0 ||
+        log_warn("volumes are looked at every %d s instead of watched (%s): raise "
+                 "fs.inotify.max_user_instances",
+                 POLL_MS / 1000, strerror(errno));
+    if ((volumes->inotify >= 0 && loop_watch_fd(loop, volumes->inotify, LOOP_READ, on_events,
+                                                volumes, &volumes->events, err) < 0) ||
         loop_after(loop, LOOP_NEVER, on_tell, volumes, &volumes->tell, err) < 0)
         return -1;
     *ret = take_ptr(volumes);

@@ -8,18 +8,28 @@
 #include <grpc/grpc.h>
 #include <protobuf-c/protobuf-c.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scoped.h"
 #include "grpc/tag.h"
 #include "io/loop.h"
 
+static void wipe_and_free(void *bytes, size_t length)
+{
+    bytes_wipe(bytes, length);
+    free(bytes);
+}
+
+/* Wiped when gRPC is done with it: some messages carry secrets, and none is large. */
 struct grpc_byte_buffer *rpc_message_pack(const struct ProtobufCMessage *message)
 {
-    grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *bytes = xalloc(size + 1);
+    grpc_slice slice = grpc_slice_new_with_len(bytes, size, wipe_and_free);
     grpc_byte_buffer *buffer;
 
-    (void) protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
+    (void) protobuf_c_message_pack(message, bytes);
     buffer = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_slice_unref(slice);
     return buffer;

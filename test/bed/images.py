@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import pathlib
 import subprocess
 import tarfile
 import urllib.request
@@ -27,7 +28,7 @@ def digest(data):
 
 def layer(entries):
     """A tar from (path, content) pairs: bytes = file, str = hard link, None = directory; an
-    executable's content comes as a tuple (bytes, mode)."""
+    executable's content comes as a tuple (bytes, mode), a symbolic link's target as a PurePath."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path, content in entries:
@@ -37,6 +38,8 @@ def layer(entries):
             if content is None:
                 info.type = tarfile.DIRTYPE
                 info.mode = 0o1777 if path == "tmp" else 0o755
+            elif isinstance(content, pathlib.PurePath):
+                info.type, info.linkname = tarfile.SYMTYPE, str(content)
             elif isinstance(content, str):
                 info.type, info.linkname = tarfile.LNKTYPE, content
             else:

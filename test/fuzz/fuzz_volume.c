@@ -45,7 +45,7 @@ static void put_all(struct volumes *volumes, char *text)
             entries[put.count++] = parse(line);
         if (*line && text)
             continue;
-        (void) !volumes_put_copied(volumes, &put, &err);
+        (void) !volumes_put_copied(volumes, &put, UINT64_MAX, &err);
         if (put.count && volumes_open(volumes, "v", entries[0].path, &fd, &access, &err) == 0)
             close(fd);
         put.serial++;

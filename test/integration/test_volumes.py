@@ -2,6 +2,7 @@
 """Volumes as kubelet lays them out on the tenant node, seen from containers in the guest."""
 import hashlib
 import os
+import pathlib
 import shutil
 import struct
 import subprocess
@@ -18,6 +19,7 @@ from conftest import BUSYBOX, configure, eventually, find_processes
 SLEEP = ["sleep", "1000"]
 ROOT = "/var/lib/kubelet"
 VOLUMES = f"{images.REGISTRY}/volumes:1"
+ODD = f"{images.REGISTRY}/odd:1"
 
 
 class Kubelet:
@@ -197,7 +199,7 @@ def test_a_sub_path_cannot_be_turned_into_a_way_out(kubelet, tenant):
 
 @pytest.fixture
 def declared(bed):
-    """An image with a VOLUME that has content, one that is a link, and one that is not there."""
+    """An image with a VOLUME that has content and one that is not there."""
     made = images.busybox([("data", None), ("data/seed", b"from the image\n"), ("data/sub", None)],
                           Volumes={"/data": {}, "/fresh/one": {}})
     ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(setup.REGISTRY_PORT, "volumes", "1"))
@@ -217,6 +219,56 @@ def test_a_volume_of_the_image_is_seeded_from_it(kubelet, tenant, declared, read
     tenant.stop_container(one, grace=0)
     tenant.remove_container(one)
     assert sh(tenant, two, "cat /data/seed") == "from the image\n"
+
+
+@pytest.fixture
+def odd(bed):
+    """/etc is a link, a VOLUME lies behind one, and another one has a member."""
+    made = images.busybox([("config", None), ("config/own", b"mine\n"), ("etc", pathlib.PurePath("/config")),
+                           ("data", None), ("data/seed", b"from the image\n"), ("real", None),
+                           ("real/kept", b"behind\n"), ("alias", pathlib.PurePath("/real"))],
+                          Volumes={"/data": {}, "/alias": {}, "/data/db": {}})
+    ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(setup.REGISTRY_PORT, "odd", "1"))
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_an_image_whose_directories_are_links(kubelet, tenant, odd, readonly):
+    tenant.pull(ODD)
+    pod = kubelet.run_pod()
+    ctr = tenant.run(pod, "one", ODD, SLEEP, linux={"security_context": {"readonly_rootfs": readonly}})
+    assert sh(tenant, ctr, "cat /etc/own /config/own /etc/hostname; readlink /etc") == "mine\nmine\nweb\n/config\n"
+    assert "localhost" in sh(tenant, ctr, "cat /config/hosts; ls /etc/resolv.conf")
+    assert sh(tenant, ctr, "cat /alias/kept; echo x > /alias/new; cat /real/new") == "behind\nx\n"
+    assert sh(tenant, ctr, "echo y > /data/db/y; ls /data") == "db\nseed\n"
+
+
+def test_a_volume_of_kubelets_covers_the_images(kubelet, tenant, odd):
+    """The pod's wins at the same place and is seen around the image's below it."""
+    tenant.pull(ODD)
+    shared, conf = kubelet.empty("cache"), kubelet.copied("conf", {"key": b"v"})
+    pod = kubelet.run_pod()
+    one = tenant.run(pod, "one", ODD, SLEEP, mounts=[at("/data", shared)])
+    assert sh(tenant, one, "ls -A /data /data/db; echo x > /data/of-pod; echo y > /data/db/of-image") == "/data:\ndb\n\n/data/db:\n"
+    two = tenant.run(pod, "two", ODD, SLEEP, mounts=[at("/data/db", conf, True), at("/data", shared)])
+    assert sh(tenant, two, "cat /data/of-pod /data/db/key") == "x\nv"
+
+
+def test_mounts_lie_in_each_other_in_any_order(kubelet, tenant):
+    outer, inner, conf = kubelet.empty("outer"), kubelet.empty("inner"), kubelet.copied("conf", {"key": b"v"})
+    pod = kubelet.run_pod()
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP, linux={"security_context": {"readonly_rootfs": True}}, mounts=[
+        at("/data/sub/conf", conf, True), at("/data/sub", inner), at("/data", outer), at("/etc", outer)])
+    sh(tenant, ctr, "echo o > /data/o; echo i > /data/sub/i")
+    assert sh(tenant, ctr, "cat /data/sub/conf/key; cat /etc/o /etc/hostname") == "vo\nweb\n"
+    whole = tenant.run(pod, "two", BUSYBOX, SLEEP, mounts=[at("/o", outer), at("/i", inner)])
+    assert sh(tenant, whole, "cat /o/o /i/i; ls /o/sub") == "o\ni\n"
+
+
+def test_a_volume_on_dev(kubelet, tenant):
+    shared = kubelet.empty("cache")
+    pod = kubelet.run_pod()
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP, mounts=[at("/dev/data", shared)])
+    assert sh(tenant, ctr, "echo x > /dev/data/x; cat /dev/data/x; test -c /dev/null; test -d /dev/shm") == "x\n"
 
 
 # ---- configMap and its kin --------------------------------------------------------------------
@@ -415,6 +467,16 @@ def test_other_paths_of_the_node_are_refused_by_name(kubelet, tenant, bed, sourc
         assert words in failure.value.details()
     if source == "/srv":
         os.rmdir(kubelet.here(source))
+
+
+def test_a_device_of_the_node_is_refused_by_name(kubelet, tenant):
+    pod = kubelet.run_pod()
+    ctr = tenant.create(pod, "one", BUSYBOX, SLEEP,
+                        devices=[{"container_path": "/dev/ours", "host_path": "/dev/zero", "permissions": "rwm"}])
+    with pytest.raises(grpc.RpcError) as failure:
+        tenant.start_container(ctr)
+    for words in ("'linux.devices' ('/dev/ours') is refused", "of this node"):
+        assert words in failure.value.details()
 
 
 def test_another_root_of_kubelet(kubelet, tenant, bed):

@@ -87,9 +87,15 @@ test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
 	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
 test_codec_task_SRCS := test/unit/test_codec_task.c tenant-shim/codec_task.c tenant-shim/codec_stats.c
 test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_message.c
+test_secret_message_SRCS := test/unit/test_secret_message.c tenant-shim/codec_message.c
+test_secret_message_LIBS := grpc io base proto
+test_secret_message_PKGS := json-c libevent_core libmd libprotobuf-c grpc_unsecure gpr
 test_tree_SRCS := test/unit/test_tree.c $(addprefix tenant-shim/,tar.c tree_walk.c) $(layer_SRCS)
 test_tree_LIBS := io base
 test_tree_PKGS := libarchive libevent_core json-c libmd
+test_tree_read_SRCS := test/unit/test_tree_read.c \
+	$(addprefix tenant-shim/,tree.c tree_main.c tree_walk.c tar.c codec_rootfs.c)
+test_tenant_rootfs_SRCS := test/unit/test_tenant_rootfs.c tenant-shim/rootfs.c
 test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
 test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
 test_renewal_LIBS := base proto

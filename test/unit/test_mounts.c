@@ -189,9 +189,9 @@ START_TEST(volumes_are_held_until_the_container_goes)
     scoped(freep) char *data = xformat("%s/data", root), *file = xformat("%s/data/seed", root);
     const struct volumes_put put = {
         .name = "v", .mode = 0755, .serial = 1, .first = true, .last = true};
-    static const char text[] =
-        "[{\"destination\":\"/x\",\"source\":\"cleave:volume:v\",\"options\":[\"rw\"]},"
-        "{\"destination\":\"/data\",\"source\":\"cleave:image\"}]";
+    static const char text[] = "[{\"destination\":\"/x\",\"source\":\"cleave:volume:v\","
+                               "\"options\":[\"rw\",\"rbind\",\"rrw\"]},"
+                               "{\"destination\":\"/data\",\"source\":\"cleave:image\"}]";
     static const char *const wrong[] = {"cleave:volume:w", "cleave:volume:v/none",
                                         "cleave:volume:v/../..", "cleave:volume:"};
     scoped(js_freep) struct js *mounts = NULL, *result = NULL;
@@ -203,7 +203,7 @@ START_TEST(volumes_are_held_until_the_container_goes)
     ck_assert_int_eq(file_make_directories(data, 0755, &err), 0);
     ck_assert_int_eq(file_write_atomic(file, "x", 1, 0644, &err), 0);
     places.volumes = volumes_new(directory);
-    ck_assert_int_eq(volumes_put_copied(places.volumes, &put, &err), 0);
+    ck_assert_int_eq(volumes_put_copied(places.volumes, &put, UINT64_MAX, &err), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
         scoped(freep) char *json = xformat("[{\"destination\":\"/x\",\"source\":\"%s\"}]",
                                            wrong[i]);
@@ -215,7 +215,10 @@ START_TEST(volumes_are_held_until_the_container_goes)
     ck_assert_int_eq(js_parse(text, strlen(text), &mounts, &err), 0);
     if (mounts_rewrite(mounts, &places, &result, &err) == 0) {
         ck_assert_str_eq(js_get_string(js_at(result, 0), "source"), held);
-        ck_assert_str_eq(js_string(js_at(js_get(js_at(result, 0), "options"), 0)), "ro");
+        const struct js *options = js_get(js_at(result, 0), "options");
+        ck_assert_uint_eq(js_length(options), 2);
+        ck_assert_str_eq(js_string(js_at(options, 0)), "rbind");
+        ck_assert_str_eq(js_string(js_at(options, 1)), "ro");
         ck_assert(file_exists(seed));
     } else {
         ck_assert_msg(strstr(err.message, "not permitted"), "%s", err.message);
@@ -261,29 +264,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        each_source_of_ours_is_found,
-        files_are_as_they_were_asked_for,
-        a_pod_can_be_made_again,
-        file_systems_of_the_kernel_pass,
-        every_other_source_is_refused_by_name,
-        a_file_with_a_path_for_a_name_is_refused,
-        volumes_are_held_until_the_container_goes,
-        the_last_words_are_bounded,
-        last_words_are_not_read_through_a_link,
-    };
-    TCase *group = tcase_create("mounts");
-    Suite *suite = suite_create("mounts");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "mounts", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            each_source_of_ours_is_found, files_are_as_they_were_asked_for, a_pod_can_be_made_again,
+            file_systems_of_the_kernel_pass, every_other_source_is_refused_by_name,
+            a_file_with_a_path_for_a_name_is_refused, volumes_are_held_until_the_container_goes,
+            the_last_words_are_bounded, last_words_are_not_read_through_a_link, NULL});
 }

@@ -94,6 +94,18 @@ START_TEST(what_containerd_makes_is_accepted)
 }
 END_TEST
 
+START_TEST(a_name_with_a_dot_is_no_path)
+{
+    scoped(js_freep) struct js *annotated = with("annotations", "io.kubernetes.cri.x[]", "\"y\"");
+
+    assert_refused(with("", "root.readonly", "true"), "'root.readonly' has no rule");
+    assert_refused(with("", "linux.sysctl", "{\"a\":\"b\"}"), "'linux.sysctl' has no rule");
+    assert_refused(with("linux", "resources.pids", "{}"), "'resources.pids' has no rule");
+    assert_refused(with("", "mounts[]", "[]"), "'mounts[]' has no rule");
+    guest_spec_free(apply(annotated)); /* where any key is a key */
+}
+END_TEST
+
 START_TEST(namespaces_of_the_pod_get_its_name)
 {
     scoped(js_freep) struct js *spec = golden();
@@ -315,8 +327,9 @@ int main(void)
 {
     return suite_run(
         "spec_rules",
-        (const TTest *[]){what_containerd_makes_is_accepted, namespaces_of_the_pod_get_its_name,
-                          a_debug_container_names_its_target, the_pods_files_get_their_names,
+        (const TTest *[]){what_containerd_makes_is_accepted, a_name_with_a_dot_is_no_path,
+                          namespaces_of_the_pod_get_its_name, a_debug_container_names_its_target,
+                          the_pods_files_get_their_names,
                           what_containerd_leaves_out_the_agent_provides, a_mount_of_the_spec_wins,
 
                           a_hosts_file_of_kubelet_is_copied, the_termination_log_is_remembered,

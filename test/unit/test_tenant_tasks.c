@@ -82,10 +82,12 @@ bool link_call_was_sent(const struct link_call *call)
     return channel_is_there;
 }
 
+static struct container_sample guest_sample;
+
 static void reply(const char *what, enum status status)
 {
     struct link_call *call = find(what);
-    struct agent_reply answer = {0};
+    struct agent_reply answer = {.sample = guest_sample};
     agent_done_fn *done;
     struct error err;
     void *user;
@@ -477,6 +479,32 @@ START_TEST(the_guest_is_asked_for_figures_once_per_second)
 }
 END_TEST
 
+/* A sample that comes late is of the time before. */
+START_TEST(what_has_ended_holds_no_memory_and_no_process)
+{
+    const struct container_sample *sample;
+    struct call call;
+
+    setup();
+    guest_sample = (struct container_sample){
+        .cpu_usage_ns = 7, .memory_usage = 5, .memory_anon = 4, .pids_current = 3};
+    task_stats(init, to(&call));
+    reply("stats c", STATUS_OK);
+    sample = task_sample(init);
+    ck_assert_uint_eq(sample->memory_usage, 5);
+    init->sampled_ms = 1; /* long ago */
+    task_stats(init, to(&call));
+    exit_of("", 0);
+    ck_assert_uint_eq(sample->memory_usage + sample->memory_anon + sample->pids_current, 0);
+    reply("stats c", STATUS_OK);
+    ck_assert(call.answered && call.status == STATUS_OK);
+    ck_assert_uint_eq(sample->memory_usage + sample->memory_anon + sample->pids_current, 0);
+    ck_assert_uint_eq(sample->cpu_usage_ns, 7);
+    guest_sample = (struct container_sample){0};
+    teardown();
+}
+END_TEST
+
 START_TEST(the_init_ends_after_its_execs)
 {
     setup();
@@ -764,7 +792,8 @@ int main(void)
         (const TTest *[]){
             an_exit_that_overtakes_its_start_is_told_after_it,
             nothing_is_told_or_asked_of_what_is_being_created,
-            the_guest_is_asked_for_figures_once_per_second, the_init_ends_after_its_execs,
+            the_guest_is_asked_for_figures_once_per_second,
+            what_has_ended_holds_no_memory_and_no_process, the_init_ends_after_its_execs,
             an_exec_that_stays_holds_its_init_up_for_two_seconds, the_reason_goes_before_the_exit,
             each_oom_is_told_and_no_replay, a_record_is_acknowledged_when_the_output_is_here,
             without_a_channel_a_kill_does_not_wait_long,

@@ -2,6 +2,7 @@
 /* When the shim sends what: the guest is a list of questions, kubelet is the test. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -72,6 +73,13 @@ void link_cancel(struct link_call *call)
         p = &(*p)->next;
     *p = call->next;
     free(call);
+}
+
+static bool has_ended;
+
+bool link_has_ended(const struct link *link)
+{
+    return has_ended;
 }
 
 int loop_watch_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn, void *user,
@@ -159,16 +167,22 @@ static void done(void *user, const struct error *err)
     bring_free(take_ptr(bring));
 }
 
+static void want_all(const struct spec_volume *wanted, size_t count)
+{
+    struct error err;
+
+    told[0] = '\0';
+    ck_assert_msg(volumes_bring(volumes, wanted, count, done, NULL, &bring, &err) == 0, "%s",
+                  err.message);
+    pass(0);
+}
+
 static void want(enum volume_kind kind)
 {
     char name[] = "v";
     struct spec_volume wanted = {.name = name, .kind = kind, .directory = root};
-    struct error err;
 
-    told[0] = '\0';
-    ck_assert_msg(volumes_bring(volumes, &wanted, 1, done, NULL, &bring, &err) == 0, "%s",
-                  err.message);
-    pass(0);
+    want_all(&wanted, 1);
 }
 
 START_TEST(an_empty_one_is_asked_for_once)
@@ -309,31 +323,150 @@ START_TEST(who_gives_up_waiting_is_not_told)
 }
 END_TEST
 
+/* As on any node: what begins after kubelet's write sees it. */
+START_TEST(a_container_waits_for_what_the_node_has_now)
+{
+    write_version("..1", 1);
+    want(VOLUME_LIVE);
+    answer(STATUS_OK);
+    write_version("..2", 1);
+    want(VOLUME_LIVE);
+    expect_question("v #2 0-2/2");
+    ck_assert_str_eq(told, "");
+    write_version("..3", 1);
+    bring_free(take_ptr(bring));
+    want(VOLUME_LIVE); /* while the second is under way */
+    answer(STATUS_OK);
+    ck_assert_str_eq(told, "");
+    expect_question("v #3 0-2/2");
+    answer(STATUS_OK);
+    ck_assert_str_eq(told, "ok");
+    write_version("..4", 1);
+    want(VOLUME_LIVE);
+    answer(STATUS_RESOURCE_EXHAUSTED);
+    ck_assert_str_eq(told, "guest: no");
+}
+END_TEST
+
+START_TEST(one_volume_is_in_memory_at_a_time)
+{
+    char first[] = "a", second[] = "b", third[] = "c";
+    const struct spec_volume wanted[] = {
+        {.name = first, .kind = VOLUME_LIVE, .directory = root},
+        {.name = second, .kind = VOLUME_ONCE, .directory = root},
+        {.name = third, .kind = VOLUME_ONCE, .directory = root},
+    };
+    char seen[4] = "";
+
+    part_files = 1;
+    write_version("..1", 1);
+    want_all(wanted, 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_ptr_nonnull(asked);
+        seen[i] = asked->text[0];
+        while (asked && asked->text[0] == seen[i]) {
+            ck_assert_ptr_null(asked->next);
+            answer(STATUS_OK);
+        }
+    }
+    ck_assert(strchr(seen, 'a') && strchr(seen, 'b') && strchr(seen, 'c'));
+    ck_assert_str_eq(told, "ok");
+    part_files = 1000;
+}
+END_TEST
+
+START_TEST(a_failure_lets_the_next_volume_be_read)
+{
+    char first[] = "a", second[] = "b";
+    const struct spec_volume wanted[] = {
+        {.name = first, .kind = VOLUME_LIVE, .directory = root},
+        {.name = second, .kind = VOLUME_LIVE, .directory = root},
+    };
+
+    write_version("..1", 1);
+    want_all(wanted, 2);
+    answer(STATUS_RESOURCE_EXHAUSTED);
+    ck_assert_ptr_nonnull(asked);
+    answer(STATUS_OK);
+    ck_assert_str_eq(told, "guest: no");
+}
+END_TEST
+
+START_TEST(after_the_guest_has_gone_nothing_is_tried_again)
+{
+    write_version("..1", 1);
+    want(VOLUME_LIVE);
+    answer(STATUS_OK);
+    kubelet_writes("..2");
+    has_ended = true;
+    answer(STATUS_UNAVAILABLE);
+    pass(60000);
+    ck_assert_ptr_null(asked);
+    has_ended = false;
+}
+END_TEST
+
+START_TEST(a_directory_that_was_made_again_is_looked_at)
+{
+    struct error err;
+
+    write_version("..1", 1);
+    want(VOLUME_LIVE);
+    answer(STATUS_OK);
+    ck_assert_int_eq(file_remove_tree(root, &err), 0);
+    on_readable(readable_user, LOOP_READ);
+    pass(10000);
+    ck_assert_ptr_null(asked);
+    ck_assert_int_eq(mkdir(root, 0755), 0);
+    write_version("..2", 1);
+    pass(10000);
+    expect_question("v #2 0-2/2");
+    answer(STATUS_OK);
+    write_version("..3", 1);
+    pass(10000);
+    expect_question("v #3 0-2/2");
+    answer(STATUS_OK);
+}
+END_TEST
+
+START_TEST(without_inotify_the_node_is_asked_instead)
+{
+    struct rlimit limit, none;
+    struct error err;
+
+    volumes_free(volumes);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int r = volumes_new(NULL, NULL, &volumes, &err);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(r, 0);
+    write_version("..1", 1);
+    want(VOLUME_LIVE);
+    answer(STATUS_OK);
+    ck_assert_str_eq(told, "ok");
+    write_version("..2", 1);
+    pass(10000);
+    expect_question("v #2 0-2/2");
+    answer(STATUS_OK);
+    ck_assert_ptr_null(asked);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {
-        an_empty_one_is_asked_for_once,
-        a_live_one_goes_in_parts_and_then_again_when_it_changes,
-        what_changes_while_it_is_sent_is_sent_after_it,
-        events_without_a_change_send_nothing,
-        a_refresh_that_was_cut_is_sent_again_as_a_whole,
-        a_refresh_that_the_guest_cannot_take_waits_for_the_next,
-        a_failure_is_told_and_the_next_container_tries_again,
-        a_part_is_sent_for_each_container,
-        who_gives_up_waiting_is_not_told,
-    };
-    TCase *group = tcase_create("tenant_volumes");
-    Suite *suite = suite_create("tenant_volumes");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "tenant_volumes", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            an_empty_one_is_asked_for_once, a_live_one_goes_in_parts_and_then_again_when_it_changes,
+            what_changes_while_it_is_sent_is_sent_after_it, events_without_a_change_send_nothing,
+            a_refresh_that_was_cut_is_sent_again_as_a_whole,
+            a_refresh_that_the_guest_cannot_take_waits_for_the_next,
+            a_failure_is_told_and_the_next_container_tries_again, a_part_is_sent_for_each_container,
+            who_gives_up_waiting_is_not_told, a_container_waits_for_what_the_node_has_now,
+            one_volume_is_in_memory_at_a_time, a_failure_lets_the_next_volume_be_read,
+            after_the_guest_has_gone_nothing_is_tried_again,
+            a_directory_that_was_made_again_is_looked_at, without_inotify_the_node_is_asked_instead,
+            NULL});
 }

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -178,11 +180,12 @@ START_TEST(a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts)
     text = xformat(
         "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
         "broken line\n"
+        "25 20 8:1 /\\1 %s\\0401\\ rw - ext4 /dev/sda1 rw\n"
         "30 20 9:9 %s/" POD "/volumes/kubernetes.io~empty-dir/data/with\\040space/x %s rw - "
         "tmpfs tmpfs rw\n"
         "40 20 8:1 %s/" POD "/volumes/kubernetes.io~empty-dir/data/with\\040space/x %s rw "
         "shared:1 - ext4 /dev/sda1 rw\n",
-        root, point, root, point);
+        point, root, point, root, point);
     write_file("mountinfo", text, strlen(text));
     here.mountinfo = list;
     ck_assert_msg(volume_source_find(&here, point, &source, &err) == 0, "%s", err.message);
@@ -260,6 +263,16 @@ static void expect_unreadable(const char *words)
     ck_assert_msg(strstr(err.message, words) && strstr(err.message, path), "%s", err.message);
 }
 
+static void make_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    scoped(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_uint_lt(strlen(path), sizeof(address.sun_path));
+    strcpy(address.sun_path, path);
+    ck_assert_int_eq(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+}
+
 START_TEST(what_cannot_be_copied_is_named)
 {
     static char large[VOLUME_TREE_FILE_MAX + 1];
@@ -272,6 +285,9 @@ START_TEST(what_cannot_be_copied_is_named)
     expect_unreadable("'link' leads out of it");
     make_link("v/..1/link", "key");
     ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+    expect_unreadable("'fifo' is neither");
+    ck_assert_int_eq(unlink(fifo), 0);
+    make_socket(fifo);
     expect_unreadable("'fifo' is neither");
     ck_assert_int_eq(unlink(fifo), 0);
     write_file("v/..1/large", large, sizeof(large));
@@ -302,29 +318,13 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        kubelets_layout_tells_the_kind,
-        everything_else_is_none_of_them,
-        without_a_uid_no_path_of_kubelet_is_the_pods,
-        an_images_volume_is_of_this_container,
-        a_sub_path_of_what_is_copied_is_copied_once,
-        a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts,
-        a_live_volume_is_read_with_modes_and_parents_first,
-        what_cannot_be_copied_is_named,
-        a_part_is_a_file_or_a_directory,
-    };
-    TCase *group = tcase_create("volume_node");
-    Suite *suite = suite_create("volume_node");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "volume_node", .setup = setup, .teardown = teardown},
+        (const TTest *[]){kubelets_layout_tells_the_kind, everything_else_is_none_of_them,
+                          without_a_uid_no_path_of_kubelet_is_the_pods,
+                          an_images_volume_is_of_this_container,
+                          a_sub_path_of_what_is_copied_is_copied_once,
+                          a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts,
+                          a_live_volume_is_read_with_modes_and_parents_first,
+                          what_cannot_be_copied_is_named, a_part_is_a_file_or_a_directory, NULL});
 }

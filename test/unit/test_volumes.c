@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's side of volumes: what a tenant may put where, and when readers see it. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "beneath.h"
 #include "suite.h"
 #include "volumes.h"
 
@@ -68,7 +70,7 @@ static int put(uint64_t serial, const struct volumes_entry *entries, size_t coun
                               .entries = entries,
                               .count = count};
 
-    return volumes_put_copied(volumes, &put, err);
+    return volumes_put_copied(volumes, &put, ROOM, err);
 }
 
 static void must_put(uint64_t serial, const struct volumes_entry *entries, size_t count,
@@ -245,7 +247,7 @@ START_TEST(names_and_their_number_are_bounded)
 
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
         one.name = wrong[i];
-        ck_assert_int_eq(volumes_put_copied(volumes, &one, &err), -1);
+        ck_assert_int_eq(volumes_put_copied(volumes, &one, ROOM, &err), -1);
         ck_assert_int_eq(volumes_put_empty(volumes, &one, ROOM, &err), -1);
         ck_assert_int_eq(err.status, STATUS_INVALID_ARGUMENT);
     }
@@ -253,10 +255,10 @@ START_TEST(names_and_their_number_are_bounded)
         scoped(freep) char *name = xformat("v%zu", i);
 
         one.name = name;
-        ck_assert_int_eq(volumes_put_copied(volumes, &one, &err), 0);
+        ck_assert_int_eq(volumes_put_copied(volumes, &one, ROOM, &err), 0);
     }
     one.name = "another";
-    ck_assert_int_eq(volumes_put_copied(volumes, &one, &err), -1);
+    ck_assert_int_eq(volumes_put_copied(volumes, &one, ROOM, &err), -1);
     ck_assert_int_eq(err.status, STATUS_RESOURCE_EXHAUSTED);
 }
 END_TEST
@@ -287,7 +289,7 @@ START_TEST(an_empty_volume_is_made_once_and_has_a_size)
     ck_assert(st.st_gid == 7 && (st.st_mode & 07777) == 02770); /* as what it is in */
     put.serial = 1;
     put.first = put.last = true;
-    ck_assert_int_eq(volumes_put_copied(volumes, &put, &err), -1); /* of another kind */
+    ck_assert_int_eq(volumes_put_copied(volumes, &put, ROOM, &err), -1); /* of another kind */
     put.name = "none";
     ck_assert_int_eq(volumes_put_empty(volumes, &put, 1000, &err), -1);
     ck_assert_int_eq(err.status, STATUS_RESOURCE_EXHAUSTED);
@@ -323,30 +325,112 @@ START_TEST(what_a_container_left_there_leads_nowhere)
 }
 END_TEST
 
+static volatile bool racing;
+
+/* A container that waits for the agent's new directory and puts another one in its place. */
+static void *exchange(void *user)
+{
+    const int *directory = user;
+
+    while (racing) {
+        if (renameat2(*directory, "private", *directory, "sub", RENAME_EXCHANGE) == 0)
+            break;
+    }
+    return NULL;
+}
+
+START_TEST(a_directory_is_never_opened_to_others_by_a_race)
+{
+    struct volumes_put put = {.name = "conf", .mode = 0777};
+    scoped(closep) int directory = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct error err;
+
+    ck_assert_int_eq(fchmod(directory, put.mode), 0);
+    for (int i = 0; i < 500; i++) {
+        pthread_t thread;
+        struct stat st;
+        int fd;
+
+        ck_assert_int_eq(mkdirat(directory, "private", 0700), 0);
+        scoped(closep) int private = openat(directory, "private", O_RDONLY | O_CLOEXEC);
+        racing = true;
+        ck_assert_int_eq(pthread_create(&thread, NULL, exchange, &directory), 0);
+        ck_assert_int_eq(beneath_make(directory, "sub", &fd, &err), 0);
+        close(fd);
+        racing = false;
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(fstat(private, &st), 0);
+        ck_assert_uint_eq(st.st_mode & 07777, 0700);
+        ck_assert_int_eq(unlinkat(directory, "private", AT_REMOVEDIR), 0);
+        ck_assert_int_eq(unlinkat(directory, "sub", AT_REMOVEDIR), 0);
+    }
+}
+END_TEST
+
+START_TEST(what_is_made_looks_like_what_it_is_in)
+{
+    static const struct {
+        mode_t mode;
+        uid_t uid;
+        gid_t gid;
+    } looks[] = {
+        {0777, 0, 0}, {02770, 0, 2000}, {01777, 1000, 1000}, {0750, 1000, 0}, {0555, 0, 5}};
+    scoped(closep) int top = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const mode_t mask = umask(077);
+    struct error err;
+    struct stat st;
+    int fd;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(looks); i++) {
+        scoped(freep) char *name = xformat("%zu", i);
+
+        ck_assert_int_eq(mkdirat(top, name, 0700), 0);
+        scoped(closep) int in = openat(top, name, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_eq(fchown(in, looks[i].uid, looks[i].gid), 0);
+        ck_assert_int_eq(fchmod(in, looks[i].mode), 0);
+        ck_assert_msg(beneath_make(in, "a/b", &fd, &err) == 0, "%s", err.message);
+        ck_assert_int_eq(fstat(fd, &st), 0);
+        close(fd);
+        ck_assert_uint_eq(st.st_mode & 07777, looks[i].mode);
+        ck_assert(st.st_uid == looks[i].uid && st.st_gid == looks[i].gid);
+    }
+    ck_assert_int_eq(mkdirat(top, "odd", 0700), 0); /* its owner may not write there */
+    scoped(closep) int odd = openat(top, "odd", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(fchown(odd, 1000, 1000), 0);
+    ck_assert_int_eq(fchmod(odd, 0555), 0);
+    ck_assert_int_eq(beneath_make(odd, "x", &fd, &err), 0);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    close(fd);
+    ck_assert(st.st_uid == 0 && st.st_gid == 1000 && (st.st_mode & 07777) == 0555);
+    ck_assert_uint_eq(umask(mask), 077);
+}
+END_TEST
+
+START_TEST(a_copy_needs_room_in_the_guest)
+{
+    const struct volumes_entry entries[] = {file("a", "1"), file("b", "2")};
+    struct volumes_put put = {
+        .name = "conf", .serial = 1, .first = true, .last = true, .entries = entries, .count = 2};
+    struct error err;
+
+    ck_assert_int_eq(volumes_put_copied(volumes, &put, 8192, &err), -1);
+    ck_assert_int_eq(err.status, STATUS_RESOURCE_EXHAUSTED);
+    ck_assert(!exists("..data"));
+    ck_assert_int_eq(volumes_put_copied(volumes, &put, 16384, &err), 0);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {
-        content_comes_in_parts_and_is_there_at_once,
-        a_new_content_replaces_the_old_one_as_a_whole,
-        parts_that_do_not_belong_together_are_refused,
-        paths_and_links_that_lead_out_are_refused,
-        sizes_and_counts_are_bounded,
-        names_and_their_number_are_bounded,
-        an_empty_volume_is_made_once_and_has_a_size,
-        what_a_container_left_there_leads_nowhere,
-    };
-    TCase *group = tcase_create("volumes");
-    Suite *suite = suite_create("volumes");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "volumes", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            content_comes_in_parts_and_is_there_at_once,
+            a_new_content_replaces_the_old_one_as_a_whole,
+            parts_that_do_not_belong_together_are_refused,
+            paths_and_links_that_lead_out_are_refused, sizes_and_counts_are_bounded,
+            names_and_their_number_are_bounded, an_empty_volume_is_made_once_and_has_a_size,
+            what_a_container_left_there_leads_nowhere,
+            a_directory_is_never_opened_to_others_by_a_race, what_is_made_looks_like_what_it_is_in,
+            a_copy_needs_room_in_the_guest, NULL});
 }
