@@ -551,13 +551,26 @@ static void killed(void *user, const struct agent_reply *reply, const struct err
 /* CRI stops a pod by killing each of its containers and waiting for the end of it, before it says
  * anything to pause. If that had to wait for a channel that the host keeps away, so would the end
  * of the pod. What is frozen does no more work, and what was told to be dead is killed before
- * anything else when it can be heard again; the pod itself lives on. */
-static bool can_be_given_up(const struct task *task, uint32_t signal)
+ * anything else when it can be heard again; the pod itself lives on. Another signal waits, as it
+ * does for any process that is frozen: who could not ask does not always go on to kill. */
+static bool signal_out_of_reach(struct task *task, uint32_t signal)
 {
     const struct task_entry *entry = task->entry;
+    struct agent_process name = task_name(task);
+    struct agent_ask guest;
+    struct ask *ask;
 
-    return signal == SIGKILL && !entry->parent && pod_has_lapsed(task->tasks->pod) &&
-           (entry->state == TASK_RUNNING || entry->state == TASK_PAUSED);
+    if (entry->parent || !pod_has_lapsed(task->tasks->pod) ||
+        (entry->state != TASK_RUNNING && entry->state != TASK_PAUSED))
+        return false;
+    if (signal == SIGKILL) {
+        task_give_up(task);
+        return true;
+    }
+    ask = ask_new(task, (struct task_answer){0});
+    guest = ask_guest(ask, 0);
+    ask_sent(ask, agent_kill(&guest, &name, signal, AGENT_KILL_ONE));
+    return true;
 }
 
 void task_kill(struct task *task, uint32_t signal, enum agent_kill_scope scope,
@@ -569,8 +582,7 @@ void task_kill(struct task *task, uint32_t signal, enum agent_kill_scope scope,
 
     if (refuse(task, TASK_OP_KILL, to))
         return;
-    if (can_be_given_up(task, signal)) {
-        task_give_up(task);
+    if (signal_out_of_reach(task, signal)) {
         answer(&to, task->entry, NULL);
         return;
     }

@@ -99,6 +99,14 @@ static bool is_whole(const struct record *record)
            memcmp(record->digest, digest, sizeof(digest)) == 0;
 }
 
+/* Who removes it has revoked it before, and finds it no more to revoke it again. */
+static bool is_removed(const struct lease_record *record)
+{
+    struct stat st;
+
+    return fstat(record->fd, &st) < 0 || st.st_nlink == 0;
+}
+
 static int sync_record(struct lease_record *record, struct error *err)
 {
     seal(record->map, record->map->digest);
@@ -234,6 +242,8 @@ int lease_record_claim(const char *path, const struct lease_holder *holder,
     if (!record || lock(record->fd, path, err) < 0)
         return -1;
     r = check_claim(record->map, holder, path, err);
+    if (r == 0 && is_removed(record))
+        r = error_set(err, STATUS_UNAVAILABLE, "'%s' was removed meanwhile", path);
     if (r == 0) {
         memcpy(record->instance, holder->instance, sizeof(record->instance));
         record->last = record->limit = record->map->limit;
@@ -255,13 +265,24 @@ bool lease_record_holds(const struct lease_record *record)
            memcmp(record->map->instance, record->instance, sizeof(record->instance)) == 0;
 }
 
+/* A record that is damaged or gone is nobody's: calls end with it, too. */
+static bool is_sound(struct lease_record *record)
+{
+    if (!lease_record_holds(record))
+        return false;
+    if (is_whole(record->map) && !is_removed(record))
+        return true;
+    set_state(record, STATE_REVOKED);
+    return false;
+}
+
 static int reserve(struct lease_record *record, struct error *err)
 {
     int r;
 
     if (lock(record->fd, "the lease", err) < 0)
         return -1;
-    if (!lease_record_holds(record) || !is_whole(record->map)) {
+    if (!is_sound(record)) {
         r = error_set(err, STATUS_FAILED_PRECONDITION, "the lease was revoked");
     } else {
         record->map->limit = record->limit + LEASE_NUMBERS;

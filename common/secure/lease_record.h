@@ -3,7 +3,8 @@
 /* Who may be spoken to: one record per sandbox says which instance holds its lease, up to which
  * number renewals may go out, and whether all of that was revoked. One file, written in place under
  * an exclusive lock and synced before a function returns; whoever has it open sees a revocation by
- * another process at once, without a system call. What cannot be read is as good as revoked. */
+ * another process at once, without a system call. What is damaged or gone is as good as
+ * revoked, for calls from the next reservation of numbers on. */
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -189,11 +189,13 @@ def succeeds(call):
     return True
 
 
-def test_a_pod_out_of_reach_is_stopped_when_its_guest_is_frozen(relay, tenant, bed):
+@pytest.mark.parametrize("runtime", ["cleave-tenant", "cleave-tenant-sandbox"])
+def test_a_pod_out_of_reach_is_stopped_when_its_guest_is_frozen(relay, tenant, bed, runtime):
     """There is no channel, and the host says that it runs: kubelet's calls are answered soon all the same."""
     short_lease(bed)
-    pod = tenant.run_pod("stop")
+    pod = tenant.run_pod("stop", runtime)
     ctr = tenant.run(pod, "counter", BUSYBOX, COUNTER)
+    other = tenant.run(pod, "other", BUSYBOX, ["sleep", "1000"])
     assert relay.hold() > 0
     eventually(lambda: logged(bed, "running -> unknown"), what="the loss")
     began = time.monotonic()
@@ -201,7 +203,7 @@ def test_a_pod_out_of_reach_is_stopped_when_its_guest_is_frozen(relay, tenant, b
     assert 9 < time.monotonic() - began < 20
     assert stands_still(bed) and tenant.container_status(ctr).state == 1
     eventually(lambda: succeeds(lambda: tenant.stop_pod(pod)), 60, "the end of the pod")
-    assert tenant.wait_exit(ctr).exit_code == 255
+    assert tenant.wait_exit(ctr).exit_code == tenant.wait_exit(other).exit_code == 255
     assert not find_processes(bed, "tenant", GUEST) and leases(bed) == {}
     assert tenant.not_ready(pod)
 
@@ -214,7 +216,7 @@ def test_a_container_out_of_reach_is_killed_when_it_can_be_heard_again(relay, te
     other = tenant.run(pod, "other", BUSYBOX, ["sleep", "1000"])
     assert relay.hold() > 0
     eventually(lambda: logged(bed, "running -> unknown"), what="the loss")
-    eventually(lambda: succeeds(lambda: tenant.stop_container(ctr, grace=0)), 60, "the kill")
+    eventually(lambda: succeeds(lambda: tenant.stop_container(ctr, grace=2)), 60, "the kill")
     assert tenant.wait_exit(ctr).exit_code == 255
     tenant.remove_container(ctr)
     assert tenant.container_status(other).state == 1 and not tenant.not_ready(pod)

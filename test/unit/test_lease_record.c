@@ -234,8 +234,26 @@ START_TEST(a_damaged_record_gives_no_more_numbers)
     while (given <= LEASE_NUMBERS && lease_record_next(record, &number, &err) == 0)
         given++;
     ck_assert_int_le(given, LEASE_NUMBERS);
+    ck_assert(!lease_record_holds(record));
     revoke_it();
     ck_assert(!lease_record_holds(record));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_record_that_was_removed_is_nobodys)
+{
+    uint64_t number;
+    int given = 0;
+
+    setup();
+    claim(1, 1);
+    ck_assert(unlink(path) == 0);
+    while (given <= LEASE_NUMBERS && lease_record_next(record, &number, &err) == 0)
+        given++;
+    ck_assert_int_le(given, LEASE_NUMBERS);
+    ck_assert(!lease_record_holds(record));
+    claim(2, 1);
     teardown();
 }
 END_TEST
@@ -287,6 +305,7 @@ int main(void)
             a_revocation_by_another_process_is_seen_at_once, what_was_revoked_stays_so,
             what_was_held_before_a_reboot_has_ended, a_takeover_ends_the_former_holder,
             a_damaged_record_is_nobodys, a_torn_record_is_nobodys,
-            a_damaged_record_gives_no_more_numbers, a_locked_record_is_waited_for_only_so_long,
-            an_absent_record_needs_no_revocation, a_link_in_its_place_is_refused, NULL});
+            a_record_that_was_removed_is_nobodys, a_damaged_record_gives_no_more_numbers,
+            a_locked_record_is_waited_for_only_so_long, an_absent_record_needs_no_revocation,
+            a_link_in_its_place_is_refused, NULL});
 }
