@@ -103,9 +103,16 @@ static int check_target(const struct volumes_entry *entry, struct error *err)
     return 0;
 }
 
-/* The directory that the entry is to be in, and its name there. */
+static const char *name_in_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* The directory that the entry is to be in. */
 static int open_parent(const struct volume_content *content, const char *path, int *ret,
-                       const char **ret_name, struct error *err)
+                       struct error *err)
 {
     const char *slash = strrchr(path, '/');
     scoped(freep) char *parent = slash ? xstrndup(path, (size_t) (slash - path)) : xstrdup(".");
@@ -118,7 +125,6 @@ static int open_parent(const struct volume_content *content, const char *path, i
     if (fd < 0)
         return error_errno(err, errno, "what '%.64s' is in did not come before it", path);
     *ret = fd;
-    *ret_name = slash ? slash + 1 : path;
     return 0;
 }
 
@@ -169,7 +175,7 @@ static int make_entry(struct volume_content *content, const struct volumes_entry
                       struct error *err)
 {
     scoped(closep) int parent = -1;
-    const char *name = NULL;
+    const char *name = name_in_parent(entry->path);
 
     if (++content->entries > VOLUMES_ENTRIES_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d files", VOLUMES_ENTRIES_MAX);
@@ -181,7 +187,7 @@ static int make_entry(struct volume_content *content, const struct volumes_entry
         return -1;
     if (*entry->path == '\0' && entry->type == VOLUMES_DIRECTORY)
         return dress(content->stage_fd, entry, err);
-    if (open_parent(content, entry->path, &parent, &name, err) < 0)
+    if (open_parent(content, entry->path, &parent, err) < 0)
         return -1;
     switch (entry->type) {
     case VOLUMES_FILE:

@@ -232,7 +232,7 @@ static void send_empty(struct volume *volume)
     struct error err;
     struct stat st;
 
-    if (stat(volume->directory, &st) < 0 || !S_ISDIR(st.st_mode)) {
+    if (lstat(volume->directory, &st) < 0 || !S_ISDIR(st.st_mode)) {
         error_set(&err, STATUS_NOT_FOUND, "volume '%s' is no directory", volume->directory);
         give_up(volume, &err);
         return;

@@ -2,6 +2,7 @@
 /* The guest's side of volumes: what a tenant may put where, and when readers see it. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -335,6 +336,7 @@ static void *exchange(void *user)
     while (racing) {
         if (renameat2(*directory, "private", *directory, "sub", RENAME_EXCHANGE) == 0)
             break;
+        sched_yield(); /* or the directory's lock is never free */
     }
     return NULL;
 }
@@ -346,7 +348,7 @@ START_TEST(a_directory_is_never_opened_to_others_by_a_race)
     struct error err;
 
     ck_assert_int_eq(fchmod(directory, put.mode), 0);
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 100; i++) {
         pthread_t thread;
         struct stat st;
         int fd;
