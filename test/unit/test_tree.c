@@ -312,6 +312,30 @@ START_TEST(a_file_with_less_in_it_than_it_says_is_no_file_of_zeros)
 }
 END_TEST
 
+START_TEST(a_tree_arrives_as_deep_as_it_may_be)
+{
+    char name[2 * 300] = "";
+    size_t length = 0;
+    struct error err;
+
+    for (int depth = 0; depth < 256; depth++) {
+        length += (size_t) snprintf(name + length, sizeof(name) - length, "%sd", depth ? "/" : "");
+        ck_assert_int_eq(mkdir(in(from, name), 0755), 0);
+    }
+    there_and_back();
+    ck_assert(file_exists(in(to, name)));
+    snprintf(name + length, sizeof(name) - length, "/d");
+    ck_assert_int_eq(mkdir(in(from, name), 0755), 0);
+    ck_assert(write_blob(&err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "nested too deep"));
+    for (int end = (int) strlen(name); end > 0; end -= 2) { /* deeper than the fixture goes */
+        name[end] = '\0';
+        (void) rmdir(in(from, name));
+        (void) rmdir(in(to, name));
+    }
+}
+END_TEST
+
 START_TEST(the_same_tree_gives_the_same_bytes)
 {
     scoped(freep) char *first = NULL, *second = NULL;
@@ -339,6 +363,7 @@ static Suite *suite(void)
     TCase *tests = tcase_create("tree");
 
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60); /* a slow disk is no fault */
     tcase_add_test(tests, modes_owners_times_and_attributes_arrive);
     tcase_add_test(tests, hard_links_and_symlinks_stay_what_they_are);
     tcase_add_test(tests, names_and_targets_of_any_length_and_bytes_arrive);
@@ -348,6 +373,7 @@ static Suite *suite(void)
     tcase_add_test(tests, a_name_that_would_delete_is_refused);
     tcase_add_test(tests, an_attribute_that_would_arrive_under_another_name_is_refused);
     tcase_add_test(tests, a_file_with_less_in_it_than_it_says_is_no_file_of_zeros);
+    tcase_add_test(tests, a_tree_arrives_as_deep_as_it_may_be);
     tcase_add_test(tests, the_same_tree_gives_the_same_bytes);
     suite_add_tcase(suite, tests);
     return suite;
