@@ -135,9 +135,9 @@ static int open_entry(const struct walk *walk, int directory, const char *name,
     struct statx opened;
 
     if (fd < 0 || look(fd, "", &opened) < 0)
-        return error_errno(err, errno, "open '%s'", walk->path);
+        return error_errno(err, errno, "open '%.160s'", walk->path);
     if (!same_file(st, &opened))
-        return error_set(err, STATUS_ABORTED, "'%s' changed while it was read", walk->path);
+        return error_set(err, STATUS_ABORTED, "'%.160s' changed while it was read", walk->path);
     return take_fd(fd);
 }
 
@@ -217,9 +217,10 @@ static int copy(struct walk *walk, int fd, uint64_t left, struct error *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return error_errno(err, errno, "read '%s'", walk->path);
+            return error_errno(err, errno, "read '%.160s'", walk->path);
         if (n == 0)
-            return error_set(err, STATUS_ABORTED, "'%s' got shorter while it was read", walk->path);
+            return error_set(err, STATUS_ABORTED, "'%.160s' got shorter while it was read",
+                             walk->path);
         if (tar_data(walk->tar, walk->buffer, (size_t) n, err) < 0)
             return -1;
         left -= (uint64_t) n;
@@ -233,7 +234,7 @@ static int put_with_xattrs(struct walk *walk, int fd, struct tar_entry *entry, s
     int r;
 
     if (read_xattrs(fd, &xattrs, err) < 0)
-        return error_wrap(err, "'%s'", walk->path);
+        return error_wrap(err, "'%.160s'", walk->path);
     entry->xattrs = xattrs.list;
     entry->xattr_count = xattrs.count;
     r = tar_entry(walk->tar, entry, err);
@@ -271,9 +272,9 @@ static int put_symlink(struct walk *walk, int directory, const char *name, const
     ssize_t n = readlinkat(directory, name, target, sizeof(target));
 
     if (n < 0)
-        return error_errno(err, errno, "read the link '%s'", walk->path);
+        return error_errno(err, errno, "read the link '%.160s'", walk->path);
     if (n == 0 || (size_t) n >= sizeof(target))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "the link '%s' is too long", walk->path);
+        return error_set(err, STATUS_INVALID_ARGUMENT, "the link '%.160s' is too long", walk->path);
     target[n] = '\0';
     entry.kind = TAR_SYMLINK;
     entry.target = target;
@@ -338,18 +339,18 @@ static int put_names(struct walk *walk, int directory, struct error *err)
     size_t length = walk->length;
 
     if (again < 0)
-        return error_errno(err, errno, "open '%s'", walk->path);
+        return error_errno(err, errno, "open '%.160s'", walk->path);
     if (read_names(again, &names, err) < 0)
-        return error_wrap(err, "'%s'", walk->path);
+        return error_wrap(err, "'%.160s'", walk->path);
     for (size_t i = 0; i < names.count; i++) {
         size_t more = strlen(names.list[i]);
 
         if (text_starts(names.list[i], ".wh."))
             return error_set(err, STATUS_INVALID_ARGUMENT,
-                             "'%s%s' cannot be sent: in a layer such a name deletes a file",
+                             "'%.160s%.60s' cannot be sent: in a layer such a name deletes a file",
                              walk->path, names.list[i]);
         if (length + more + 2 > PATH_SIZE)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "a path under '%s' is too long",
+            return error_set(err, STATUS_INVALID_ARGUMENT, "a path under '%.160s' is too long",
                              walk->path);
         memcpy(walk->path + length, names.list[i], more + 1);
         walk->length = length + more;
@@ -371,7 +372,7 @@ static int put_directory(struct walk *walk, int directory, const char *name, con
     if (fd < 0)
         return -1;
     if (walk->depth == DEPTH_MAX)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is nested too deep", walk->path);
+        return error_set(err, STATUS_INVALID_ARGUMENT, "'%.160s' is nested too deep", walk->path);
     walk->path[walk->length++] = '/';
     walk->path[walk->length] = '\0';
     entry.kind = TAR_DIRECTORY;
@@ -391,7 +392,7 @@ static int put_entry(struct walk *walk, int directory, const char *name, struct 
     struct tar_entry entry;
 
     if (look(directory, name, &st) < 0)
-        return error_errno(err, errno, "look at '%s'", walk->path);
+        return error_errno(err, errno, "look at '%.160s'", walk->path);
     if (S_ISDIR(st.stx_mode))
         return put_directory(walk, directory, name, &st, err);
     if (mount_of(&st) != walk->mount)

@@ -18,7 +18,8 @@ enum {
     ACCEPTS_PER_TURN = 8,
     ACCEPT_PAUSE_MS = 1000,
     RECORDS_MAX = 32,      /* origins that are remembered */
-    PROVEN = -1,           /* as a count of failures */
+    PROVEN = -1,           /* as a rank */
+    CREDIT = 3,            /* failures in a row that are forgiven to whom the guest came from */
     HOLD_MIN_MS = 100,     /* for who has failed once, doubled with each time */
     HOLD_MAX_MS = 3000,    /* well below a channel's deadline */
     HOLD_UNKNOWN_MS = 300, /* for whom nobody knows while somebody is proven */
@@ -29,7 +30,8 @@ enum {
 
 struct record { /* of an origin */
     struct offer_origin origin;
-    int failures; /* in a row; PROVEN after a success */
+    int failures; /* in a row */
+    bool proved;  /* once: only the guest can do that */
     uint64_t patience_ms;
     uint64_t touched; /* 0: unused */
 };
@@ -90,10 +92,9 @@ static struct record *make_record(struct offers *offers, const struct offer_orig
 
     for (size_t i = 0; !record && i < RECORDS_MAX; i++) {
         struct record *r = &offers->records[i];
-        bool proven = r->touched && r->failures == PROVEN;
 
-        if (!oldest || (oldest->failures == PROVEN && oldest->touched && !proven) ||
-            ((oldest->failures == PROVEN) == proven && r->touched < oldest->touched))
+        if (!oldest || (oldest->proved && !r->proved) ||
+            (oldest->proved == r->proved && r->touched < oldest->touched))
             oldest = r;
     }
     if (!record) {
@@ -104,31 +105,37 @@ static struct record *make_record(struct offers *offers, const struct offer_orig
     return record;
 }
 
-static int failures_of(const struct offers *offers, const struct offer_origin *origin)
+/* PROVEN, or how often it has failed. A network that broke a connection or two does not put the
+ * guest behind every stranger who comes for the first time: there can be ever new ones. */
+static int rank_of(const struct offers *offers, const struct offer_origin *origin)
 {
     const struct record *record = find_record(offers, origin);
 
-    return record ? record->failures : 0;
+    if (!record || !record->proved)
+        return record ? record->failures : 0;
+    if (record->failures == 0)
+        return PROVEN;
+    return record->failures > CREDIT ? record->failures - CREDIT : 0;
 }
 
 static bool somebody_is_proven(const struct offers *offers)
 {
     for (size_t i = 0; i < RECORDS_MAX; i++)
-        if (offers->records[i].touched && offers->records[i].failures == PROVEN)
+        if (offers->records[i].proved && offers->records[i].failures == 0)
             return true;
     return false;
 }
 
-/* How long a waiter looks out for somebody better before it takes one with so many failures. */
-static uint64_t hold_ms(const struct offers *offers, int failures)
+/* How long a waiter looks out for somebody better before it takes one of such a rank. */
+static uint64_t hold_ms(const struct offers *offers, int rank)
 {
     uint64_t hold = HOLD_MIN_MS;
 
-    if (failures == PROVEN)
+    if (rank == PROVEN)
         return 0;
-    if (failures == 0)
+    if (rank == 0)
         return somebody_is_proven(offers) ? HOLD_UNKNOWN_MS : 0;
-    while (--failures > 0 && hold < HOLD_MAX_MS)
+    while (--rank > 0 && hold < HOLD_MAX_MS)
         hold *= 2;
     return hold < HOLD_MAX_MS ? hold : HOLD_MAX_MS;
 }
@@ -165,12 +172,12 @@ static size_t count_of(const struct offers *offers, const struct offer_origin *o
 static bool is_worse(const struct offers *offers, const struct waiting *a, const struct waiting *b)
 {
     size_t count_a = count_of(offers, &a->origin), count_b = count_of(offers, &b->origin);
-    int failures_a = failures_of(offers, &a->origin), failures_b = failures_of(offers, &b->origin);
+    int rank_a = rank_of(offers, &a->origin), rank_b = rank_of(offers, &b->origin);
 
     if (count_a != count_b)
         return count_a > count_b;
-    if (failures_a != failures_b)
-        return failures_a > failures_b;
+    if (rank_a != rank_b)
+        return rank_a > rank_b;
     return a->number < b->number;
 }
 
@@ -217,10 +224,10 @@ static int keep(struct offers *offers, int accepted, struct offer_origin origin,
  * ones are dead. Of several that are alike the oldest. */
 static bool is_better(const struct offers *offers, const struct waiting *a, const struct waiting *b)
 {
-    int failures_a = failures_of(offers, &a->origin), failures_b = failures_of(offers, &b->origin);
+    int rank_a = rank_of(offers, &a->origin), rank_b = rank_of(offers, &b->origin);
 
-    if (failures_a != failures_b)
-        return failures_a < failures_b;
+    if (rank_a != rank_b)
+        return rank_a < rank_b;
     return same_origin(&a->origin, &b->origin) ? a->number > b->number : a->number < b->number;
 }
 
@@ -245,7 +252,7 @@ static void on_turn(void *user)
 
     if (!waiter || !waiting)
         return;
-    due = waiter->since_ms + hold_ms(offers, failures_of(offers, &waiting->origin));
+    due = waiter->since_ms + hold_ms(offers, rank_of(offers, &waiting->origin));
     if (now < due) {
         source_rearm(offers->turn, due - now);
         return;
@@ -420,11 +427,12 @@ void offers_judge(struct offers *offers, const struct offer_origin *origin, enum
     struct record *record = make_record(offers, origin);
 
     if (fate == OFFER_PROVED) {
-        record->failures = PROVEN;
+        record->proved = true;
+        record->failures = 0;
         return;
     }
     if (record->failures < FAILURES_MAX)
-        record->failures = record->failures == PROVEN ? 1 : record->failures + 1;
+        record->failures++;
     if (fate == OFFER_SLOW && record->patience_ms < PATIENCE_MAX_MS)
         record->patience_ms *= 2;
 }

@@ -445,6 +445,53 @@ START_TEST(who_has_failed_waits_for_a_better_one)
 }
 END_TEST
 
+static void note_taken(void *user, const struct offer *offer)
+{
+    *(struct offer *) user = *offer;
+}
+
+static struct offer take_one(void)
+{
+    struct offer taken = {.fd = -1};
+    struct offer_waiter waiter = {.taken = note_taken, .user = &taken};
+
+    offers_wait(offers, &waiter);
+    for (int i = 0; i < PAIR_TURNS_MAX && taken.fd < 0; i++)
+        pair_turns(&pair, 1);
+    offers_leave(offers, &waiter);
+    ck_assert_int_ge(taken.fd, 0);
+    close(taken.fd);
+    return taken;
+}
+
+/* Strangers with ever new addresses look as if they had never failed. */
+START_TEST(a_guest_whose_connection_broke_is_not_put_behind_new_strangers)
+{
+    const struct offer_origin guests = {.bytes = {[12] = 127, 0, 0, 1}};
+    struct offer taken;
+    int fds[6];
+
+    offers_judge(offers, &guests, OFFER_PROVED);
+    offers_judge(offers, &guests, OFFER_BROKE);
+    offers_judge(offers, &guests, OFFER_SLOW);
+    for (uint8_t number = 1; number <= ARRAY_LENGTH(fds); number++) {
+        fds[number - 1] = stranger(number); /* the first is the guest */
+        until_offers(number);
+    }
+    taken = take_one();
+    ck_assert_mem_eq(taken.origin.bytes, guests.bytes, sizeof(guests.bytes));
+    for (int i = 0; i < 3; i++) /* but somebody who has its address does not fail for ever */
+        offers_judge(offers, &guests, OFFER_BROKE);
+    close(fds[0]);
+    fds[0] = stranger(1);
+    until_offers(ARRAY_LENGTH(fds));
+    taken = take_one();
+    ck_assert(memcmp(taken.origin.bytes, guests.bytes, sizeof(guests.bytes)) != 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+        close(fds[i]);
+}
+END_TEST
+
 /* It speaks our TLS and our frames, with a key of its own, and gets a certificate and a nonce. */
 START_TEST(a_guest_of_somebody_else_is_refused_and_the_next_is_tried)
 {
@@ -627,6 +674,7 @@ int main(void)
                           silent_strangers_with_the_guests_address_do_not_keep_it_out,
                           a_flood_does_not_keep_the_guest_out,
                           who_has_failed_waits_for_a_better_one,
+                          a_guest_whose_connection_broke_is_not_put_behind_new_strangers,
                           a_guest_of_somebody_else_is_refused_and_the_next_is_tried,
                           a_stranger_who_shakes_hands_and_falls_silent_is_given_up,
                           the_deadline_names_what_the_strangers_did_wrong,

@@ -312,6 +312,30 @@ START_TEST(a_file_with_less_in_it_than_it_says_is_no_file_of_zeros)
 }
 END_TEST
 
+START_TEST(a_tree_arrives_as_deep_as_it_may_be)
+{
+    char name[2 * 300] = "";
+    size_t length = 0;
+    struct error err;
+
+    for (int depth = 0; depth < 256; depth++) {
+        length += (size_t) snprintf(name + length, sizeof(name) - length, "%sd", depth ? "/" : "");
+        ck_assert_int_eq(mkdir(in(from, name), 0755), 0);
+    }
+    there_and_back();
+    ck_assert(file_exists(in(to, name)));
+    snprintf(name + length, sizeof(name) - length, "/d");
+    ck_assert_int_eq(mkdir(in(from, name), 0755), 0);
+    ck_assert(write_blob(&err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "nested too deep"));
+    for (int end = (int) strlen(name); end > 0; end -= 2) { /* deeper than the fixture goes */
+        name[end] = '\0';
+        (void) rmdir(in(from, name));
+        (void) rmdir(in(to, name));
+    }
+}
+END_TEST
+
 START_TEST(the_same_tree_gives_the_same_bytes)
 {
     scoped(freep) char *first = NULL, *second = NULL;
@@ -339,12 +363,12 @@ int main(void)
 {
     return suite_run_with(
         &(struct suite){.name = "tree", .setup = setup, .teardown = teardown},
-        (const TTest *[]){modes_owners_times_and_attributes_arrive,
-                          hard_links_and_symlinks_stay_what_they_are,
-                          names_and_targets_of_any_length_and_bytes_arrive,
-                          sizes_around_a_block_arrive, devices_and_sockets_stay_behind,
-                          another_mount_is_not_entered, a_name_that_would_delete_is_refused,
-                          an_attribute_that_would_arrive_under_another_name_is_refused,
-                          a_file_with_less_in_it_than_it_says_is_no_file_of_zeros,
-                          the_same_tree_gives_the_same_bytes, NULL});
+        (const TTest *[]){
+            modes_owners_times_and_attributes_arrive, hard_links_and_symlinks_stay_what_they_are,
+            names_and_targets_of_any_length_and_bytes_arrive, sizes_around_a_block_arrive,
+            devices_and_sockets_stay_behind, another_mount_is_not_entered,
+            a_name_that_would_delete_is_refused,
+            an_attribute_that_would_arrive_under_another_name_is_refused,
+            a_file_with_less_in_it_than_it_says_is_no_file_of_zeros,
+            a_tree_arrives_as_deep_as_it_may_be, the_same_tree_gives_the_same_bytes, NULL});
 }
