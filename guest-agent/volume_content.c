@@ -169,7 +169,7 @@ static int make_entry(struct volume_content *content, const struct volumes_entry
                       struct error *err)
 {
     scoped(closep) int parent = -1;
-    const char *name = NULL;
+    const char *name = entry->path; /* or behind its last slash */
 
     if (++content->entries > VOLUMES_ENTRIES_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d files", VOLUMES_ENTRIES_MAX);

@@ -78,22 +78,26 @@ static struct volume *find(const struct volumes *volumes, const char *name)
     return NULL;
 }
 
-static int begin(const struct volumes *volumes, const char *name, struct volume **ret,
-                 struct error *err)
+static struct volume *begin(const struct volumes *volumes, const char *name, struct error *err)
 {
     scoped(volume_freep) struct volume *volume = xnew(struct volume);
 
     volume->fd = -1;
-    if (!text_is_identifier(name))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is no name of a volume", name);
-    if (volumes->count >= VOLUMES_MAX)
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d volumes", VOLUMES_MAX);
+    if (!text_is_identifier(name)) {
+        error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is no name of a volume", name);
+        return NULL;
+    }
+    if (volumes->count >= VOLUMES_MAX) {
+        error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d volumes", VOLUMES_MAX);
+        return NULL;
+    }
     volume->name = xstrdup(name);
     volume->path = xformat("%s/%s", volumes->directory, name);
-    if (mkdir(volume->path, 0700) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "make volume '%s'", name);
-    *ret = take_ptr(volume);
-    return 0;
+    if (mkdir(volume->path, 0700) < 0 && errno != EEXIST) {
+        error_errno(err, errno, "make volume '%s'", name);
+        return NULL;
+    }
+    return take_ptr(volume);
 }
 
 static int open_it(struct volume *volume, const struct volumes_put *put, struct error *err)
@@ -144,7 +148,8 @@ int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, ui
     if (room < ROOM_MIN)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
                          "a volume needs %d MiB, the guest has none left", ROOM_MIN >> 20);
-    if (begin(volumes, put->name, &volume, err) < 0 || mount_room(volume, size, err) < 0)
+    volume = begin(volumes, put->name, err);
+    if (!volume || mount_room(volume, size, err) < 0)
         return -1;
     if (open_it(volume, put, err) < 0) {
         (void) umount2(volume->path, MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -164,7 +169,8 @@ int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, s
     if (volume && !volume->content)
         return other_kind(put->name, err);
     if (!volume) {
-        if (begin(volumes, put->name, &made, err) < 0 || open_it(made, put, err) < 0)
+        made = begin(volumes, put->name, err);
+        if (!made || open_it(made, put, err) < 0)
             return -1;
         made->content = volume_content_new(made->path, made->fd);
         volume = made;
