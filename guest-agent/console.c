@@ -36,17 +36,10 @@ static int receive_fd(int socket)
         .msg_control = &control,
         .msg_controllen = sizeof(control),
     };
-    struct cmsghdr *header;
-    int fd;
 
     if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 0)
         return -1;
-    header = CMSG_FIRSTHDR(&message);
-    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
-        header->cmsg_len != CMSG_LEN(sizeof(int)))
-        return -1;
-    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-    return fd;
+    return fd_of_message(&message);
 }
 
 static void readable(void *user, uint32_t events)

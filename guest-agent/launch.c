@@ -142,18 +142,6 @@ static void helper_exited(void *user, const struct reaper_exit *exit)
 
 /* ---- what it says ---- */
 
-static int take_fd_of(struct msghdr *message)
-{
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int fd;
-
-    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
-        header->cmsg_len != CMSG_LEN(sizeof(int)))
-        return -1;
-    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-    return fd;
-}
-
 /* It waits for us, so it is there, or its end is remembered. */
 static void started(struct launch *launch, pid_t pid)
 {
@@ -199,15 +187,19 @@ static int receive(struct launch *launch)
         .msg_controllen = sizeof(control),
     };
     ssize_t n = recvmsg(launch->socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    int fd;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     /* It ended with our byte unread. The kernel says so once, before what it had said. */
     if (n < 0 && errno == ECONNRESET)
         return 1;
-    if (n != sizeof(message))
+    fd = n < 0 ? -1 : fd_of_message(&header);
+    if (n != sizeof(message)) {
+        closep(&fd);
         return -1;
-    take_note(launch, &message, take_fd_of(&header));
+    }
+    take_note(launch, &message, fd);
     return 1;
 }
 

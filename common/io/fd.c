@@ -177,6 +177,27 @@ int fd_pidfd(pid_t pid, int *ret, struct error *err)
     return 0;
 }
 
+int fd_of_message(struct msghdr *message)
+{
+    size_t count = 0;
+    int fd = -1;
+
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+         header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = CMSG_LEN(0); at + sizeof(fd) <= header->cmsg_len; at += sizeof(fd)) {
+            closep(&fd);
+            memcpy(&fd, (const uint8_t *) header + at, sizeof(fd));
+            count++;
+        }
+    }
+    if (count == 1)
+        return fd;
+    closep(&fd);
+    return -1;
+}
+
 void fd_close_from(int lowest, const int *keep, size_t count)
 {
     unsigned next = lowest > 0 ? (unsigned) lowest : 0;

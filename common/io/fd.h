@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 struct error;
+struct msghdr;
 
 int fd_set_nonblocking(int fd, struct error *err) __attribute__((warn_unused_result));
 /* A connected pair of non-blocking stream sockets. */
@@ -25,5 +26,8 @@ int fd_connect_unix(const char *path, int *ret, struct error *err)
 int fd_peer(int fd, pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid, struct error *err)
     __attribute__((warn_unused_result));
 int fd_pidfd(pid_t pid, int *ret, struct error *err) __attribute__((warn_unused_result));
+/* The one descriptor that has come with a message; -1: none, or several, which are closed: the
+ * space for one has room for two. */
+int fd_of_message(struct msghdr *message);
 /* Closes every descriptor from `lowest` on but those in keep (count of them). */
 void fd_close_from(int lowest, const int *keep, size_t count);

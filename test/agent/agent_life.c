@@ -14,14 +14,6 @@
 
 enum { STDIO_SIZE = 8 * 1024 * 1024 };
 
-#define EXPECT(condition, ...)                                                                     \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void) fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                 \
-            bed_die(__VA_ARGS__);                                                                  \
-        }                                                                                          \
-    } while (0)
-
 static const char mounts[] =
     "[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
     "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\","
@@ -54,27 +46,17 @@ static enum status create(struct bed *bed, const char *id, const char *script, c
                           bool terminal, char *sentence)
 {
     Agent__CreateRequest request = AGENT__CREATE_REQUEST__INIT;
-    Agent__Layer layer = AGENT__LAYER__INIT;
-    Agent__Layer *layers[] = {&layer};
     scoped(freep) char *process = process_json(script, caps);
     scoped(freep) char *spec = xformat(
         "{\"ociVersion\":\"1.0.2\",\"process\":%s,\"root\":{\"path\":\"rootfs\"},\"mounts\":%s,"
         "\"linux\":{\"resources\":{\"memory\":{\"limit\":67108864}}}}",
         process, mounts);
 
-    layer.digest = bed->digest;
-    layer.diff_id = bed->digest;
-    request.key = bed_key(bed);
-    request.container_id = (char *) (uintptr_t) id;
-    request.spec.data = (uint8_t *) spec;
-    request.spec.len = strlen(spec);
-    request.layers = layers;
-    request.n_layers = 1;
     request.terminal = terminal;
     request.stdin = true;
     request.stdout = true;
     request.stderr = !terminal;
-    return bed_call(bed, "Create", &request, &agent__create_response__descriptor, NULL, sentence);
+    return bed_create(bed, id, spec, &request, sentence);
 }
 
 static void must_create(struct bed *bed, const char *id, const char *script)
@@ -83,16 +65,6 @@ static void must_create(struct bed *bed, const char *id, const char *script)
     enum status status = create(bed, id, script, capabilities, false, sentence);
 
     EXPECT(status == STATUS_OK, "Create %s: %s", id, sentence);
-}
-
-static void start(struct bed *bed, const char *id)
-{
-    Agent__StartRequest request = AGENT__START_REQUEST__INIT;
-
-    request.key = bed_key(bed);
-    request.container_id = (char *) (uintptr_t) id;
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Start", &request, &agent__start_response__descriptor), NULL);
 }
 
 static enum status exec(struct bed *bed, const char *id, const char *exec_id, const char *script,
@@ -283,7 +255,7 @@ static void container_says_hello(struct bed *bed, struct pipe *pipe)
     out = pipe_output(pipe, "hello", "", 1);
     err = pipe_output(pipe, "hello", "", 2);
     step("Create");
-    start(bed, "hello");
+    bed_start(bed, "hello");
     step("Start");
     record = wait_for(bed, "hello", "");
     EXPECT(record->exit_status == 7, "exit %u", record->exit_status);
@@ -328,7 +300,7 @@ static void execs(struct bed *bed, struct pipe *pipe)
     enum status status;
 
     must_create(bed, "box", "trap 'exit 9' TERM; while :; do sleep 1 & wait; done");
-    start(bed, "box");
+    bed_start(bed, "box");
     status = exec(bed, "box", "e1", "echo one; exit 3", false, sentence);
     EXPECT(status == STATUS_OK, "%s", sentence);
     out = pipe_output(pipe, "box", "e1", 1);
@@ -369,11 +341,11 @@ static void bytes_in_and_out_while_flooded(struct bed *bed, struct pipe *pipe)
     digest_sha256(data, STDIO_SIZE, expected);
     must_create(bed, "flood", "exec yes flooding-flooding-flooding");
     flood = pipe_output(pipe, "flood", "", 1);
-    start(bed, "flood");
+    bed_start(bed, "flood");
     pipe_input(pipe, "echo", "", data, STDIO_SIZE);
     must_create(bed, "echo", "exec cat");
     out = pipe_output(pipe, "echo", "", 1);
-    start(bed, "echo");
+    bed_start(bed, "echo");
     for (int cuts = 0; cuts < 2; cuts++, cut_at *= 2) {
         while (out->received < cut_at)
             bed_turn(bed, 1);
@@ -413,7 +385,7 @@ static void kernel_knows(struct bed *bed)
     Agent__PidsResponse *pids;
 
     must_create(bed, "idle", "sleep 1000");
-    start(bed, "idle");
+    bed_start(bed, "idle");
     request.container_id = (char *) (uintptr_t) "idle";
     update.key = bed_key(bed);
     update.container_id = request.container_id;
@@ -450,7 +422,7 @@ static void memory_runs_out(struct bed *bed)
     Agent__ExitRecord *record;
 
     must_create(bed, "hog", "x=y; while :; do x=$x$x; done");
-    start(bed, "hog");
+    bed_start(bed, "hog");
     record = wait_for(bed, "hog", "");
     EXPECT(record->exit_status == 137 && record->oom_killed, "exit %u, oom %d", record->exit_status,
            record->oom_killed);
@@ -479,7 +451,7 @@ static void what_cannot_run(struct bed *bed)
     enum status status;
 
     must_create(bed, "host", "sleep 1000");
-    start(bed, "host");
+    bed_start(bed, "host");
     request.key = bed_key(bed);
     request.container_id = (char *) (uintptr_t) "host";
     request.exec_id = (char *) (uintptr_t) "bad";
@@ -547,7 +519,7 @@ static void the_end(struct bed *bed, struct pipe *pipe)
     must_create(bed, "last",
                 "trap 'echo farewell; exit 6' TERM; echo ready >&2; "
                 "while :; do sleep 1 & wait; done");
-    start(bed, "last");
+    bed_start(bed, "last");
     pipe_output(pipe, "host", "", 1);
     pipe_output(pipe, "host", "", 2);
     last = pipe_output(pipe, "last", "", 2);
@@ -653,7 +625,7 @@ static void lease(struct bed *bed, struct pipe *pipe)
     struct pipe_stream *count;
 
     must_create(bed, "counter", "while :; do echo tick; sleep 0.05; done");
-    start(bed, "counter");
+    bed_start(bed, "counter");
     count = pipe_output(pipe, "counter", "", 1);
     must_renew(bed, 100, 0, 60000, false);
     EXPECT(!stands_still(bed, count), "nothing counts");
@@ -694,7 +666,7 @@ static int hold(void)
     configure(&bed);
     blobs_push(&bed);
     must_create(&bed, "held", "sleep 31337 & exec sleep 31337");
-    start(&bed, "held");
+    bed_start(&bed, "held");
     (void) puts("holding");
     (void) fflush(stdout);
     (void) bed_wait_guest(&bed);

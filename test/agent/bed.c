@@ -377,3 +377,31 @@ void *bed_must(struct bed *bed, const char *method, const void *message,
         bed_die("%s: %s: %s", method, status_name(status), sentence);
     return reply;
 }
+
+enum status bed_create(struct bed *bed, const char *id, const char *spec,
+                       Agent__CreateRequest *request, char *ret_sentence)
+{
+    Agent__Layer layer = AGENT__LAYER__INIT;
+    Agent__Layer *layers[] = {&layer};
+
+    layer.digest = bed->digest;
+    layer.diff_id = bed->digest;
+    request->key = bed_key(bed);
+    request->container_id = (char *) (uintptr_t) id;
+    request->spec.data = (uint8_t *) (uintptr_t) spec;
+    request->spec.len = strlen(spec);
+    request->layers = layers;
+    request->n_layers = 1;
+    return bed_call(bed, "Create", request, &agent__create_response__descriptor, NULL,
+                    ret_sentence);
+}
+
+void bed_start(struct bed *bed, const char *id)
+{
+    Agent__StartRequest request = AGENT__START_REQUEST__INIT;
+
+    request.key = bed_key(bed);
+    request.container_id = (char *) (uintptr_t) id;
+    protobuf_c_message_free_unpacked(
+        bed_must(bed, "Start", &request, &agent__start_response__descriptor), NULL);
+}

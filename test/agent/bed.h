@@ -4,6 +4,7 @@
  * blocks, turning the loop; what fails ends the program with a sentence. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include <protobuf-c/protobuf-c.h>
@@ -11,6 +12,14 @@
 #include "agent.pb-c.h"
 #include "base/error.h"
 #include "grpc/client.h"
+
+#define EXPECT(condition, ...)                                                                     \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            (void) fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                 \
+            bed_die(__VA_ARGS__);                                                                  \
+        }                                                                                          \
+    } while (0)
 
 enum { BED_WAIT_MS = 20 * 1000 };
 
@@ -49,6 +58,10 @@ enum status bed_call(struct bed *bed, const char *method, const void *message,
 /* The same, but must be OK. */
 void *bed_must(struct bed *bed, const char *method, const void *message,
                const ProtobufCMessageDescriptor *reply_type);
+/* A container whose layer is busybox's; request says what else is wanted of it. */
+enum status bed_create(struct bed *bed, const char *id, const char *spec,
+                       Agent__CreateRequest *request, char *ret_sentence);
+void bed_start(struct bed *bed, const char *id);
 void bed_die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* blobs.c: a layer with busybox goes into the guest. */

@@ -73,38 +73,22 @@ void exec_bed_step(struct exec_bed *guest, const char *name)
 
 void exec_bed_create(struct exec_bed *guest, const char *id, const char *members)
 {
-    struct bed *bed = &guest->bed;
     Agent__CreateRequest request = AGENT__CREATE_REQUEST__INIT;
-    Agent__Layer layer = AGENT__LAYER__INIT;
-    Agent__Layer *layers[] = {&layer};
     scoped(freep) char *spec = xformat(
         "{\"ociVersion\":\"1.0.2\",\"process\":{\"args\":[\"/bin/sleep\",\"1000\"],\"env\":"
         "[\"PATH=/bin\",\"OF=container\"],\"cwd\":\"/\",\"capabilities\":{\"bounding\":"
         "[\"CAP_CHOWN\",\"CAP_SETUID\"],\"effective\":[\"CAP_CHOWN\"],\"permitted\":"
         "[\"CAP_CHOWN\"]}},\"root\":{\"path\":\"rootfs\"},\"mounts\":%s,\"linux\":{%s}}",
         mounts, members);
+    char sentence[512];
 
-    layer.digest = bed->digest;
-    layer.diff_id = bed->digest;
-    request.key = bed_key(bed);
-    request.container_id = (char *) (uintptr_t) id;
-    request.spec.data = (uint8_t *) spec;
-    request.spec.len = strlen(spec);
-    request.layers = layers;
-    request.n_layers = 1;
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Create", &request, &agent__create_response__descriptor), NULL);
+    EXPECT(bed_create(&guest->bed, id, spec, &request, sentence) == STATUS_OK, "%s", sentence);
 }
 
 void exec_bed_run(struct exec_bed *guest, const char *id, const char *members)
 {
-    Agent__StartRequest start = AGENT__START_REQUEST__INIT;
-
     exec_bed_create(guest, id, members);
-    start.key = bed_key(&guest->bed);
-    start.container_id = (char *) (uintptr_t) id;
-    protobuf_c_message_free_unpacked(
-        bed_must(&guest->bed, "Start", &start, &agent__start_response__descriptor), NULL);
+    bed_start(&guest->bed, id);
 }
 
 void exec_bed_remove(struct exec_bed *guest, const char *id)

@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* A guest with containers to exec in, for the tests of cleave-exec. */
-#include <stdio.h>
-
 #include "bed.h"
-
-#define EXPECT(condition, ...)                                                                     \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            (void) fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                 \
-            bed_die(__VA_ARGS__);                                                                  \
-        }                                                                                          \
-    } while (0)
 
 struct exec_bed {
     struct bed bed;

@@ -140,31 +140,17 @@ static void configure(struct bed *bed)
 static void run_container(struct bed *bed, const char *id, const char *script)
 {
     Agent__CreateRequest create = AGENT__CREATE_REQUEST__INIT;
-    Agent__StartRequest start = AGENT__START_REQUEST__INIT;
-    Agent__Layer layer = AGENT__LAYER__INIT;
-    Agent__Layer *layers[] = {&layer};
     scoped(freep) char *spec = xformat(
         "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"user\":{\"uid\":0,"
         "\"gid\":0},\"args\":[\"/bin/sh\",\"-c\",\"%s\"],\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"},"
         "\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
         "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],\"linux\":{}}",
         script);
+    char sentence[512];
 
-    layer.digest = bed->digest;
-    layer.diff_id = bed->digest;
-    create.key = bed_key(bed);
-    create.container_id = (char *) (uintptr_t) id;
-    create.spec.data = (uint8_t *) spec;
-    create.spec.len = strlen(spec);
-    create.layers = layers;
-    create.n_layers = 1;
     create.stdout = true;
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Create", &create.base, &agent__create_response__descriptor), NULL);
-    start.key = bed_key(bed);
-    start.container_id = (char *) (uintptr_t) id;
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Start", &start.base, &agent__start_response__descriptor), NULL);
+    EXPECT(bed_create(bed, id, spec, &create, sentence) == STATUS_OK, "%s", sentence);
+    bed_start(bed, id);
 }
 
 /* Returns when each of them has written something. */

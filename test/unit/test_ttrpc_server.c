@@ -3,11 +3,8 @@
  * writes and reads never block, the loop turns in between. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -285,8 +282,7 @@ static void teardown(void)
     close(peer);
     while (server->connections)
         connection_free(server->connections);
-    ck_assert_uint_eq(server->call_count, 0);
-    ck_assert_uint_eq(server->memory, 0);
+    ck_assert(server->call_count == 0 && server->memory == 0);
     ttrpc_server_free(server);
     ck_assert_ptr_null(parked.first);
     loop_free(loop);
@@ -562,11 +558,8 @@ START_TEST(a_thousand_waits_are_parked_and_answered_in_order)
 }
 END_TEST
 
-START_TEST(parked_calls_leave_with_their_connection)
+static void parked_leave_with_the_peer(void)
 {
-    for (uint32_t i = 0; i < 1000; i++)
-        send_ask(2 * i + 1, &(struct ask){.method = "Wait"});
-    turn(5);
     ck_assert_ptr_nonnull(parked.first);
     close(peer);
     for (int i = 0; i < 20 && parked.first; i++)
@@ -574,6 +567,14 @@ START_TEST(parked_calls_leave_with_their_connection)
     ck_assert_ptr_null(parked.first);
     peer = connect_peer();
     expect_alive(1);
+}
+
+START_TEST(parked_calls_leave_with_their_connection)
+{
+    for (uint32_t i = 0; i < 1000; i++)
+        send_ask(2 * i + 1, &(struct ask){.method = "Wait"});
+    turn(5);
+    parked_leave_with_the_peer();
 }
 END_TEST
 
@@ -708,52 +709,36 @@ START_TEST(a_call_has_nothing_of_the_one_before)
 {
     send_ask(1, &(struct ask){.method = "Connect", .ns = "k8s.io", .timeout_ns = 60000000000});
     expect(1, STATUS_OK);
-    ck_assert_str_eq(seen_namespace, "k8s.io");
-    ck_assert_uint_le(seen_left, 60000);
-    send_ask(3, &(struct ask){.method = "Connect", .id = "", .timeout_ns = 0});
+    send_ask(3, &(struct ask){.method = "Connect", .id = ""});
     expect(3, STATUS_OK);
     ck_assert_str_eq(seen_namespace, "(none)");
-    ck_assert_uint_eq(seen_left, UINT64_MAX);
-    ck_assert_uint_eq(seen_length, 0);
+    ck_assert(seen_left == UINT64_MAX && seen_length == 0);
     send_ask(5, &(struct ask){.method = "Hold"});
     turn(5);
     call_reply(take_ptr(held), NULL); /* and its wish to know is gone with it */
     expect(5, STATUS_OK);
     send_ask(7, &(struct ask){.method = "Wait"});
     turn(5);
-    ck_assert_ptr_nonnull(parked.first);
-    close(peer);
-    for (int i = 0; i < 20 && parked.first; i++)
-        turn(5);
-    ck_assert_ptr_null(parked.first);
+    parked_leave_with_the_peer();
     ck_assert_uint_eq(gone, 0);
-    peer = connect_peer();
-    expect_alive(1);
 }
 END_TEST
 
 START_TEST(a_request_that_waits_is_not_written_over)
 {
-    char long_id[400];
+    static char ids[2][400] = {"kept"};
 
-    memset(long_id, 'l', sizeof(long_id) - 1);
-    long_id[sizeof(long_id) - 1] = '\0';
-    for (uint32_t round = 0; round < 8; round++) {
-        const char *id = round % 2 ? long_id : "kept";
-        const Task__WaitRequest *request;
+    memset(ids[1], 'l', sizeof(ids[1]) - 1);
+    for (uint32_t stream = 1; stream < 400;) {
+        const char *id = ids[stream / 100 % 2];
+        uint32_t waits = stream;
 
-        send_ask(100 * round + 1, &(struct ask){.method = "Hold", .id = id});
-        turn(5);
-        ck_assert_ptr_nonnull(held);
-        request = call_request(held);
-        for (uint32_t i = 1; i < 10; i++) {
-            send_ask(100 * round + 2 * i + 1,
-                     &(struct ask){.method = "Connect", .id = i % 2 ? "other" : long_id});
-            expect(100 * round + 2 * i + 1, STATUS_OK);
-        }
-        ck_assert_str_eq(request->id, id);
+        send_ask(waits, &(struct ask){.method = "Hold", .id = id});
+        for (stream += 2; stream < waits + 20; stream += 2)
+            expect_alive(stream);
+        ck_assert_str_eq(((const Task__WaitRequest *) call_request(held))->id, id);
         call_reply(take_ptr(held), NULL);
-        expect(100 * round + 1, STATUS_OK);
+        expect(waits, STATUS_OK);
     }
 }
 END_TEST
