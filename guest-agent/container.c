@@ -97,7 +97,7 @@ static int choose_pid_namespace(struct container *container, const struct js *sp
     target = container_find(pod, path + strlen(of_container), err);
     if (!target)
         return -1;
-    if (!target->init || target->init->state != PROCESS_ALIVE)
+    if (!target->init || target->init->state != PROCESS_ALIVE || process_has_ended(target->init))
         return error_set(err, STATUS_FAILED_PRECONDITION, "container '%s' has no process to share",
                          target->id);
     container->pid_path = xformat("/proc/%d/ns/pid", (int) target->init->pid);

@@ -84,6 +84,10 @@ static int check(const struct container *container, const struct exec_options *o
 
     if (container_allow(container->state, CONTAINER_EXEC, container->id, err) < 0)
         return -1;
+    /* During an operation of the runtime the state does not show it yet. */
+    if (process_has_ended(container->init))
+        return error_set(err, STATUS_FAILED_PRECONDITION, "container '%s' has ended",
+                         container->id);
     if (!text_is_identifier(options->id))
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%.100s' is not an identifier",
                          options->id);

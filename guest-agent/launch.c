@@ -312,7 +312,8 @@ static int watch(struct launch *launch, struct error *err)
 {
     struct loop *loop = launch->launcher->loop;
 
-    launch->watch = reaper_watch(launch->launcher->reaper, launch->helper, helper_exited, launch);
+    launch->watch = reaper_watch_started(launch->launcher->reaper, launch->helper, helper_exited,
+                                         launch);
     if (loop_watch_fd(loop, launch->socket, LOOP_READ, readable, launch, &launch->source, err) < 0)
         return -1;
     return loop_after(loop, LAUNCH_DEADLINE_MS, late, launch, &launch->deadline, err);

@@ -3,7 +3,10 @@
  * offset between the two, tenant minus guest, grows by the length of the stop. A renewal that was
  * long on its way only makes the offset look smaller, and the next one would then look like a stop:
  * each is therefore compared with the largest offset since the last appraisal, not with the one
- * before. An appraisal begins anew, so that two honest clocks need not agree for ever. */
+ * before. An appraisal begins anew, so that two honest clocks need not agree for ever.
+ *
+ * What makes the offset look smaller may be a host that keeps renewals back, to hand them over one
+ * by one when the tenant has long gone: a ttl counts from when a renewal was sent. */
 #include "lease.h"
 
 #include <inttypes.h>
@@ -146,18 +149,34 @@ static void compare_clocks(struct lease *lease, const void *session,
     }
 }
 
+/* Of the renewal's ttl. What a stop may be without being noticed, a delay may be as well. */
+static uint64_t time_left(const struct lease *lease, const struct lease_renewal *renewal)
+{
+    int64_t offset_ms = (int64_t) renewal->tenant_ms - (int64_t) renewal->guest_ms;
+    int64_t late_ms = lease->offset_ms - offset_ms - LEASE_JUMP_MS;
+
+    if (late_ms <= 0)
+        return renewal->ttl_ms;
+    return (uint64_t) late_ms < renewal->ttl_ms ? renewal->ttl_ms - (uint64_t) late_ms : 0;
+}
+
 int lease_renew(struct lease *lease, const void *session, const struct lease_renewal *renewal,
                 struct lease_state *ret, struct error *err)
 {
+    uint64_t left_ms;
+
     if (check(lease, renewal, err) < 0)
         return -1;
     compare_clocks(lease, session, renewal);
-    lease->begun = true;
-    lease->lapsed = false;
     lease->seq = renewal->seq;
     lease->tenant_ms = renewal->tenant_ms;
-    lease->power_off_ms = renewal->power_off_ms ? renewal->power_off_ms : LEASE_POWER_OFF_MS;
-    source_rearm(lease->timer, renewal->ttl_ms);
+    left_ms = time_left(lease, renewal);
+    if (left_ms > 0) {
+        lease->begun = true;
+        lease->lapsed = false;
+        lease->power_off_ms = renewal->power_off_ms ? renewal->power_off_ms : LEASE_POWER_OFF_MS;
+        source_rearm(lease->timer, left_ms);
+    }
     settle(lease);
     *ret = (struct lease_state){lease->frozen, lease->needs_appraisal};
     return 0;

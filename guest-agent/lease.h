@@ -31,10 +31,10 @@ struct lease_events {
 };
 
 struct lease_renewal {
-    uint64_t seq;       /* larger than any before */
-    uint64_t tenant_ms; /* the tenant's clock when it was sent */
-    uint64_t guest_ms;  /* ours when it came: clock_monotonic_ms() */
-    uint64_t ttl_ms;
+    uint64_t seq;          /* larger than any before */
+    uint64_t tenant_ms;    /* the tenant's clock when it was sent */
+    uint64_t guest_ms;     /* ours when it came: clock_monotonic_ms() */
+    uint64_t ttl_ms;       /* from when it was sent */
     uint64_t power_off_ms; /* 0: LEASE_POWER_OFF_MS */
 };
 

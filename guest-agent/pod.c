@@ -260,13 +260,9 @@ int pod_share_pid(struct pod *pod, struct error *err)
     if (pod->pid_path)
         return 0;
     path = xformat("%s/ns-pid", pod->options->state_directory);
-    reaper_hold(pod->reaper);
-    if (namespaces_make_pid(path, pod->options->pod_netns, &pod->keeper, err) < 0) {
-        reaper_release(pod->reaper);
+    if (namespaces_make_pid(path, pod->options->pod_netns, &pod->keeper, err) < 0)
         return -1;
-    }
-    pod->keeper_watch = reaper_watch(pod->reaper, pod->keeper, keeper_exited, pod);
-    reaper_release(pod->reaper);
+    pod->keeper_watch = reaper_watch_started(pod->reaper, pod->keeper, keeper_exited, pod);
     pod->pid_path = take_ptr(path);
     return 0;
 }

@@ -153,11 +153,16 @@ void process_release(struct process *process)
     }
 }
 
+bool process_has_ended(const struct process *process)
+{
+    return process->state == PROCESS_ENDED || process->exit_waits;
+}
+
 int process_kill(struct process *process, int signum, struct error *err)
 {
     if (process->state == PROCESS_STARTING)
         return error_set(err, STATUS_FAILED_PRECONDITION, "the process has not been started yet");
-    if (process->state == PROCESS_ENDED || process->exit_waits)
+    if (process_has_ended(process))
         return error_set(err, STATUS_NOT_FOUND, "process already finished");
     /* Its number cannot be another's: nobody but our reaper gives it back. */
     if (kill(process->pid, signum) < 0)

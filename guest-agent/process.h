@@ -75,6 +75,8 @@ void process_adopt(struct process *process, pid_t pid);
 /* Between the two, the end is not told. */
 void process_hold(struct process *process);
 void process_release(struct process *process);
+/* Its end has been seen, though it may not be told yet: its number may be another's by now. */
+bool process_has_ended(const struct process *process);
 int process_kill(struct process *process, int signum, struct error *err)
     __attribute__((warn_unused_result));
 /* fn runs once: at once if it has ended, and then NULL is returned. */

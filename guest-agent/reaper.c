@@ -114,10 +114,10 @@ static bool take_orphan(struct reaper *reaper, pid_t pid, struct reaper_exit *re
     return false;
 }
 
-struct reaper_watch *reaper_watch(struct reaper *reaper, pid_t pid, reaper_fn *fn, void *user)
+struct reaper_watch *reaper_watch_started(struct reaper *reaper, pid_t pid, reaper_fn *fn,
+                                          void *user)
 {
     struct reaper_watch *watch = xnew(struct reaper_watch);
-    struct error err;
 
     watch->reaper = reaper;
     watch->pid = pid;
@@ -128,6 +128,14 @@ struct reaper_watch *reaper_watch(struct reaper *reaper, pid_t pid, reaper_fn *f
         watch->next->link = &watch->next;
     watch->link = &reaper->watches;
     reaper->watches = watch;
+    return watch;
+}
+
+struct reaper_watch *reaper_watch(struct reaper *reaper, pid_t pid, reaper_fn *fn, void *user)
+{
+    struct reaper_watch *watch = reaper_watch_started(reaper, pid, fn, user);
+    struct error err;
+
     if (take_orphan(reaper, pid, &watch->exit) &&
         loop_after(reaper->loop, 0, deliver_late, watch, &watch->late, &err) < 0)
         abort();

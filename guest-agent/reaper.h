@@ -34,7 +34,11 @@ static inline void reaper_freep(struct reaper **p)
     if (*p)
         reaper_free(*p);
 }
-/* fn runs once, from the loop. */
+/* fn runs once, from the loop. Of a child that was started just now, on the loop's thread: an end
+ * that is remembered under its number is another's. */
+struct reaper_watch *reaper_watch_started(struct reaper *reaper, pid_t pid, reaper_fn *fn,
+                                          void *user);
+/* Of a process that somebody else has started: its end may be remembered already. */
 struct reaper_watch *reaper_watch(struct reaper *reaper, pid_t pid, reaper_fn *fn, void *user);
 void reaper_unwatch(struct reaper_watch *watch); /* at any time, NULL too */
 /* From here until the release ends are remembered; the mark is that of this moment. */

@@ -33,6 +33,7 @@ struct runtime_job {
     char *log;
     char *pid_file;
     pid_t pid;
+    size_t mark; /* of the reaper, before there was what it starts */
     bool timed_out;
     struct reaper_watch *watch;
     struct source *deadline;
@@ -123,7 +124,10 @@ static int judge(const struct runtime_job *job, const struct reaper_exit *exit, 
     }
     if (!job->pid_file)
         return 0;
-    return read_pid(job->pid_file, ret_pid, err);
+    if (read_pid(job->pid_file, ret_pid, err) < 0)
+        return -1;
+    reaper_forget(job->runtime->reaper, &(struct reaper_mark){*ret_pid, job->mark});
+    return 0;
 }
 
 static void job_exited(void *user, const struct reaper_exit *exit)
@@ -218,8 +222,8 @@ static int run(struct runtime *runtime, const struct command *command, runtime_d
     fill_arguments(runtime, command, state, log, arguments);
     if (spawn((char *const *) (uintptr_t) arguments, command->fds, &pid, err) < 0)
         return -1;
-    reaper_hold(runtime->reaper);
     job = xnew(struct runtime_job);
+    job->mark = reaper_hold(runtime->reaper); /* nobody reaps before this returns */
     job->runtime = runtime;
     job->verb = command->verb;
     job->log = take_ptr(log);
@@ -227,7 +231,7 @@ static int run(struct runtime *runtime, const struct command *command, runtime_d
     job->pid = pid;
     job->done = done;
     job->user = user;
-    job->watch = reaper_watch(runtime->reaper, pid, job_exited, job);
+    job->watch = reaper_watch_started(runtime->reaper, pid, job_exited, job);
     if (loop_after(runtime->loop, RUNTIME_DEADLINE_MS, job_late, job, &job->deadline, err) < 0) {
         runtime_job_free(job);
         return -1;

@@ -23,9 +23,8 @@ struct push {
     bool first_sent;
     bool read_ended;
     bool finished;
+    bool content_gone;
     uint64_t padding_left;
-    struct error why;
-    bool failed;
 };
 
 uint64_t push_padding(uint64_t size)
@@ -121,7 +120,10 @@ static void on_read_ended(void *user)
 
 static void on_read_failed(void *user, const struct error *err)
 {
-    push_end(user, err);
+    struct push *push = user;
+
+    push->content_gone = !push->options.tree && err->status == STATUS_NOT_FOUND;
+    push_end(push, err);
 }
 
 static void on_writable(void *user)
@@ -188,6 +190,11 @@ int push_new(const struct push_options *options, push_done_fn *done, void *user,
     advance(push);
     *ret = take_ptr(push);
     return 0;
+}
+
+bool push_content_is_gone(const struct push *push)
+{
+    return push->content_gone;
 }
 
 void push_free(struct push *push)

@@ -20,6 +20,9 @@ enum {
     APPRAISE_WAIT_MS = CHANNEL_DEADLINE_MS,
     RETRY_MS = 1000,
     NONCE_SIZE = 32,
+    FIRST_TTL_MS = 60 * 1000, /* the guest's own, until it has heard of ours */
+    UNNOTICED_MS = 4 *
+                   1000, /* what a renewal's delay and a stop may be without the guest saying so */
 };
 
 struct renewal {
@@ -29,11 +32,12 @@ struct renewal {
     struct rpc_channel *control; /* borrowed from the link */
     struct rpc_call *call;       /* Renew or Appraise: one at a time */
     struct source *tick;
-    uint64_t sent_ms;      /* Renew, under way */
+    uint64_t sent_ms;      /* the last Renew: it may have arrived, whatever became of its answer */
+    bool is_known;         /* one was answered: the guest knows our ttl */
     uint64_t renewed_ms;   /* when the last good one was sent, or the connection opened */
     uint64_t appraised_ms; /* likewise */
     uint8_t nonce[NONCE_SIZE];
-    uint32_t number;
+    uint32_t number; /* of the last appraisal that was asked for on this connection; 0: none */
 };
 
 static void appraise(struct renewal *renewal);
@@ -68,6 +72,7 @@ static void on_renewed(void *user, const struct rpc_result *result)
     bool needs_appraisal = reply->needs_appraisal;
 
     renewal->renewed_ms = renewal->sent_ms;
+    renewal->is_known = true;
     call_free(renewal);
     if (!needs_appraisal)
         return;
@@ -129,7 +134,8 @@ static void on_appraised(void *user, const struct rpc_result *result)
     renew(renewal);
 }
 
-/* Numbers only grow: when they are used up, so is the connection. */
+/* The guest may have used up the number of a question whose answer never came. They only grow: when
+ * there are no more, so it is with the connection. */
 static void appraise(struct renewal *renewal)
 {
     Agent__AppraiseRequest message = AGENT__APPRAISE_REQUEST__INIT;
@@ -142,8 +148,9 @@ static void appraise(struct renewal *renewal)
 
     if (renewal->call || !control)
         return;
-    renewal->number = channel_facts(control).appraisals + 1u;
-    if (renewal->number > UINT16_MAX) {
+    if (renewal->number < channel_facts(control).appraisals)
+        renewal->number = channel_facts(control).appraisals;
+    if (++renewal->number > UINT16_MAX) {
         error_set(&err, STATUS_RESOURCE_EXHAUSTED, "the connection's appraisals are used up");
         link_drop(renewal->options.link, &err);
         return;
@@ -182,6 +189,7 @@ static void on_link_changed(struct link_listener *listener, struct rpc_channel *
 
     call_free(renewal);
     renewal->control = control;
+    renewal->number = 0;
     if (!control)
         return;
     renewal->renewed_ms = renewal->appraised_ms = clock_monotonic_ms();
@@ -212,6 +220,7 @@ int renewal_new(const struct renewal_options *options, struct renewal **ret, str
         loop_after(options->loop, LOOP_NEVER, on_tick, renewal, &renewal->tick, err) < 0)
         return -1;
     renewal->options = *options;
+    renewal->sent_ms = clock_monotonic_ms();
     renewal->listener.changed = on_link_changed;
     link_listen(options->link, &renewal->listener);
     *ret = take_ptr(renewal);
@@ -233,4 +242,14 @@ void renewal_free(struct renewal *renewal)
 bool renewal_holds(const struct renewal *renewal)
 {
     return lease_record_holds(renewal->record);
+}
+
+/* Its clock may be slower than ours by a tenth before that looks like a stop. */
+bool renewal_has_lapsed(const struct renewal *renewal)
+{
+    uint64_t ttl_ms = renewal->options.ttl_ms;
+
+    if (!renewal->is_known && ttl_ms < FIRST_TTL_MS)
+        ttl_ms = FIRST_TTL_MS;
+    return clock_monotonic_ms() - renewal->sent_ms > ttl_ms + ttl_ms / 8 + UNNOTICED_MS;
 }

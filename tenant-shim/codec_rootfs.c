@@ -20,6 +20,10 @@ int codec_rootfs(const struct Task__CreateTaskRequest *request, const struct bun
     for (size_t i = 0; i < request->n_rootfs; i++) {
         const Task__Mount *mount = request->rootfs[i];
 
+        if (mount->target[0])
+            return error_set(err, STATUS_INVALID_ARGUMENT,
+                             "the root has a mount on '%s': only whole roots can be sent",
+                             mount->target);
         mounts[i] = (struct tree_mount){mount->type, mount->source, mount->options,
                                         mount->n_options};
     }

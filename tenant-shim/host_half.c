@@ -11,6 +11,7 @@
 #include "io/loop.h"
 #include "provision.h"
 #include "secure/lease_record.h"
+#include "shim/bundle.h"
 #include "shim/state_file.h"
 #include "shim/tenant_conf.h"
 #include "shim/tombstone.h"
@@ -127,27 +128,37 @@ int host_half_forget(const struct host_half *half, struct error *err)
     return file_remove_tree(directory, err) < 0 ? -1 : file_remove_tree(lease, err);
 }
 
-static int write_tombstone(const struct host_half *half, struct error *err)
+/* And the socket, if nobody else removes it. */
+static int write_tombstone(const struct host_half *half, const char *socket, struct error *err)
 {
     scoped(freep) char *directory = sandbox_directory(half);
     scoped(freep) char *lease = lease_path(half);
     scoped(freep) char *input = provision_delete_input(half->cri_sandbox_id);
     struct provision_options options = {.program = half->program, .conf_path = half->conf_path};
     scoped(provision_command_clear) struct provision_command command = {0};
-    const char *remove[] = {directory, lease, NULL};
+    const char *remove[4] = {NULL};
+    size_t count = 0;
     struct tombstone tombstone = {.kind = "host-half",
                                   .id = half->cri_sandbox_id,
                                   .argv = command.argv,
                                   .input = input,
                                   .remove = remove};
 
+    if (directory)
+        remove[count++] = directory;
+    if (lease)
+        remove[count++] = lease;
+    if (socket)
+        remove[count] = socket;
     provision_command_make(&options, "delete", &command);
     return tombstone_write(TENANT_TOMBSTONES, &tombstone, err);
 }
 
 int host_half_bury(const struct host_half *half, struct error *err)
 {
-    if (write_tombstone(half, err) < 0)
+    if (host_half_revoke(half, err) < 0)
+        log_warn("the lease: %s", err->message);
+    if (write_tombstone(half, NULL, err) < 0)
         return -1;
     return tombstone_reap(TENANT_TOMBSTONES, half->cri_sandbox_id, err);
 }
@@ -159,7 +170,7 @@ int host_half_prepare(const struct host_half *half, int *ret_hold, struct error 
     /* In this order: whoever has it is at the same work, and may be about to be done with it. */
     if (file_make_directories(TENANT_TOMBSTONES, 0700, err) < 0 ||
         tombstone_hold(TENANT_TOMBSTONES, half->cri_sandbox_id, &hold, err) < 0 ||
-        write_tombstone(half, err) < 0)
+        write_tombstone(half, NULL, err) < 0)
         return -1;
     *ret_hold = take_fd(hold);
     return 0;
@@ -167,10 +178,12 @@ int host_half_prepare(const struct host_half *half, int *ret_hold, struct error 
 
 int host_half_hold(const struct host_half *half, int *hold, struct error *err)
 {
+    scoped(freep) char *socket = bundle_socket(half->bundle);
+
     if (*hold < 0 && (file_make_directories(TENANT_TOMBSTONES, 0700, err) < 0 ||
                       tombstone_hold(TENANT_TOMBSTONES, half->cri_sandbox_id, hold, err) < 0))
         return -1;
-    return write_tombstone(half, err);
+    return write_tombstone(half, socket, err);
 }
 
 int host_half_finish(const struct host_half *half, struct error *err)

@@ -42,11 +42,11 @@ int host_half_revoke(const struct host_half *half, struct error *err) must_check
 int host_half_forget(const struct host_half *half, struct error *err) must_check;
 /* For a pod whose runtime runs no verb `delete` (CRI-O): the tombstone from the first day, renewed
  * when more is known. While *hold is open nobody acts on it; the next start of a shim finds that of
- * a shim which was killed. Takes the lock if *hold is -1. */
+ * a shim which was killed, and removes its socket too. Takes the lock if *hold is -1. */
 int host_half_hold(const struct host_half *half, int *hold, struct error *err) must_check;
 /* The host half is gone: nothing is to be remembered any more. */
 int host_half_finish(const struct host_half *half, struct error *err) must_check;
-/* Somebody else finishes the removal: a detached reaper with growing pauses. */
+/* Revokes; then somebody else finishes the removal: a detached reaper with growing pauses. */
 int host_half_bury(const struct host_half *half, struct error *err) must_check;
 /* The tombstone in advance, by who means to do the work himself but may be killed before the end.
  * *ret_hold keeps reapers away while it is open. ABORTED: one is at work already. */

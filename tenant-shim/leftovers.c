@@ -73,13 +73,20 @@ static void on_deleted(void *user, const struct agent_reply *reply, const struct
     }
 }
 
-/* Whatever the answer to Kill: what does not run cannot be killed, and Delete will say. */
+static void begin(void *user);
+
+/* Whatever the answer to Kill: what does not run cannot be killed, and Delete will say. Without one
+ * it is asked again, so that it is the first that a guest hears which was out of reach. */
 static void on_killed(void *user, const struct agent_reply *reply, const struct error *err)
 {
     struct leftover *leftover = user;
     struct agent_ask ask = {.link = leftover->link, .done = on_deleted, .user = leftover};
     struct agent_process name = name_of(leftover);
 
+    if (err && err->status == STATUS_DEADLINE_EXCEEDED) {
+        begin(leftover);
+        return;
+    }
     leftover->call = agent_delete(&ask, &name);
 }
 

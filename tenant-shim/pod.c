@@ -547,7 +547,7 @@ static void bury(struct pod *pod)
 {
     struct error err;
 
-    fence(pod);
+    fate_rest(pod->fate);
     provision_free(take_ptr(pod->provision));
     closep(&pod->hold);
     pod->hold = -1;
@@ -592,6 +592,7 @@ static void remove_host(struct pod *pod)
     struct error err;
 
     if (pod->stage != STOP_REMOVING) {
+        fate_rest(pod->fate);
         fence(pod);
         pod->removal_end_ms = now + REMOVAL_MS;
     }
@@ -680,6 +681,11 @@ int pod_need_running(const struct pod *pod, struct error *err)
     if (pod->state == POD_RUNNING || pod->state == POD_UNKNOWN)
         return 0;
     return error_set(err, STATUS_FAILED_PRECONDITION, "the pod is %s", state_names[pod->state]);
+}
+
+bool pod_has_lapsed(const struct pod *pod)
+{
+    return pod->state == POD_UNKNOWN && renewal_has_lapsed(pod->renewal);
 }
 
 struct link *pod_link(const struct pod *pod)

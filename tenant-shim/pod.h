@@ -10,6 +10,7 @@
  * and the link dials. It ends when the channel is back, when the host says that the machine is gone
  * and its half could be deleted, or with lost_timeout, when the guest must have powered itself off.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/scoped.h"
 #include "codec_agent.h"
@@ -86,6 +87,8 @@ enum pod_state pod_state(const struct pod *pod);
 const char *pod_state_name(enum pod_state state);
 /* FAILED_PRECONDITION unless containers can be created in it. */
 int pod_need_running(const struct pod *pod, struct error *err) must_check;
+/* The channel is lost, for so long that the guest has frozen its containers. */
+bool pod_has_lapsed(const struct pod *pod);
 struct link *pod_link(const struct pod *pod);
 struct stdio *pod_stdio(const struct pod *pod);
 struct volumes *pod_volumes(const struct pod *pod);

@@ -39,6 +39,8 @@ typedef void push_done_fn(void *user, const struct error *err);
 
 int push_new(const struct push_options *options, push_done_fn *done, void *user, struct push **ret,
              struct error *err) must_check;
+/* Did it end because this node's content store does not have the blob? For the done function. */
+bool push_content_is_gone(const struct push *push);
 void push_free(struct push *push);
 SCOPED_PTR(struct push, push_free)
 

@@ -32,3 +32,5 @@ void renewal_free(struct renewal *renewal);
 SCOPED_PTR(struct renewal, renewal_free)
 /* The check before every call to the guest; costs no system call. */
 bool renewal_holds(const struct renewal *renewal);
+/* So long ago was the last one sent that the guest, as far as its clock runs, is frozen. */
+bool renewal_has_lapsed(const struct renewal *renewal);

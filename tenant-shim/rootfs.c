@@ -79,19 +79,6 @@ static void fail(struct rootfs *rootfs, const struct error *err)
     do_next(rootfs, 0, tell_failure);
 }
 
-static void begin_tree(struct rootfs *rootfs);
-
-/* What containerd says that it does not have can still be in the files of the root. */
-static void fail_content(struct rootfs *rootfs, const struct error *err)
-{
-    if (err->status != STATUS_NOT_FOUND || !rootfs->options.tree || rootfs->from_tree) {
-        fail(rootfs, err);
-        return;
-    }
-    log_warn("image of '%s': %s", rootfs->options.container_id, err->message);
-    do_next(rootfs, 0, begin_tree);
-}
-
 static void tell_success(struct rootfs *rootfs)
 {
     rootfs->done(rootfs->user, rootfs->layers, rootfs->manifest.layer_count, NULL);
@@ -101,6 +88,7 @@ static void tell_success(struct rootfs *rootfs)
  */
 
 static void ask_states(struct rootfs *rootfs);
+static void begin_tree(struct rootfs *rootfs);
 
 /* A cut connection is no failure: the link comes back, or the caller's deadline ends it. */
 static bool can_go_on(enum status status)
@@ -109,14 +97,26 @@ static bool can_go_on(enum status status)
            status == STATUS_OUT_OF_RANGE;
 }
 
+/* containerd may throw away the layers that it has unpacked, and nothing else: then they still are
+ * in the files of the root. An image that it does not know, a manifest or a configuration that is
+ * not there, and what a guest may say are errors. */
+static bool can_fall_back(const struct rootfs *rootfs)
+{
+    return rootfs->options.tree && rootfs->push && push_content_is_gone(rootfs->push);
+}
+
 static void on_pushed(void *user, const struct error *err)
 {
     struct rootfs *rootfs = user;
 
-    if (err && (!can_go_on(err->status) || ++rootfs->fruitless > FRUITLESS_MAX))
-        fail_content(rootfs, err);
-    else
+    if (err && can_fall_back(rootfs)) {
+        log_warn("image of '%s': %s", rootfs->options.container_id, err->message);
+        do_next(rootfs, 0, begin_tree);
+    } else if (err && (!can_go_on(err->status) || ++rootfs->fruitless > FRUITLESS_MAX)) {
+        fail(rootfs, err);
+    } else {
         do_next(rootfs, err ? RETRY_MS : 0, ask_states);
+    }
 }
 
 static void push_layer(struct rootfs *rootfs)
@@ -252,6 +252,7 @@ static void begin_push(struct rootfs *rootfs)
 {
     size_t count = rootfs->manifest.layer_count;
 
+    tree_free(take_ptr(rootfs->tree));
     rootfs->layers = xnew_array(struct agent_layer, count + 1);
     rootfs->digests = xnew_array(const char *, count + 1);
     for (size_t i = 0; i < count; i++) {
@@ -349,7 +350,7 @@ static void on_document_end(void *user)
 
 static void on_content_failed(void *user, const struct error *err)
 {
-    fail_content(user, err);
+    fail(user, err);
 }
 
 static void on_found(void *user, const char *digest)

@@ -14,14 +14,20 @@
 #include "tenant.h"
 #include "ttrpc/server.h"
 
-/* NULL: answered already. */
+/* NULL: answered already. A pod that came as a pause container is not begun or ended here: a Stop
+ * would be answered, and the guest run on. */
 static struct tenant *tenant_of(struct call *call, const char *sandbox_id)
 {
     struct tenant *tenant = call_user(call);
 
-    if (text_equal(sandbox_id, tenant->sandbox_id))
+    if (!text_equal(sandbox_id, tenant->sandbox_id))
+        call_fail(call, STATUS_NOT_FOUND, "no sandbox '%s' here", sandbox_id);
+    else if (tenant->pod && tenant->sandbox.state == SANDBOX_NEW)
+        call_fail(call, STATUS_FAILED_PRECONDITION,
+                  "'%s' is a container of the Task API: %s of the Sandbox API does not apply to it",
+                  sandbox_id, call_method(call));
+    else
         return tenant;
-    call_fail(call, STATUS_NOT_FOUND, "no sandbox '%s' here", sandbox_id);
     return NULL;
 }
 

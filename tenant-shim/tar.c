@@ -165,6 +165,10 @@ static int collect_records(struct tar *tar, const struct tar_entry *entry, struc
     for (size_t i = 0; i < entry->xattr_count; i++) {
         struct tar_xattr record = entry->xattrs[i];
 
+        if (strchr(record.name, '=')) /* a reader takes the key to end there */
+            return error_set(err, STATUS_INVALID_ARGUMENT,
+                             "'%s' cannot be sent: its attribute '%s' has '=' in its name",
+                             entry->path, record.name);
         if (snprintf(key, sizeof(key), "SCHILY.xattr.%s", record.name) >= (int) sizeof(key))
             return error_set(err, STATUS_INVALID_ARGUMENT, "an attribute's name is too long");
         record.name = key;

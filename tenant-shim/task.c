@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "task.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -27,6 +28,7 @@ enum {
     DRAIN_MS = 10 * 1000,
     GUEST_DELETE_MS = 5 * 1000, /* then the answer does not wait for the guest any more */
     CREATE_MS = 10 * 60 * 1000, /* with the image; mostly the caller's patience ends it earlier */
+    KILL_MS = 10 * 1000,        /* without a channel: who kills has more to do, and comes again */
     STATS_MS = 1500,            /* containerd allows 2 s */
     STATS_AGE_MS = 1000,
 };
@@ -531,6 +533,33 @@ void task_delete(struct task *task, struct task_answer to)
 /* ---- the rest ---------------------------------------------------------------------------------
  */
 
+/* That there is no channel is why, not that the guest took its time. */
+static void killed(void *user, const struct agent_reply *reply, const struct error *err)
+{
+    struct ask *ask = user;
+    bool is_lost = pod_state(ask->task->tasks->pod) == POD_UNKNOWN;
+    struct error why;
+
+    if (err && err->status == STATUS_DEADLINE_EXCEEDED && is_lost) {
+        why = *err;
+        why.status = STATUS_UNAVAILABLE;
+        err = &why;
+    }
+    ask_done(ask, reply, err);
+}
+
+/* CRI stops a pod by killing each of its containers and waiting for the end of it, before it says
+ * anything to pause. If that had to wait for a channel that the host keeps away, so would the end
+ * of the pod. What is frozen does no more work, and what was told to be dead is killed before
+ * anything else when it can be heard again; the pod itself lives on. */
+static bool can_be_given_up(const struct task *task, uint32_t signal)
+{
+    const struct task_entry *entry = task->entry;
+
+    return signal == SIGKILL && !entry->parent && pod_has_lapsed(task->tasks->pod) &&
+           (entry->state == TASK_RUNNING || entry->state == TASK_PAUSED);
+}
+
 void task_kill(struct task *task, uint32_t signal, enum agent_kill_scope scope,
                struct task_answer to)
 {
@@ -540,8 +569,14 @@ void task_kill(struct task *task, uint32_t signal, enum agent_kill_scope scope,
 
     if (refuse(task, TASK_OP_KILL, to))
         return;
+    if (can_be_given_up(task, signal)) {
+        task_give_up(task);
+        answer(&to, task->entry, NULL);
+        return;
+    }
     ask = ask_new(task, to);
-    guest = ask_guest(ask, 0);
+    guest = ask_guest(ask, pod_state(task->tasks->pod) == POD_UNKNOWN ? KILL_MS : 0);
+    guest.done = killed;
     ask_sent(ask, agent_kill(&guest, &name, signal, scope));
 }
 
@@ -639,6 +674,17 @@ static void sampled(struct task *task, const struct agent_reply *reply)
 {
     task->sample = reply->sample;
     task->sampled_ms = clock_monotonic_ms();
+    task_settle_sample(task);
+}
+
+void task_settle_sample(struct task *task)
+{
+    struct container_sample *sample = &task->sample;
+
+    if (task->entry->state != TASK_STOPPED)
+        return;
+    sample->memory_usage = sample->memory_anon = sample->memory_inactive_file = 0;
+    sample->pids_current = 0;
 }
 
 /* An old sample is better than none: without one CRI shows nothing. */

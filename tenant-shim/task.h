@@ -2,7 +2,8 @@
 #pragma once
 /* The containers of a pod and their execs: what containerd asks for, carried out in the guest. What
  * is legal when stands in shim/task_table; this acts. An exit code comes from the guest or from the
- * end of the pod, never from a lost channel. */
+ * end of the pod, never from a lost channel; but what is killed while the guest is out of reach and
+ * frozen has ended. */
 #include "base/scoped.h"
 #include "codec_agent.h"
 #include "shim/task_table.h"

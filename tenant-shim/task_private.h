@@ -61,6 +61,8 @@ struct task {
 void task_leave_behind(struct task *task);
 struct task *task_new(struct tasks *tasks, struct task_entry *entry, const struct task_io *io,
                       struct error *err);
+/* Killed where nobody hears it: 255, and the guest is told when it can be reached again. */
+void task_give_up(struct task *task);
 /* Answers what is under way with CANCELLED; the entry goes too. */
 void task_free(struct task *task);
 /* Answers the creation with err; nothing stays. */
@@ -71,3 +73,5 @@ void task_let_exit(struct task *task);
 void task_acknowledge(struct task *task);
 void task_io_changed(void *user);
 struct agent_process task_name(const struct task *task);
+/* What has ended holds no memory and no process; its times stay. */
+void task_settle_sample(struct task *task);

@@ -230,6 +230,7 @@ static void stop(struct task *task)
     source_free(take_ptr(task->hold_limit));
     task->has_held_exit = false;
     task_exited(task->entry, task->held.exit_status, task->held.exited_at_ns);
+    task_settle_sample(task);
     if (task->pipes)
         pipes_exited(task->pipes);
     events_exit(tasks->publisher, task->entry);
@@ -385,6 +386,13 @@ static void die(struct task *task)
         stop_unknown(task);
     if (task->pipes)
         pipes_end(task->pipes); /* let readers see the rest and the end */
+}
+
+void task_give_up(struct task *task)
+{
+    log_warn("'%s' is killed while its guest is frozen and out of reach", task->entry->id);
+    task_leave_behind(task);
+    die(task);
 }
 
 void tasks_all_dead(struct tasks *tasks)

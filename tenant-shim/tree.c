@@ -97,9 +97,12 @@ static void end_if_over(struct tree *tree)
 static void on_exited(void *user)
 {
     struct tree *tree = user;
+    pid_t pid = waitpid(tree->pid, &tree->wait_status, WNOHANG);
 
-    if (waitpid(tree->pid, &tree->wait_status, WNOHANG) == 0)
+    if (pid == 0)
         return;
+    if (pid < 0) /* somebody else has reaped it, and nobody knows how it ended */
+        tree->wait_status = W_EXITCODE(EXIT_FAILURE, 0);
     tree->pid = 0;
     end_if_over(tree);
 }

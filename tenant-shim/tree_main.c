@@ -13,11 +13,13 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "io/fd.h"
 #include "tree.h"
 
 enum { WHERE_MAX = 1024 * 1024, DATA_MAX = 4096 };
 
-#define PLACE "/tmp" /* covered in our own mount namespace */
+#define PLACE     "/tmp" /* covered in our own mount namespace */
+#define READ_ONLY (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 struct plan {
     unsigned long flags;
@@ -145,7 +147,7 @@ static int make_plan(const struct js *mount, struct plan *plan, struct error *er
 static int bind_read_only(const char *source, struct error *err)
 {
     if (mount(source, PLACE, NULL, MS_BIND, NULL) < 0 ||
-        mount(NULL, PLACE, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+        mount(NULL, PLACE, NULL, MS_BIND | MS_REMOUNT | READ_ONLY, NULL) < 0)
         return error_errno(err, errno, "bind '%s'", source);
     return 0;
 }
@@ -161,7 +163,7 @@ static int mount_one(const struct js *what, struct error *err)
         return -1;
     if (plan.flags & MS_BIND || text_equal(type, "bind"))
         return bind_read_only(plan.directory ? plan.directory : source, err);
-    if (mount(source, PLACE, type, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, plan.data) < 0)
+    if (mount(source, PLACE, type, READ_ONLY, plan.data) < 0)
         return error_errno(err, errno, "mount a filesystem of type '%s'", type);
     return 0;
 }
@@ -220,6 +222,7 @@ int tree_main(void)
 {
     struct error err;
 
+    fd_close_from(3, NULL, 0); /* it reads what others wrote: nothing of the shim's is open here */
     (void) prctl(PR_SET_NAME, "cleave-tree");
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (walk(&err) == 0)

@@ -119,6 +119,28 @@ static uint64_t mount_of(const struct statx *st)
                                        : (uint64_t) st->stx_dev_major << 32 | st->stx_dev_minor;
 }
 
+static bool same_file(const struct statx *a, const struct statx *b)
+{
+    return a->stx_dev_major == b->stx_dev_major && a->stx_dev_minor == b->stx_dev_minor &&
+           a->stx_ino == b->stx_ino && mount_of(a) == mount_of(b) &&
+           (a->stx_mode & S_IFMT) == (b->stx_mode & S_IFMT);
+}
+
+/* What was looked at, and not what somebody put in its place meanwhile: a mount, a device. */
+static int open_entry(const struct walk *walk, int directory, const char *name,
+                      const struct statx *st, struct error *err)
+{
+    int flags = S_ISDIR(st->stx_mode) ? O_DIRECTORY : O_NONBLOCK | O_NOCTTY;
+    scoped(closep) int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
+    struct statx opened;
+
+    if (fd < 0 || look(fd, "", &opened) < 0)
+        return error_errno(err, errno, "open '%s'", walk->path);
+    if (!same_file(st, &opened))
+        return error_set(err, STATUS_ABORTED, "'%s' changed while it was read", walk->path);
+    return take_fd(fd);
+}
+
 static struct tar_entry entry_of(const struct walk *walk, const struct statx *st)
 {
     return (struct tar_entry){
@@ -223,15 +245,11 @@ static int put_with_xattrs(struct walk *walk, int fd, struct tar_entry *entry, s
 static int put_file(struct walk *walk, int directory, const char *name, const struct statx *st,
                     struct error *err)
 {
-    scoped(closep) int fd = openat(directory, name,
-                                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    scoped(closep) int fd = open_entry(walk, directory, name, st, err);
     struct tar_entry entry = entry_of(walk, st);
-    struct stat opened;
 
-    if (fd < 0 || fstat(fd, &opened) < 0)
-        return error_errno(err, errno, "open '%s'", walk->path);
-    if (!S_ISREG(opened.st_mode) || opened.st_ino != st->stx_ino)
-        return error_set(err, STATUS_ABORTED, "'%s' changed while it was read", walk->path);
+    if (fd < 0)
+        return -1;
     if (note_link(walk, st, &entry.target, err) < 0)
         return -1;
     if (entry.target) {
@@ -239,7 +257,7 @@ static int put_file(struct walk *walk, int directory, const char *name, const st
         return tar_entry(walk->tar, &entry, err);
     }
     entry.kind = TAR_FILE;
-    entry.size = (uint64_t) opened.st_size;
+    entry.size = st->stx_size;
     if (put_with_xattrs(walk, fd, &entry, err) < 0)
         return -1;
     return copy(walk, fd, entry.size, err);
@@ -346,13 +364,12 @@ static int put_names(struct walk *walk, int directory, struct error *err)
 static int put_directory(struct walk *walk, int directory, const char *name, const struct statx *st,
                          struct error *err)
 {
-    scoped(closep) int fd = openat(directory, name,
-                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    scoped(closep) int fd = open_entry(walk, directory, name, st, err);
     struct tar_entry entry = entry_of(walk, st);
     int r;
 
     if (fd < 0)
-        return error_errno(err, errno, "open '%s'", walk->path);
+        return -1;
     if (walk->depth == DEPTH_MAX)
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is nested too deep", walk->path);
     walk->path[walk->length++] = '/';

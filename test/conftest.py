@@ -25,8 +25,27 @@ LAYERS = "registry.cleave.test/layers:1"
 RUNTIME = {"host": "cleave-host", "tenant": "cleave-tenant"}
 
 
+def stub_root_fault(build):
+    """What keeps the agent of this build from running in a stub guest, whose root is the image's tree; None: nothing. A guest that
+    cannot even begin is a shim that dials until its patience ends, in each test anew."""
+    tree, programs = build + "/image/tree", [f"{build}/bin/cleave-{name}" for name in ("agent", "exec")]
+    if not os.path.exists(tree + "/init"):
+        return f"{tree} is not there"
+    for program in programs:
+        needed = subprocess.run(["readelf", "-dW", program], check=True, capture_output=True, text=True).stdout
+        for library in re.findall(r"\(NEEDED\)\s+Shared library: \[(.+?)\]", needed):
+            if not any(os.path.exists(f"{tree}/{where}/{library}") for where in ("usr/lib/x86_64-linux-gnu", "usr/lib64")):
+                return f"{tree} has no {library}, which {program} needs"
+    if os.path.getmtime(programs[1]) > os.path.getmtime(build + "/image/tree.stamp"):
+        return f"{programs[1]} is newer than the one in {tree}"
+    return None
+
+
 @pytest.fixture(scope="session")
 def whole_bed():
+    fault = stub_root_fault(BUILD)
+    if fault:
+        pytest.exit(f"{fault}: make BUILD={os.path.relpath(BUILD)} image-tree (with the SAN of that build)", returncode=1)
     if os.geteuid() != 0:
         pytest.skip("the test bed needs root")
     name = os.environ.get("BED") or f"check-{os.getpid()}"

@@ -292,6 +292,7 @@ int lease_record_revoke(const char *path, struct error *err)
     record = open_file(path, 0, err);
     if (!record)
         return err->status == STATUS_NOT_FOUND ? 0 : -1;
+    set_state(record, STATE_REVOKED); /* who is stopped with the lock in his hand hears it too */
     if (lock(record->fd, path, err) < 0)
         return -1;
     memcpy(record->map->magic, magic, sizeof(magic));

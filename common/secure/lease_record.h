@@ -40,5 +40,6 @@ bool lease_record_holds(const struct lease_record *record);
 /* The next number, never given before, also not by a process that has died. */
 int lease_record_next(struct lease_record *record, uint64_t *ret, struct error *err) must_check;
 /* For ever, for whoever has it open too. An absent record is no error: nothing was ever claimed. A
- * torn one is revoked as well. */
+ * torn one is revoked as well. On failure who has it open has lost it all the same, unless it could
+ * not even be opened: only that it outlives a crash of the node is not certain. */
 int lease_record_revoke(const char *path, struct error *err) must_check;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shim/bundle.h"
 
+#include <limits.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -96,6 +98,19 @@ const char *bundle_annotation(const struct bundle *bundle, const char *key)
 const char *bundle_group(const struct bundle *bundle, const char *id)
 {
     return bundle->sandbox_id ? bundle->sandbox_id : id;
+}
+
+char *bundle_socket(const char *path)
+{
+    scoped(freep) char *file = xformat("%s/address", path);
+    scoped(freep) char *text = NULL;
+    struct error ignored;
+    size_t length;
+
+    if (!file_exists(file) || file_read(file, PATH_MAX, &text, &length, &ignored) < 0 ||
+        !text_starts(text, "unix:///"))
+        return NULL;
+    return xstrdup(text + strlen("unix://"));
 }
 
 bool bundle_is_sandbox_controller(const char *path)

@@ -30,5 +30,7 @@ const char *bundle_annotation(const struct bundle *bundle, const char *key); /* 
 /* The key under which containers of a pod share one shim: id itself if the bundle names no group.
  */
 const char *bundle_group(const struct bundle *bundle, const char *id);
+/* The socket that `start` wrote down for this bundle; NULL if it wrote none. The caller frees. */
+char *bundle_socket(const char *path);
 /* Is this path inside the sandbox controller's state? Then it speaks version 3. */
 bool bundle_is_sandbox_controller(const char *path);

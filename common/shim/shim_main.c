@@ -2,7 +2,6 @@
 #include "shim/shim_main.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -165,13 +164,10 @@ static int print_deletion(const struct shim_exit *result, struct error *err)
 static int find_socket(const struct bootstrap *bootstrap, const char *group,
                        char ret[BOOTSTRAP_SOCKET_SIZE], struct error *err)
 {
-    scoped(freep) char *path = xformat("%s/address", bootstrap->bundle);
-    scoped(freep) char *text = NULL;
-    size_t length;
+    scoped(freep) char *written = bundle_socket(bootstrap->bundle);
 
-    if (file_exists(path) && file_read(path, PATH_MAX, &text, &length, err) == 0 &&
-        text_starts(text, "unix:///"))
-        return text_format(ret, BOOTSTRAP_SOCKET_SIZE, err, "%s", text + strlen("unix://"));
+    if (written)
+        return text_format(ret, BOOTSTRAP_SOCKET_SIZE, err, "%s", written);
     return bootstrap_socket(bootstrap, NULL, group, ret, err);
 }
 

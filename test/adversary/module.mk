@@ -15,3 +15,6 @@ test_grpc_gate_LIBS   := secure evidence grpc io base proto
 test_grpc_gate_PKGS   := json-c libevent_core libmd libprotobuf-c grpc_unsecure gpr
 test_grpc_gate_LDLIBS := $(MBEDTLS) -lpthread
 $(eval $(call test,test_grpc_gate))
+
+# suite.h
+$(adversary_NAMES:%=$(BUILD)/obj/test/adversary/%.o): CPPFLAGS += -Itest/unit

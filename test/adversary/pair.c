@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "io/loop.h"
 #include "secure/key.h"
@@ -81,6 +82,7 @@ static void on_due(void *user, struct channel *channel)
     struct outcome *outcome = user;
 
     outcome->due = true;
+    outcome->due_ms = clock_monotonic_ms();
 }
 
 void outcome_watch(struct outcome *outcome)

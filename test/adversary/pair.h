@@ -17,7 +17,8 @@ enum { PAIR_CHANNELS_MAX = 16, PAIR_TURNS_MAX = 4000 };
 struct outcome { /* of one channel */
     struct channel *channel;
     bool opened, failed, ended, due;
-    bool in_order; /* ended without an error */
+    bool in_order;   /* ended without an error */
+    uint64_t due_ms; /* when due was told, of the monotonic clock */
     struct error err;
 };
 

@@ -2,9 +2,7 @@
 /* A tenant under attack: what answers at the address is not the guest that was minted, or is, and
  * lies in one place. The tenant must refuse it by the name of that place, and send nothing before.
  */
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "raw.h"
 #include "secure/key.h"
 #include "secure/statement.h"
+#include "suite.h"
 
 static struct pair pair;
 static struct outcome tenant;
@@ -524,40 +523,33 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("channel_appraisal");
-    TCase *tests = tcase_create("all");
-
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 120);
-    tcase_add_test(tests, an_honest_guest_is_accepted);
-    tcase_add_test(tests, each_field_of_the_statement_counts);
-    tcase_add_test(tests, each_field_of_sample_evidence_counts);
-    tcase_add_test(tests, evidence_of_another_length_is_refused);
-    tcase_add_test(tests, another_initdata_digest_in_the_hardware_field_is_refused);
-    tcase_add_test(tests, a_measurement_that_is_no_reference_value_is_refused);
-    tcase_add_test(tests, replayed_evidence_is_refused);
-    tcase_add_test(tests, sample_evidence_needs_the_policy_to_name_it);
-    tcase_add_test(tests, another_boot_of_the_same_sandbox_is_refused);
-    tcase_add_test(tests, other_initdata_with_our_key_in_it_is_refused);
-    tcase_add_test(tests, our_key_must_be_in_our_initdata);
-    tcase_add_test(tests, evidence_of_another_type_is_refused);
-    tcase_add_test(tests, empty_evidence_is_refused);
-    tcase_add_test(tests, evidence_with_trailing_bytes_is_refused);
-    tcase_add_test(tests, evidence_that_is_cut_short_is_refused);
-    tcase_add_test(tests, oversized_parts_of_evidence_are_refused);
-    tcase_add_test(tests, an_oversized_frame_is_refused_by_its_header);
-    tcase_add_test(tests, a_guest_that_hangs_up_at_hello_is_perhaps_of_another_release);
-    tcase_add_test(tests, other_frames_are_refused_from_a_guest);
-    tcase_add_test(tests, bytes_left_over_behind_evidence_are_refused);
-    tcase_add_test(tests, a_record_behind_evidence_is_refused);
-    tcase_add_test(tests, a_guest_that_is_silent_is_given_up);
-    tcase_add_test(tests, a_guest_that_is_silent_from_the_start_is_given_up);
-    tcase_add_test(tests, nothing_is_sent_before_accept);
-    tcase_add_test(tests, a_dial_can_be_cancelled_at_any_time);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){
+            .name = "channel_appraisal", .setup = setup, .teardown = teardown, .timeout_s = 120},
+        (const TTest *[]){an_honest_guest_is_accepted,
+                          each_field_of_the_statement_counts,
+                          each_field_of_sample_evidence_counts,
+                          evidence_of_another_length_is_refused,
+                          another_initdata_digest_in_the_hardware_field_is_refused,
+                          a_measurement_that_is_no_reference_value_is_refused,
+                          replayed_evidence_is_refused,
+                          sample_evidence_needs_the_policy_to_name_it,
+                          another_boot_of_the_same_sandbox_is_refused,
+                          other_initdata_with_our_key_in_it_is_refused,
+                          our_key_must_be_in_our_initdata,
+                          evidence_of_another_type_is_refused,
+                          empty_evidence_is_refused,
+                          evidence_with_trailing_bytes_is_refused,
+                          evidence_that_is_cut_short_is_refused,
+                          oversized_parts_of_evidence_are_refused,
+                          an_oversized_frame_is_refused_by_its_header,
+                          a_guest_that_hangs_up_at_hello_is_perhaps_of_another_release,
+                          other_frames_are_refused_from_a_guest,
+                          bytes_left_over_behind_evidence_are_refused,
+                          a_record_behind_evidence_is_refused,
+                          a_guest_that_is_silent_is_given_up,
+                          a_guest_that_is_silent_from_the_start_is_given_up,
+                          nothing_is_sent_before_accept,
+                          a_dial_can_be_cancelled_at_any_time,
+                          NULL});
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A guest under attack: whoever speaks to its port must get nothing from it before a tenant whose
  * key is in initdata has accepted its evidence, and each refusal must say why. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "pair.h"
 #include "raw.h"
 #include "secure/key.h"
+#include "suite.h"
 
 static struct pair pair;
 static struct raw *raw;
@@ -414,41 +414,34 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("channel_gate");
-    TCase *tests = tcase_create("all");
-
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, a_stranger_is_refused_at_the_tls_layer);
-    tcase_add_test(tests, no_byte_passes_before_accept);
-    tcase_add_test(tests, data_instead_of_accept_is_refused);
-    tcase_add_test(tests, data_instead_of_hello_is_refused);
-    tcase_add_test(tests, bytes_left_over_behind_accept_are_refused);
-    tcase_add_test(tests, accept_with_a_body_is_refused);
-    tcase_add_test(tests, accept_without_hello_is_refused);
-    tcase_add_test(tests, reject_is_heard_and_ends_it);
-    tcase_add_test(tests, a_long_reject_is_heard_and_cut);
-    tcase_add_test(tests, a_reject_whose_text_is_not_all_there_is_refused);
-    tcase_add_test(tests, hello_of_another_version_is_refused);
-    tcase_add_test(tests, hello_with_two_evidence_types_is_refused);
-    tcase_add_test(tests, hello_that_is_cut_short_is_refused);
-    tcase_add_test(tests, hello_for_evidence_that_is_not_offered_is_refused);
-    tcase_add_test(tests, hello_twice_in_one_record_is_refused);
-    tcase_add_test(tests, hello_twice_in_two_records_is_refused);
-    tcase_add_test(tests, a_record_that_has_begun_behind_hello_is_refused);
-    tcase_add_test(tests, hello_after_evidence_is_refused);
-    tcase_add_test(tests, frames_of_the_guest_are_refused_from_a_tenant);
-    tcase_add_test(tests, oversized_frames_are_refused_by_their_header);
-    tcase_add_test(tests, a_peer_that_is_slow_is_cut_off);
-    tcase_add_test(tests, a_peer_that_never_accepts_is_cut_off);
-    tcase_add_test(tests, a_third_handshake_in_flight_is_refused);
-    tcase_add_test(tests, many_failed_handshakes_leave_the_guest_working);
-    tcase_add_test(tests, another_role_is_told_to_the_gate);
-    tcase_add_test(tests, plaintext_gets_an_alert_and_nothing_else);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){
+            .name = "channel_gate", .setup = setup, .teardown = teardown, .timeout_s = 60},
+        (const TTest *[]){a_stranger_is_refused_at_the_tls_layer,
+                          no_byte_passes_before_accept,
+                          data_instead_of_accept_is_refused,
+                          data_instead_of_hello_is_refused,
+                          bytes_left_over_behind_accept_are_refused,
+                          accept_with_a_body_is_refused,
+                          accept_without_hello_is_refused,
+                          reject_is_heard_and_ends_it,
+                          a_long_reject_is_heard_and_cut,
+                          a_reject_whose_text_is_not_all_there_is_refused,
+                          hello_of_another_version_is_refused,
+                          hello_with_two_evidence_types_is_refused,
+                          hello_that_is_cut_short_is_refused,
+                          hello_for_evidence_that_is_not_offered_is_refused,
+                          hello_twice_in_one_record_is_refused,
+                          hello_twice_in_two_records_is_refused,
+                          a_record_that_has_begun_behind_hello_is_refused,
+                          hello_after_evidence_is_refused,
+                          frames_of_the_guest_are_refused_from_a_tenant,
+                          oversized_frames_are_refused_by_their_header,
+                          a_peer_that_is_slow_is_cut_off,
+                          a_peer_that_never_accepts_is_cut_off,
+                          a_third_handshake_in_flight_is_refused,
+                          many_failed_handshakes_leave_the_guest_working,
+                          another_role_is_told_to_the_gate,
+                          plaintext_gets_an_alert_and_nothing_else,
+                          NULL});
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections that claim to belong to an appraised one, and do not. */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 #include "secure/appraisal.h"
 #include "secure/join.h"
 #include "secure/key.h"
+#include "suite.h"
 
 static struct pair pair;
 static struct raw *control, *bulk;
@@ -546,40 +545,28 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("channel_join");
-    TCase *guest = tcase_create("guest"), *own = tcase_create("tenant");
+    int failed = suite_run_with(
+        &(struct suite){
+            .name = "channel_join", .setup = setup, .teardown = teardown, .timeout_s = 60},
+        (const TTest *[]){
+            a_genuine_join_is_answered, a_wrong_mac_is_refused, each_field_under_the_mac_counts,
+            a_used_serial_is_refused, a_join_before_its_control_is_accepted_is_refused,
+            a_join_of_itself_is_refused, a_join_after_its_control_ended_is_refused,
+            a_join_of_an_unknown_control_is_refused, a_join_with_another_key_is_refused,
+            a_join_of_another_class_is_refused, a_malformed_join_is_refused,
+            data_behind_join_is_refused, more_joined_connections_than_allowed_are_refused, NULL});
+    int own = suite_run_with(
+        &(struct suite){.name = "channel_join_tenant",
+                        .setup = setup_tenant,
+                        .teardown = teardown_tenant,
+                        .timeout_s = 60},
+        (const TTest *[]){
+            the_tenant_takes_a_genuine_joined, the_tenant_refuses_its_own_mac_reflected,
+            the_tenant_refuses_a_wrong_mac, the_tenant_refuses_data_behind_joined_in_its_record,
+            the_tenant_refuses_other_frames_for_joined,
+            the_tenant_refuses_another_guest_key_for_a_join, a_join_fails_with_its_control,
+            a_joined_that_comes_with_the_end_of_its_control_is_not_heard,
+            classes_that_are_not_here_are_refused_by_name, NULL});
 
-    tcase_add_checked_fixture(guest, setup, teardown);
-    tcase_set_timeout(guest, 60);
-    tcase_add_test(guest, a_genuine_join_is_answered);
-    tcase_add_test(guest, a_wrong_mac_is_refused);
-    tcase_add_test(guest, each_field_under_the_mac_counts);
-    tcase_add_test(guest, a_used_serial_is_refused);
-    tcase_add_test(guest, a_join_before_its_control_is_accepted_is_refused);
-    tcase_add_test(guest, a_join_of_itself_is_refused);
-    tcase_add_test(guest, a_join_after_its_control_ended_is_refused);
-    tcase_add_test(guest, a_join_of_an_unknown_control_is_refused);
-    tcase_add_test(guest, a_join_with_another_key_is_refused);
-    tcase_add_test(guest, a_join_of_another_class_is_refused);
-    tcase_add_test(guest, a_malformed_join_is_refused);
-    tcase_add_test(guest, data_behind_join_is_refused);
-    tcase_add_test(guest, more_joined_connections_than_allowed_are_refused);
-    suite_add_tcase(suite, guest);
-    tcase_add_checked_fixture(own, setup_tenant, teardown_tenant);
-    tcase_set_timeout(own, 60);
-    tcase_add_test(own, the_tenant_takes_a_genuine_joined);
-    tcase_add_test(own, the_tenant_refuses_its_own_mac_reflected);
-    tcase_add_test(own, the_tenant_refuses_a_wrong_mac);
-    tcase_add_test(own, the_tenant_refuses_data_behind_joined_in_its_record);
-    tcase_add_test(own, the_tenant_refuses_other_frames_for_joined);
-    tcase_add_test(own, the_tenant_refuses_another_guest_key_for_a_join);
-    tcase_add_test(own, a_join_fails_with_its_control);
-    tcase_add_test(own, a_joined_that_comes_with_the_end_of_its_control_is_not_heard);
-    tcase_add_test(own, classes_that_are_not_here_are_refused_by_name);
-    suite_add_tcase(suite, own);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed ? failed : own;
 }

@@ -2,11 +2,9 @@
 /* Dial-out: the guest connects to the tenant, and so may anybody else; and anybody may listen where
  * the guest was told to dial. Strangers have addresses of their own, 127.0.0.N. */
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,6 +19,7 @@
 #include "secure/dialler.h"
 #include "secure/key.h"
 #include "secure/offers.h"
+#include "suite.h"
 
 static struct pair pair;
 static struct offers *offers;   /* of the tenant */
@@ -611,36 +610,29 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("channel_offer");
-    TCase *tests = tcase_create("all");
-
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, a_guest_that_dials_is_appraised_and_joined);
-    tcase_add_test(tests, one_offer_waits_and_is_replaced_when_it_is_taken_or_dies);
-    tcase_add_test(tests, a_replacement_takes_the_next_offers);
-    tcase_add_test(tests, a_guest_dials_by_ipv6_too);
-    tcase_add_test(tests, a_guest_dials_until_somebody_listens);
-    tcase_add_test(tests, who_waits_in_vain_is_told_where_nobody_dialled);
-    tcase_add_test(tests, a_dial_can_be_given_up_while_it_waits);
-    tcase_add_test(tests, each_pod_has_the_next_port_of_the_range);
-    tcase_add_test(tests, the_pool_is_bounded_and_no_stranger_fills_it);
-    tcase_add_test(tests, who_speaks_first_is_dropped_unread);
-    tcase_add_test(tests, silent_strangers_do_not_keep_the_guest_out);
-    tcase_add_test(tests, silent_strangers_with_the_guests_address_do_not_keep_it_out);
-    tcase_add_test(tests, a_flood_does_not_keep_the_guest_out);
-    tcase_add_test(tests, who_has_failed_waits_for_a_better_one);
-    tcase_add_test(tests, a_guest_of_somebody_else_is_refused_and_the_next_is_tried);
-    tcase_add_test(tests, a_stranger_who_shakes_hands_and_falls_silent_is_given_up);
-    tcase_add_test(tests, the_deadline_names_what_the_strangers_did_wrong);
-    tcase_add_test(tests, a_stranger_cannot_take_the_place_of_a_joining_guest);
-    tcase_add_test(tests, a_silent_stranger_sees_a_client_hello_and_nothing_more);
-    tcase_add_test(tests, a_stranger_who_is_dialled_gets_no_byte_and_is_refused);
-    tcase_add_test(tests, a_stranger_who_is_dialled_cannot_keep_the_guest_busy);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){
+            .name = "channel_offer", .setup = setup, .teardown = teardown, .timeout_s = 60},
+        (const TTest *[]){a_guest_that_dials_is_appraised_and_joined,
+                          one_offer_waits_and_is_replaced_when_it_is_taken_or_dies,
+                          a_replacement_takes_the_next_offers,
+                          a_guest_dials_by_ipv6_too,
+                          a_guest_dials_until_somebody_listens,
+                          who_waits_in_vain_is_told_where_nobody_dialled,
+                          a_dial_can_be_given_up_while_it_waits,
+                          each_pod_has_the_next_port_of_the_range,
+                          the_pool_is_bounded_and_no_stranger_fills_it,
+                          who_speaks_first_is_dropped_unread,
+                          silent_strangers_do_not_keep_the_guest_out,
+                          silent_strangers_with_the_guests_address_do_not_keep_it_out,
+                          a_flood_does_not_keep_the_guest_out,
+                          who_has_failed_waits_for_a_better_one,
+                          a_guest_of_somebody_else_is_refused_and_the_next_is_tried,
+                          a_stranger_who_shakes_hands_and_falls_silent_is_given_up,
+                          the_deadline_names_what_the_strangers_did_wrong,
+                          a_stranger_cannot_take_the_place_of_a_joining_guest,
+                          a_silent_stranger_sees_a_client_hello_and_nothing_more,
+                          a_stranger_who_is_dialled_gets_no_byte_and_is_refused,
+                          a_stranger_who_is_dialled_cannot_keep_the_guest_busy,
+                          NULL});
 }

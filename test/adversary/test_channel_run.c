@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The channel at work: bytes both ways, ends in order, replacement, later appraisals. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "pair.h"
 #include "secure/channel_private.h"
 #include "secure/key.h"
+#include "suite.h"
 
 static struct pair pair;
 
@@ -255,15 +255,17 @@ END_TEST
 START_TEST(replacement_is_due_after_so_long)
 {
     struct outcome tenant, bulk;
-    uint64_t start = clock_monotonic_ms();
+    uint64_t start = clock_monotonic_ms(), joined;
 
     pair.age_ms = 150;
     struct outcome *guest = pair_open(&pair, &tenant);
+    joined = clock_monotonic_ms();
     pair_join_open(&pair, &tenant, &bulk);
-    ck_assert(!tenant.due && !bulk.due);
     pair_until(&pair, &tenant.due);
     pair_until(&pair, &bulk.due);
-    ck_assert_uint_ge(clock_monotonic_ms() - start, 140);
+    /* Each by its own age. A slow machine may take longer than that for the joining alone. */
+    ck_assert_uint_ge(tenant.due_ms - start, 140);
+    ck_assert_uint_ge(bulk.due_ms - joined, 140);
     int a = fd_of(&tenant), b = fd_of(guest);
     transfer(a, b, 1000); /* due is a word, not an end */
     ck_assert(!tenant.ended && !bulk.ended && !guest->due);
@@ -563,34 +565,27 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("channel_run");
-    TCase *tests = tcase_create("all");
-
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, bytes_pass_both_ways_on_control);
-    tcase_add_test(tests, a_descriptor_is_handed_over_once);
-    tcase_add_test(tests, a_close_by_the_tenant_delivers_all);
-    tcase_add_test(tests, a_close_by_the_guest_delivers_all);
-    tcase_add_test(tests, a_close_on_bulk_delivers_all);
-    tcase_add_test(tests, bulk_carries_megabytes);
-    tcase_add_test(tests, joined_connections_end_with_their_control);
-    tcase_add_test(tests, a_cut_without_close_notify_is_no_orderly_end);
-    tcase_add_test(tests, replacement_is_due_after_so_many_records);
-    tcase_add_test(tests, replacement_is_due_after_so_long);
-    tcase_add_test(tests, a_retired_control_ends_in_time_with_what_joined_it);
-    tcase_add_test(tests, a_replacement_takes_over_without_a_lost_byte);
-    tcase_add_test(tests, a_third_control_of_one_key_ends_the_first);
-    tcase_add_test(tests, later_appraisals_count_upwards);
-    tcase_add_test(tests, a_later_appraisal_of_another_boot_is_refused);
-    tcase_add_test(tests, everything_can_be_freed_in_any_order);
-    tcase_add_test(tests, the_relay_transport_passes_over_tcp);
-    tcase_add_test(tests, the_relay_transport_passes_over_a_unix_path);
-    tcase_add_test(tests, nobody_there_is_an_error_with_the_address);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){
+            .name = "channel_run", .setup = setup, .teardown = teardown, .timeout_s = 60},
+        (const TTest *[]){bytes_pass_both_ways_on_control,
+                          a_descriptor_is_handed_over_once,
+                          a_close_by_the_tenant_delivers_all,
+                          a_close_by_the_guest_delivers_all,
+                          a_close_on_bulk_delivers_all,
+                          bulk_carries_megabytes,
+                          joined_connections_end_with_their_control,
+                          a_cut_without_close_notify_is_no_orderly_end,
+                          replacement_is_due_after_so_many_records,
+                          replacement_is_due_after_so_long,
+                          a_retired_control_ends_in_time_with_what_joined_it,
+                          a_replacement_takes_over_without_a_lost_byte,
+                          a_third_control_of_one_key_ends_the_first,
+                          later_appraisals_count_upwards,
+                          a_later_appraisal_of_another_boot_is_refused,
+                          everything_can_be_freed_in_any_order,
+                          the_relay_transport_passes_over_tcp,
+                          the_relay_transport_passes_over_a_unix_path,
+                          nobody_there_is_an_error_with_the_address,
+                          NULL});
 }

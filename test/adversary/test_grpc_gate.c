@@ -2,9 +2,7 @@
 /* No RPC before ACCEPT, with real gRPC on both ends. A real server stands behind a listener as in
  * the agent, and a peer whose key is good says what a real client says, too early. A real client
  * stands behind a dialled channel as in the tenant's shim, and the guest looks at every byte. */
-#include <check.h>
 #include <protobuf-c/protobuf-c.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +20,7 @@
 #include "raw.h"
 #include "secure/appraisal.h"
 #include "secure/key.h"
+#include "suite.h"
 
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -430,26 +429,13 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("grpc_gate");
-    TCase *tests = tcase_create("all");
-
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, a_call_right_after_the_handshake_is_not_served);
-    tcase_add_test(tests, a_call_behind_hello_is_not_served);
-    tcase_add_test(tests, a_call_instead_of_accept_is_not_served);
-    tcase_add_test(tests, a_call_in_the_record_of_accept_is_not_served);
-    tcase_add_test(tests, a_call_without_tls_is_not_served);
-    tcase_add_test(tests, the_same_call_after_accept_is_served);
-    tcase_add_test(tests, two_real_ends_speak_after_accept);
-    tcase_add_test(tests, http2_comes_behind_accept_and_not_before);
-    tcase_add_test(tests, a_tenant_that_rejects_sends_no_call);
-    tcase_add_test(tests, a_server_that_speaks_http2_at_once_gets_no_call);
-    tcase_add_test(tests, settings_behind_evidence_get_no_call);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "grpc_gate", .setup = setup, .teardown = teardown, .timeout_s = 60},
+        (const TTest *[]){
+            a_call_right_after_the_handshake_is_not_served, a_call_behind_hello_is_not_served,
+            a_call_instead_of_accept_is_not_served, a_call_in_the_record_of_accept_is_not_served,
+            a_call_without_tls_is_not_served, the_same_call_after_accept_is_served,
+            two_real_ends_speak_after_accept, http2_comes_behind_accept_and_not_before,
+            a_tenant_that_rejects_sends_no_call, a_server_that_speaks_http2_at_once_gets_no_call,
+            settings_behind_evidence_get_no_call, NULL});
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our TLS against another library: what it must agree on (the exporter) and what it must not get
  * away with (no extended master secret, other versions, tickets, renegotiation, chains). */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,6 +15,7 @@
 #include "io/fd.h"
 #include "secure/key.h"
 #include "secure/tls.h"
+#include "suite.h"
 
 enum { STEPS_MAX = 200 };
 
@@ -409,34 +408,26 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("tls");
-    TCase *tests = tcase_create("all");
-
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 30);
-    tcase_add_test(tests, exporter_of_the_guest_agrees);
-    tcase_add_test(tests, exporter_of_the_tenant_agrees);
-    tcase_add_test(tests, exporter_agrees_with_sha256_too);
-    tcase_add_test(tests, a_forgotten_secret_exports_nothing);
-    tcase_add_test(tests, a_client_without_extended_master_secret_is_refused);
-    tcase_add_test(tests, a_server_without_extended_master_secret_is_refused);
-    tcase_add_test(tests, a_client_of_another_version_is_refused);
-    tcase_add_test(tests, an_older_client_is_refused);
-    tcase_add_test(tests, a_server_of_another_version_is_refused);
-    tcase_add_test(tests, a_client_without_certificate_is_refused);
-    tcase_add_test(tests, another_curve_is_refused);
-    tcase_add_test(tests, a_chain_is_refused);
-    tcase_add_test(tests, a_key_that_is_not_named_is_refused_on_either_side);
-    tcase_add_test(tests, no_ticket_and_no_session_is_offered);
-    tcase_add_test(tests, the_tenant_takes_no_ticket);
-    tcase_add_test(tests, renegotiation_by_a_client_leads_nowhere);
-    tcase_add_test(tests, renegotiation_by_a_server_leads_nowhere);
-    tcase_add_test(tests, a_changed_record_is_refused);
-    tcase_add_test(tests, an_end_without_close_notify_is_a_failure);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "tls", .setup = setup, .teardown = teardown, .timeout_s = 30},
+        (const TTest *[]){exporter_of_the_guest_agrees,
+                          exporter_of_the_tenant_agrees,
+                          exporter_agrees_with_sha256_too,
+                          a_forgotten_secret_exports_nothing,
+                          a_client_without_extended_master_secret_is_refused,
+                          a_server_without_extended_master_secret_is_refused,
+                          a_client_of_another_version_is_refused,
+                          an_older_client_is_refused,
+                          a_server_of_another_version_is_refused,
+                          a_client_without_certificate_is_refused,
+                          another_curve_is_refused,
+                          a_chain_is_refused,
+                          a_key_that_is_not_named_is_refused_on_either_side,
+                          no_ticket_and_no_session_is_offered,
+                          the_tenant_takes_no_ticket,
+                          renegotiation_by_a_client_leads_nowhere,
+                          renegotiation_by_a_server_leads_nowhere,
+                          a_changed_record_is_refused,
+                          an_end_without_close_notify_is_a_failure,
+                          NULL});
 }

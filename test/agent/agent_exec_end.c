@@ -199,6 +199,30 @@ static void nobody_reads_it(struct exec_bed *guest)
     exec_bed_step(guest, "a neighbour finds nothing of the helper's");
 }
 
+/* Who the user is says a file of the container's. */
+static void the_file_of_users_is_anything(struct exec_bed *guest)
+{
+    static const char *const files[] = {
+        ":",
+        "ln -s /dev/zero /etc/passwd",
+        "mkfifo /etc/passwd",
+        "mkdir /etc/passwd",
+        "ln -s /etc/passwd /etc/passwd",
+        "dd if=/dev/zero of=/etc/passwd bs=1M seek=4096 count=0 2>/dev/null; "
+        "printf 'root:x:0:0::/late:/bin/sh\\n' >>/etc/passwd",
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
+        scoped(freep) char *json = xformat(SHELL("rm -rf /etc/passwd; %s"), files[i]);
+
+        must_run(guest, json, 0);
+        must_run(guest, SHELL("[ $HOME = / ]"), 0);
+    }
+    must_run(guest, SHELL("rm -rf /etc/passwd; printf 'root:x:0:0::/tmp:\\n' >/etc/passwd"), 0);
+    must_run(guest, SHELL("[ $HOME = /tmp ]"), 0);
+    exec_bed_step(guest, "a file of users that is missing, endless, a pipe, or huge");
+}
+
 /* ---- in numbers ---- */
 
 struct count {
@@ -220,18 +244,25 @@ static size_t entries(const char *format, pid_t pid)
     return count;
 }
 
-static struct count count(const struct exec_bed *guest)
+static char *children(const struct exec_bed *guest)
 {
     scoped(freep) char *path = xformat("/proc/%d/task/%d/children", (int) guest->agent,
                                        (int) guest->agent);
-    scoped(freep) char *children = NULL;
-    struct count count = {entries("fd", guest->agent), entries("task", guest->agent), 0};
     struct error err;
     size_t length;
+    char *list;
 
-    if (file_read(path, 64 * 1024, &children, &length, &err) < 0)
+    if (file_read(path, 64 * 1024, &list, &length, &err) < 0)
         bed_die("%s", err.message);
-    for (const char *c = children; *c; c++)
+    return list;
+}
+
+static struct count count(const struct exec_bed *guest)
+{
+    scoped(freep) char *list = children(guest);
+    struct count count = {entries("fd", guest->agent), entries("task", guest->agent), 0};
+
+    for (const char *c = list; *c; c++)
         count.children += *c == ' ';
     return count;
 }
@@ -330,6 +361,97 @@ static void race_container(struct exec_bed *guest, const char *members, int roun
         EXPECT(answer.status == STATUS_FAILED_PRECONDITION || answer.status == STATUS_UNKNOWN,
                "%s: %s", status_name(answer.status), answer.sentence);
     exec_bed_remove(guest, "race");
+}
+
+/* How many of that name it has; *ret: the last of them, else 0. */
+static size_t named(const struct exec_bed *guest, const char *name, pid_t *ret)
+{
+    scoped(freep) char *list = children(guest);
+    char *position = NULL;
+    size_t count = 0;
+
+    *ret = 0;
+    for (char *pid = strtok_r(list, " ", &position); pid; pid = strtok_r(NULL, " ", &position)) {
+        scoped(freep) char *path = xformat("/proc/%s/comm", pid);
+        scoped(freep) char *text = NULL;
+        struct error ignored;
+        size_t length;
+
+        if (file_read(path, 64, &text, &length, &ignored) < 0 || !text_starts(text, name))
+            continue;
+        *ret = (pid_t) strtol(pid, NULL, 10);
+        count++;
+    }
+    return count;
+}
+
+/* And not a zombie. */
+static bool is_stopped(pid_t pid)
+{
+    scoped(freep) char *path = xformat("/proc/%d/stat", (int) pid);
+    scoped(freep) char *text = NULL;
+    struct error ignored;
+    size_t length;
+
+    return file_read(path, 4096, &text, &length, &ignored) == 0 && strstr(text, ") T ");
+}
+
+/* An Update whose runtime stands still: what meets it is not answered before it goes on. */
+static struct rpc_call *begin_update(struct exec_bed *guest, struct answer *answer, pid_t *ret)
+{
+    static const char resources[] = "{\"pids\":{\"limit\":64}}";
+    Agent__UpdateRequest request = AGENT__UPDATE_REQUEST__INIT;
+    struct rpc_request call = {.method = "/agent.Control/Update",
+                               .message = &request.base,
+                               .reply = &agent__empty__descriptor,
+                               .deadline_ms = BED_WAIT_MS};
+
+    request.container_id = (char *) (uintptr_t) "late";
+    request.resources.data = (uint8_t *) (uintptr_t) resources;
+    request.resources.len = strlen(resources);
+    for (;;) {
+        struct rpc_call *update;
+
+        request.key = bed_key(&guest->bed);
+        *answer = (struct answer){.done = false};
+        if (rpc_call_unary(guest->bed.control, &call, answered, answer, &update) < 0)
+            bed_die("call Update");
+        while (!answer->done) {
+            bed_turn(&guest->bed, 0);
+            if (named(guest, "crun", ret) && kill(*ret, SIGSTOP) == 0 && is_stopped(*ret))
+                return update;
+        }
+        rpc_call_free(update); /* it was too quick for us */
+    }
+}
+
+/* Its end has been seen and is not told yet: its number may be another process's by now. */
+static void ended_behind_an_operation(struct exec_bed *guest)
+{
+    const struct exec_bed_process process = {.container = "late", .id = "e", .json = "{" TRUE "}"};
+    char sentence[512] = "";
+    struct answer update;
+    struct rpc_call *call;
+    enum status status;
+    pid_t runtime, init;
+    size_t before;
+
+    exec_bed_run(guest, "late", "");
+    call = begin_update(guest, &update, &runtime);
+    before = named(guest, "sleep", &init);
+    EXPECT(send_kill(guest, "late", "") == STATUS_OK, "Kill");
+    for (int i = 0; i < BED_WAIT_MS / 20 && named(guest, "sleep", &init) == before; i++)
+        bed_turn(&guest->bed, 20);
+    EXPECT(!update.done && named(guest, "sleep", &init) < before, "%zu before, update %s", before,
+           update.done ? update.sentence : "under way");
+    status = exec_bed_exec(guest, &process, sentence);
+    EXPECT(status == STATUS_FAILED_PRECONDITION && strstr(sentence, "'late' has ended"), "%s: %s",
+           status_name(status), sentence);
+    EXPECT(kill(runtime, SIGCONT) == 0, "go on: %m");
+    bed_until(&guest->bed, &update.done, "Update");
+    rpc_call_free(call);
+    (void) exec_bed_end(guest, "late", "");
+    exec_bed_step(guest, "no exec in what has ended while the runtime worked on it");
 }
 
 static void containers_end_meanwhile(struct exec_bed *guest)
@@ -442,8 +564,10 @@ int main(int argc, char *argv[])
     environments(&guest);
     its_image_cannot_be_written(&guest);
     nobody_reads_it(&guest);
+    the_file_of_users_is_anything(&guest);
     many_leave_nothing(&guest);
     containers_end_meanwhile(&guest);
+    ended_behind_an_operation(&guest);
     killed_while_it_starts(&guest);
     only_created(&guest);
     without_room(&guest);

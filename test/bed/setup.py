@@ -145,7 +145,7 @@ evidence = "sample"
 allow_insecure_evidence = ["sample"]
 default_memory = "{memory}"
 network = "none"
-[cri]
+{granted}[cri]
 endpoint = "{api}/containerd.sock"
 runtime_handler = "cleave-host"
 [static]

@@ -32,6 +32,7 @@ FRAMES = ("/run/cleave/h", "/var/lib/cleave/h/tombstones", "/var/lib/cleave/t/to
           "/run/cni-addresses/bed", "/run/cni-addresses", "/run/containerd/s", "/run/containerd/fifo",
           "/run/containerd/runc", "/run/containerd/runc/k8s.io", "/var/lib/cni", "/var/lib/cni/results",
           "/run/containerd/io.containerd.grpc.v1.cri/containers",
+          "/run/containerd/io.containerd.grpc.v1.cri/image-volumes",
           "/run/containerd/io.containerd.grpc.v1.cri/sandboxes", "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
           "/var/lib/containerd/io.containerd.runtime.v2.task/k8s.io",
           "/run/containerd/io.containerd.sandbox.controller.v1.shim/k8s.io",

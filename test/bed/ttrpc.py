@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A ttrpc client of a few lines, for whoever wants to talk to a shim past containerd."""
 import json
+import os
 import socket
 import struct
 
@@ -94,8 +95,9 @@ class Client:
 
 
 def of_sandbox(bed, role, sandbox):
-    """A client of the shim that serves a sandbox on this node."""
-    bundle = f"/run/containerd/io.containerd.sandbox.controller.v1.shim/k8s.io/{sandbox}/bootstrap.json"
-    with open(bed.path(role, bundle), encoding="utf-8") as file:
+    """A client of the shim that serves a sandbox on this node, in either mode."""
+    bundles = [bed.path(role, f"/run/containerd/io.containerd.{plugin}/k8s.io/{sandbox}/bootstrap.json")
+               for plugin in ("sandbox.controller.v1.shim", "runtime.v2.task")]
+    with open(next(filter(os.path.exists, bundles)), encoding="utf-8") as file:
         address = json.load(file)["address"]
     return Client(bed.path(role, address.removeprefix("unix://")))

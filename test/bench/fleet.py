@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -91,10 +92,12 @@ class Fleet:
             self.tenant.pull("registry.cleave.test/" + image)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.tenant.close()
         self.host.close()
         self.bed.down()
+        if not kind:                # the daemons' logs are for whoever asks what went wrong
+            shutil.rmtree(self.bed.dir + ".last", ignore_errors=True)
 
     def pod(self, runtime, name="pod"):
         pod = self.tenant.run_pod(name, runtime)

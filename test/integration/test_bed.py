@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import snapshot
-from conftest import BUSYBOX, eventually
+from conftest import BUILD, BUSYBOX, eventually, stub_root_fault
 
 ANCHOR = "registry.cleave.test/anchor:1"
 
@@ -56,3 +56,25 @@ def test_the_snapshot_sees_what_is_left(bed, nodes):
     bed.run("host", "ip", "link", "delete", "forgotten")
     os.remove(bed.path("host", "/run/cleave/forgotten"))
     assert left == ["+ host link: forgotten", "+ host link: forgotten2", "+ host file: /run/cleave/forgotten"]
+
+
+def test_a_root_that_the_agent_cannot_run_in_is_seen_before_any_test(tmp_path):
+    assert stub_root_fault(BUILD) is None
+    build = str(tmp_path)
+    os.symlink(BUILD + "/bin", build + "/bin")
+    assert stub_root_fault(build) == f"{build}/image/tree is not there"
+    os.makedirs(build + "/image/tree")
+    os.symlink("usr/bin/cleave-agent", build + "/image/tree/init")
+    assert stub_root_fault(build) == f"{build}/image/tree is not there"     # the link leads nowhere
+    os.remove(build + "/image/tree/init")
+    with open(build + "/image/tree/init", "w", encoding="utf-8"):
+        pass
+    assert "which " + build + "/bin/cleave-agent needs" in stub_root_fault(build)
+    os.rename(build + "/image", build + "/other")
+    os.mkdir(build + "/image")
+    os.symlink(BUILD + "/image/tree", build + "/image/tree")
+    with open(build + "/image/tree.stamp", "w", encoding="utf-8"):
+        pass
+    assert stub_root_fault(build) is None
+    os.utime(build + "/image/tree.stamp", (0, 0))
+    assert stub_root_fault(build) == f"{build}/bin/cleave-exec is newer than the one in {build}/image/tree"

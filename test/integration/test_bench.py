@@ -5,13 +5,22 @@ import json
 import os
 import subprocess
 
+import pytest
+
 import bed as bed_program
 from conftest import BUILD
 
 LISTED = {"P1", "P2", "P3", "P4", "P5", "P7", "P8", "P9", "P10", "P18", "P21", "P22", "P28", "P31"}
 
 
+def is_sanitised():
+    with open(BUILD + "/bin/containerd-shim-cleave-tenant-v2", "rb") as shim:
+        return b"__asan_init" in shim.read()
+
+
 def test_the_bench_runs_and_its_exact_counts_hold():
+    if is_sanitised():
+        pytest.skip("what a sanitised build counts is the sanitiser's")
     done = subprocess.run(["/usr/bin/python3", bed_program.ROOT + "/test/bench/bench.py", "--build", BUILD, "--quick"],
                           capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `make conformance` makes of two reports of critest; the run itself is no part of `make check`."""
 import os
+import re
 import subprocess
 import sys
 
@@ -41,6 +42,14 @@ def test_a_spec_that_cleave_did_not_run_is_a_problem():
 def test_what_the_filter_left_out_is_no_spec():
     assert not column("runc", "skipped").specs
     assert column("runc", "skipped", "AppArmor is disabled on this host").state(SPEC) == "skipped"
+
+
+def test_what_only_waits_is_left_out_of_cleaves_column_by_name():
+    lists = {"A b (c)": ("Pending", "d; not run"), "E": ("Pending", "d"), "F": ("Cannot pass", "not run")}
+    pattern = conformance.left_out(lists)
+    assert re.search(pattern, "[k8s.io] A [Conformance] b (c) [Conformance]")
+    assert not re.search(pattern, "[k8s.io] E") and not re.search(pattern, "[k8s.io] F")
+    assert conformance.left_out({"E": ("Pending", "d")}) == "" and conformance.left_out(conformance.listed())
 
 
 def test_the_document_lists_the_four_that_cannot_pass():

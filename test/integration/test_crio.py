@@ -8,6 +8,7 @@ import pytest
 
 import crio as crio_program
 import images
+import ttrpc
 from conftest import LAYERS, configure, eventually, find_processes, kill9, new_lines
 from test_tenant import GUEST, tombstones
 
@@ -29,10 +30,7 @@ def crio(bed, nodes, quick_guest):
     eventually(lambda: not shims(bed), what="the end of the shims")
     for pod in pods:
         pod.close()
-    for address in made.addresses:      # of a shim that was killed: nobody runs `delete` here
-        path = bed.path("tenant", address.removeprefix("unix://"))
-        if os.path.exists(path):
-            os.unlink(path)
+    assert sockets(bed, made) == []
     crio_program.remove_storage(bed)
     os.unlink(other)
 
@@ -49,6 +47,11 @@ def rootfs(bed):
     root = crio_program.make_rootfs(bed, images.busybox_layer())
     crio_program.make_rootfs(bed, tar)
     return root
+
+
+def sockets(bed, made):
+    paths = [bed.path("tenant", address.removeprefix("unix://")) for address in made.addresses]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def shims(bed):
@@ -109,6 +112,15 @@ def test_an_image_of_files_is_called_unverified_and_is_the_same_each_time(crio, 
     assert len(made) == 2 and made[0] == made[1], pod.sandbox.log()
 
 
+def test_a_pod_of_a_pause_container_is_not_ended_as_a_sandbox(crio, bed):
+    pod = crio.new("web")
+    assert pod.start() == (0, "")
+    for method in ("StartSandbox", "StopSandbox", "ShutdownSandbox", "WaitSandbox"):
+        code, message, _ = pod.sandbox.client.call("containerd.runtime.sandbox.v1.Sandbox", method, ttrpc.field(1, pod.sandbox.id))
+        assert code == 9 and "of the Task API" in message
+    assert pod.sandbox.state() == crio_program.RUNNING and len(shims(bed)) == 1
+
+
 def test_a_root_that_cannot_be_sent_says_why(crio, rootfs, bed):
     with open(bed.path("tenant", rootfs + "/.wh.data"), "w", encoding="utf-8"):
         pass
@@ -139,11 +151,13 @@ def test_out_of_memory_is_told_by_a_file(crio, rootfs, bed):
 def test_crio_never_runs_delete_and_nothing_is_left_behind(crio, rootfs, bed, nodes):
     pod = crio.new("killed")
     assert pod.start() == (0, "")
-    assert len(tombstones(bed)) == 1
+    assert len(tombstones(bed)) == 1 and len(sockets(bed, crio)) == 1
     kill9(shims(bed))
+    assert len(sockets(bed, crio)) == 1
     other = crio.new("next")            # the start of another pod's shim finds what the first has left
     eventually(lambda: tombstones(bed) == [], what="the reaper's success")
     assert not find_processes(bed, "tenant", GUEST) and nodes["host"].pods() == []
+    assert len(crio.addresses) == 2 and len(sockets(bed, crio)) == 1    # the other's
     assert other.start() == (0, "")
     assert len(tombstones(bed)) == 1 and not find_processes(bed, "tenant", "reap /var/lib")
 
@@ -180,6 +194,8 @@ def discarding(bed):
         file.write(before)
     bed.stop("tenant", "containerd")
     bed.start("tenant", "containerd")
+    hollow = bed.run("tenant", "ctr", "-n", "k8s.io", "images", "ls", "-q").stdout.split()
+    bed.run("tenant", "ctr", "-n", "k8s.io", "images", "rm", "--sync", *hollow, check=True)
 
 
 def test_discarded_layers_are_made_of_the_snapshot(discarding, stub, tenant, bed):

@@ -93,6 +93,9 @@ test_secret_message_PKGS := json-c libevent_core libmd libprotobuf-c grpc_unsecu
 test_tree_SRCS := test/unit/test_tree.c $(addprefix tenant-shim/,tar.c tree_walk.c) $(layer_SRCS)
 test_tree_LIBS := io base
 test_tree_PKGS := libarchive libevent_core json-c libmd
+test_tree_read_SRCS := test/unit/test_tree_read.c \
+	$(addprefix tenant-shim/,tree.c tree_main.c tree_walk.c tar.c codec_rootfs.c)
+test_tenant_rootfs_SRCS := test/unit/test_tenant_rootfs.c tenant-shim/rootfs.c
 test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
 test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
 test_renewal_LIBS := base proto

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs of a shim, run for real: this program is also the shim that it starts. */
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +20,7 @@
 #include "shim/bootstrap.h"
 #include "shim/shim_main.h"
 #include "shiminfo.pb-c.h"
+#include "suite.h"
 #include "task.pb-c.h"
 #include "ttrpc.pb-c.h"
 #include "ttrpc/client.h"
@@ -602,36 +602,25 @@ END_TEST
 
 int main(int argc, char *argv[])
 {
-    if (argc > 1)
-        return shim_main(&echo_shim, argc, argv);
-
-    Suite *suite = suite_create("bootstrap");
-    TCase *tcase = tcase_create("bootstrap");
-    SRunner *runner = srunner_create(suite);
     struct error err;
     int failed;
 
+    if (argc > 1)
+        return shim_main(&echo_shim, argc, argv);
     if (!mkdtemp(root))
         return EXIT_FAILURE;
     (void) snprintf(sockets, sizeof(sockets), "%s/s", root);
-    tcase_set_timeout(tcase, 30);
-    tcase_add_test(tcase, a_pod_has_one_shim_and_one_address);
-    tcase_add_test(tcase, a_dead_socket_is_replaced);
-    tcase_add_test(tcase, the_resident_is_a_proper_daemon);
-    tcase_add_test(tcase, the_sandbox_controller_gets_version_3);
-    tcase_add_test(tcase, without_stdin_the_socket_is_in_the_usual_place);
-    tcase_add_test(tcase, delete_tells_the_sandbox_from_its_members);
-    tcase_add_test(tcase, delete_of_a_member_leaves_the_shim_alone);
-    tcase_add_test(tcase, delete_of_a_sandbox_ends_a_shim_that_hangs);
-    tcase_add_test(tcase, info_and_version_need_nothing);
-    tcase_add_test(tcase, flags_are_read_as_go_reads_them);
-    tcase_add_test(tcase, the_socket_depends_on_all_that_names_a_pod);
-    tcase_add_test(tcase, runtime_options_come_in_two_shapes);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    failed = suite_run_with(
+        &(struct suite){.name = "bootstrap", .timeout_s = 30},
+        (const TTest *[]){
+            a_pod_has_one_shim_and_one_address, a_dead_socket_is_replaced,
+            the_resident_is_a_proper_daemon, the_sandbox_controller_gets_version_3,
+            without_stdin_the_socket_is_in_the_usual_place,
+            delete_tells_the_sandbox_from_its_members, delete_of_a_member_leaves_the_shim_alone,
+            delete_of_a_sandbox_ends_a_shim_that_hangs, info_and_version_need_nothing,
+            flags_are_read_as_go_reads_them, the_socket_depends_on_all_that_names_a_pod,
+            runtime_options_come_in_two_shapes, NULL});
     if (file_remove_tree(root, &err) < 0)
-        failed++;
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        failed = EXIT_FAILURE;
+    return failed;
 }

@@ -81,9 +81,38 @@ START_TEST(long_pieces_give_what_single_bytes_give)
 }
 END_TEST
 
+/* Of many blocks, in one piece and in pieces of every length up to three blocks: a million times
+ * "a", and the longer examples of FIPS 180. */
+START_TEST(known_answers_of_many_blocks)
+{
+    static const char two[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    static const char million[] =
+        "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+    scoped(freep) uint8_t *data = xalloc(1000000 + 64);
+    uint8_t value[SHA384_SIZE];
+
+    digest_sha256(two, strlen(two), value);
+    expect(value, SHA256_SIZE, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    memset(data, 'a', 1000000 + 64);
+    for (size_t from = 0; from < 64; from += 7) { /* at any address */
+        digest_sha256(data + from, 1000000, value);
+        expect(value, SHA256_SIZE, million);
+    }
+    for (size_t piece = 1; piece <= 192; piece += 19) {
+        scoped(digest_freep) struct digest *digest = digest_new(DIGEST_SHA256);
+
+        for (size_t done = 0; done < 1000000; done += piece)
+            digest_update(digest, data, done + piece < 1000000 ? piece : 1000000 - done);
+        digest_value(digest, value);
+        expect(value, SHA256_SIZE, million);
+    }
+}
+END_TEST
+
 int main(void)
 {
     return suite_run("digest", (const TTest *[]){known_answers_of_fips_180,
                                                  pieces_give_the_value_of_the_whole,
-                                                 long_pieces_give_what_single_bytes_give, NULL});
+                                                 long_pieces_give_what_single_bytes_give,
+                                                 known_answers_of_many_blocks, NULL});
 }

@@ -129,23 +129,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        both_disks_in_either_order_are_enough,      a_missing_disk_is_named,
-        a_second_disk_of_a_kind_is_refused,         a_malformed_disk_is_refused_and_not_ignored,
-        a_malformed_second_disk_counts_as_a_second, a_device_that_is_not_there_carries_nothing,
-    };
-    TCase *group = tcase_create("disks");
-    Suite *suite = suite_create("disks");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(&(struct suite){.name = "disks", .setup = setup, .teardown = teardown},
+                          (const TTest *[]){both_disks_in_either_order_are_enough,
+                                            a_missing_disk_is_named,
+                                            a_second_disk_of_a_kind_is_refused,
+                                            a_malformed_disk_is_refused_and_not_ignored,
+                                            a_malformed_second_disk_counts_as_a_second,
+                                            a_device_that_is_not_there_carries_nothing, NULL});
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "suite.h"
 #include "ttrpc/frame.h"
 
 static const uint8_t small[] = {0, 0, 0, 3, 0, 0, 0, 5, 1, 0, 'a', 'b', 'c'};
@@ -121,21 +121,9 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("frame");
-    TCase *tcase = tcase_create("frame");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_add_test(tcase, a_whole_frame_is_decoded);
-    tcase_add_test(tcase, no_prefix_of_a_frame_is_a_frame);
-    tcase_add_test(tcase, an_empty_body_is_a_frame);
-    tcase_add_test(tcase, the_largest_body_is_waited_for);
-    tcase_add_test(tcase, a_larger_body_is_skipped);
-    tcase_add_test(tcase, the_largest_length_is_skipped_too);
-    tcase_add_test(tcase, a_written_header_is_read_back);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run("frame",
+                     (const TTest *[]){a_whole_frame_is_decoded, no_prefix_of_a_frame_is_a_frame,
+                                       an_empty_body_is_a_frame, the_largest_body_is_waited_for,
+                                       a_larger_body_is_skipped, the_largest_length_is_skipped_too,
+                                       a_written_header_is_read_back, NULL});
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a host may put on the two disks of a guest, and what not. */
 #include <arpa/inet.h>
-#include <check.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/guest_disk.h"
 #include "base/scoped.h"
+#include "suite.h"
 
 static struct error err;
 
@@ -250,23 +249,15 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("guest_disk");
-    TCase *all = tcase_create("guest_disk");
-    SRunner *runner;
+    TCase *tests = suite_case(
+        &(struct suite){.name = "guest_disk"},
+        (const TTest *[]){good_blocks_are_read_back, a_place_to_dial_is_read_back,
+                          routes_to_what_is_the_guests_own_are_refused,
+                          numbers_out_of_range_are_refused, no_byte_of_the_block_is_ignored,
+                          initdata_is_bounded_and_padded_with_zeros, NULL});
 
-    tcase_add_test(all, good_blocks_are_read_back);
-    tcase_add_test(all, a_place_to_dial_is_read_back);
-    tcase_add_loop_test(all, no_place_to_dial_is_the_guests_own, 0, ARRAY_LENGTH(forbidden));
-    tcase_add_loop_test(all, addresses_of_nobody_are_refused, 0, ARRAY_LENGTH(forbidden));
-    tcase_add_loop_test(all, gateways_of_nobody_are_refused, 0, ARRAY_LENGTH(forbidden));
-    tcase_add_test(all, routes_to_what_is_the_guests_own_are_refused);
-    tcase_add_test(all, numbers_out_of_range_are_refused);
-    tcase_add_test(all, no_byte_of_the_block_is_ignored);
-    tcase_add_test(all, initdata_is_bounded_and_padded_with_zeros);
-    suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    tcase_add_loop_test(tests, no_place_to_dial_is_the_guests_own, 0, ARRAY_LENGTH(forbidden));
+    tcase_add_loop_test(tests, addresses_of_nobody_are_refused, 0, ARRAY_LENGTH(forbidden));
+    tcase_add_loop_test(tests, gateways_of_nobody_are_refused, 0, ARRAY_LENGTH(forbidden));
+    return suite_run_case("guest_disk", tests);
 }

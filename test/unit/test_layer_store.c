@@ -633,43 +633,30 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        a_plain_layer_is_unpacked,
-        a_gzip_layer_is_unpacked,
-        a_zstd_layer_is_unpacked,
-        a_truncated_gzip_layer_is_refused,
-        a_layer_that_is_not_compressed_as_it_says_is_refused,
-        a_wrong_digest_is_refused_before_anything_is_unpacked,
-        a_wrong_diff_id_is_refused,
-        a_blob_that_was_refused_can_be_sent_again,
-        a_transfer_that_broke_off_goes_on,
-        bytes_in_flight_when_the_transfer_breaks_off_count,
-        a_newer_transfer_takes_over,
-        a_layer_that_is_here_takes_no_second_copy,
-        a_second_finish_waits_for_the_first,
-        the_end_of_an_unpacking_is_told_even_if_nobody_waits,
-        an_early_finish_keeps_what_is_there,
-        more_bytes_than_announced_are_refused,
-        what_cannot_be_a_layer_is_refused_at_once,
-        what_does_not_fit_is_refused_with_numbers,
-        a_layer_that_grows_past_the_room_leaves_nothing,
-        a_layer_that_nobody_uses_makes_room,
-        a_layer_that_was_asked_for_just_now_stays,
-        a_transfer_that_nobody_goes_on_with_makes_room,
-        a_store_that_is_freed_at_work_waits,
-    };
-    TCase *group = tcase_create("layer_store");
-    Suite *suite = suite_create("layer_store");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "layer_store", .setup = setup, .teardown = teardown},
+        (const TTest *[]){a_plain_layer_is_unpacked,
+                          a_gzip_layer_is_unpacked,
+                          a_zstd_layer_is_unpacked,
+                          a_truncated_gzip_layer_is_refused,
+                          a_layer_that_is_not_compressed_as_it_says_is_refused,
+                          a_wrong_digest_is_refused_before_anything_is_unpacked,
+                          a_wrong_diff_id_is_refused,
+                          a_blob_that_was_refused_can_be_sent_again,
+                          a_transfer_that_broke_off_goes_on,
+                          bytes_in_flight_when_the_transfer_breaks_off_count,
+                          a_newer_transfer_takes_over,
+                          a_layer_that_is_here_takes_no_second_copy,
+                          a_second_finish_waits_for_the_first,
+                          the_end_of_an_unpacking_is_told_even_if_nobody_waits,
+                          an_early_finish_keeps_what_is_there,
+                          more_bytes_than_announced_are_refused,
+                          what_cannot_be_a_layer_is_refused_at_once,
+                          what_does_not_fit_is_refused_with_numbers,
+                          a_layer_that_grows_past_the_room_leaves_nothing,
+                          a_layer_that_nobody_uses_makes_room,
+                          a_layer_that_was_asked_for_just_now_stays,
+                          a_transfer_that_nobody_goes_on_with_makes_room,
+                          a_store_that_is_freed_at_work_waits,
+                          NULL});
 }

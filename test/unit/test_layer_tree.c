@@ -377,47 +377,34 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        files_directories_and_links_are_made,
-        a_name_with_dot_dot_is_refused,
-        dot_dot_is_refused_even_where_it_is_harmless,
-        an_absolute_name_stays_inside,
-        a_symlink_that_points_out_leads_inside,
-        a_relative_symlink_that_climbs_stops_at_the_root,
-        a_file_replaces_a_symlink_and_not_what_it_points_to,
-        a_directory_replaces_a_symlink,
-        a_hard_link_to_the_outside_is_refused,
-        a_hard_link_with_dot_dot_is_refused,
-        a_hard_link_through_a_symlink_stays_inside,
-        a_hard_link_to_a_symlink_links_the_symlink,
-        a_hard_link_to_itself_changes_nothing,
-        device_nodes_are_left_out,
-        a_whiteout_becomes_a_device_that_overlayfs_knows,
-        an_opaque_mark_becomes_an_attribute,
-        a_whiteout_does_not_hide_its_own_layer,
-        a_whiteout_of_nothing_is_refused,
-        attributes_that_overlayfs_obeys_are_dropped,
-        names_that_the_locale_cannot_say_keep_their_bytes,
-        a_file_may_not_replace_a_directory,
-        the_root_may_not_become_a_link,
-        a_name_too_long_is_refused,
-        a_file_larger_than_the_room_is_refused_with_numbers,
-        a_claimed_size_takes_no_room_by_itself,
-        an_implied_directory_that_is_described_later_is_not_implied,
-        garbage_is_refused,
-    };
-    TCase *group = tcase_create("layer_tree");
-    Suite *suite = suite_create("layer_tree");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "layer_tree", .setup = setup, .teardown = teardown},
+        (const TTest *[]){files_directories_and_links_are_made,
+                          a_name_with_dot_dot_is_refused,
+                          dot_dot_is_refused_even_where_it_is_harmless,
+                          an_absolute_name_stays_inside,
+                          a_symlink_that_points_out_leads_inside,
+                          a_relative_symlink_that_climbs_stops_at_the_root,
+                          a_file_replaces_a_symlink_and_not_what_it_points_to,
+                          a_directory_replaces_a_symlink,
+                          a_hard_link_to_the_outside_is_refused,
+                          a_hard_link_with_dot_dot_is_refused,
+                          a_hard_link_through_a_symlink_stays_inside,
+                          a_hard_link_to_a_symlink_links_the_symlink,
+                          a_hard_link_to_itself_changes_nothing,
+                          device_nodes_are_left_out,
+                          a_whiteout_becomes_a_device_that_overlayfs_knows,
+                          an_opaque_mark_becomes_an_attribute,
+                          a_whiteout_does_not_hide_its_own_layer,
+                          a_whiteout_of_nothing_is_refused,
+                          attributes_that_overlayfs_obeys_are_dropped,
+                          names_that_the_locale_cannot_say_keep_their_bytes,
+                          a_file_may_not_replace_a_directory,
+                          the_root_may_not_become_a_link,
+                          a_name_too_long_is_refused,
+                          a_file_larger_than_the_room_is_refused_with_numbers,
+                          a_claimed_size_takes_no_room_by_itself,
+                          an_implied_directory_that_is_described_later_is_not_implied,
+                          garbage_is_refused,
+                          NULL});
 }

@@ -273,6 +273,33 @@ START_TEST(a_renewal_that_came_late_is_no_stop)
 }
 END_TEST
 
+START_TEST(renewals_that_were_kept_back_prolong_nothing)
+{
+    struct lease_renewal kept[4];
+
+    begin();
+    for (size_t i = 0; i < 4; i++) {
+        live(STEP_MS, i < 3 ? STEP_MS : STEP_MS - 1);
+        kept[i] = next();
+    }
+    kept[0].guest_ms = guest_ms; /* sent 45 s before: 15 s are left, and what goes unnoticed */
+    ck_assert(!renew_as(&one, &kept[0]).frozen);
+    live(STEP_MS + LEASE_JUMP_MS, STEP_MS + LEASE_JUMP_MS);
+    ck_assert_uint_eq(freezes, 0);
+    live(1, 1);
+    ck_assert_uint_eq(freezes, 1);
+    live(OFF_MS - 1000, OFF_MS - 1000);
+    for (size_t i = 1; i < 4; i++) {
+        kept[i].guest_ms = guest_ms;
+        ck_assert(renew_as(&one, &kept[i]).frozen);
+    }
+    ck_assert_uint_eq(offs, 0);
+    live(1000, 1000);
+    ck_assert_uint_eq(offs, 1);
+    teardown();
+}
+END_TEST
+
 START_TEST(the_comparison_is_from_one_renewal_to_the_next)
 {
     begin();
@@ -355,6 +382,7 @@ int main(void)
             renewals_without_appraisal_keep_the_power_on, a_stop_of_more_than_two_seconds_freezes,
             a_tenth_is_allowed_when_that_is_more, a_stop_behind_the_appraisal_needs_another,
             a_new_connection_does_not_hide_a_stop, a_renewal_that_came_late_is_no_stop,
+            renewals_that_were_kept_back_prolong_nothing,
             the_comparison_is_from_one_renewal_to_the_next,
             a_guest_clock_that_is_fast_is_no_excuse_after_an_appraisal, a_number_counts_once,
             values_that_cannot_be_are_refused, NULL});

@@ -250,6 +250,8 @@ START_TEST(a_locked_record_is_waited_for_only_so_long)
     ck_assert(flock(fd, LOCK_EX) == 0);
     ck_assert(lease_record_revoke(path, &err) < 0);
     ck_assert_int_eq(err.status, STATUS_UNAVAILABLE);
+    ck_assert(!lease_record_holds(record));
+    expect_refusal(2, 1, STATUS_UNAVAILABLE, "locked");
     close(fd);
     revoke_it();
     teardown();

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/text.h"
 #include "secure/key.h"
 #include "secure/mint.h"
+#include "suite.h"
 
 static char root[64], directory[80], epochs[80];
 static struct error err;
@@ -243,26 +243,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {a_mint_makes_a_key_and_initdata_that_names_it,
-                                  two_mints_share_nothing_and_count_upwards,
-                                  extra_peers_are_named_and_bounded,
-                                  each_pod_has_its_own_epoch,
-                                  names_that_cannot_be_a_pods_are_refused,
-                                  a_damaged_store_never_starts_over,
-                                  a_store_that_cannot_be_read_never_starts_over,
-                                  counting_is_locked,
-                                  a_counter_waits_for_the_lock};
-    Suite *suite = suite_create("mint");
-    TCase *all = tcase_create("mint");
-    SRunner *runner;
-
-    tcase_add_checked_fixture(all, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(all, tests[i]);
-    suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "mint", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            a_mint_makes_a_key_and_initdata_that_names_it,
+            two_mints_share_nothing_and_count_upwards, extra_peers_are_named_and_bounded,
+            each_pod_has_its_own_epoch, names_that_cannot_be_a_pods_are_refused,
+            a_damaged_store_never_starts_over, a_store_that_cannot_be_read_never_starts_over,
+            counting_is_locked, a_counter_waits_for_the_lock, NULL});
 }

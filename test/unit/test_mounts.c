@@ -264,29 +264,11 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        each_source_of_ours_is_found,
-        files_are_as_they_were_asked_for,
-        a_pod_can_be_made_again,
-        file_systems_of_the_kernel_pass,
-        every_other_source_is_refused_by_name,
-        a_file_with_a_path_for_a_name_is_refused,
-        volumes_are_held_until_the_container_goes,
-        the_last_words_are_bounded,
-        last_words_are_not_read_through_a_link,
-    };
-    TCase *group = tcase_create("mounts");
-    Suite *suite = suite_create("mounts");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "mounts", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            each_source_of_ours_is_found, files_are_as_they_were_asked_for, a_pod_can_be_made_again,
+            file_systems_of_the_kernel_pass, every_other_source_is_refused_by_name,
+            a_file_with_a_path_for_a_name_is_refused, volumes_are_held_until_the_container_goes,
+            the_last_words_are_bounded, last_words_are_not_read_through_a_link, NULL});
 }

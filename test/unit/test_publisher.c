@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "io/fd.h"
 #include "io/loop.h"
 #include "shim/publisher.h"
+#include "suite.h"
 #include "ttrpc/server.h"
 
 static char directory[] = "/tmp/test_publisher.XXXXXX";
@@ -237,29 +237,19 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("publisher");
-    TCase *tcase = tcase_create("publisher");
-    SRunner *runner = srunner_create(suite);
     int failed;
 
     if (!mkdtemp(directory))
         return EXIT_FAILURE;
     (void) snprintf(path, sizeof(path), "%s/socket", directory);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, events_arrive_in_order);
-    tcase_add_test(tcase, nobody_listens_and_nothing_happens);
-    tcase_add_test(tcase, an_event_waits_for_containerd_to_come_back);
-    tcase_add_test(tcase, a_restart_of_containerd_loses_nothing);
-    tcase_add_test(tcase, a_passing_failure_is_tried_again);
-    tcase_add_test(tcase, an_event_is_given_up_after_some_attempts);
-    tcase_add_test(tcase, a_refusal_is_final);
-    tcase_add_test(tcase, the_queue_is_bounded);
-    tcase_add_test(tcase, a_flush_waits_for_the_last_event);
-    tcase_add_test(tcase, a_flush_does_not_wait_for_ever);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    failed = suite_run_with(
+        &(struct suite){.name = "publisher", .setup = setup, .teardown = teardown},
+        (const TTest *[]){events_arrive_in_order, nobody_listens_and_nothing_happens,
+                          an_event_waits_for_containerd_to_come_back,
+                          a_restart_of_containerd_loses_nothing, a_passing_failure_is_tried_again,
+                          an_event_is_given_up_after_some_attempts, a_refusal_is_final,
+                          the_queue_is_bounded, a_flush_waits_for_the_last_event,
+                          a_flush_does_not_wait_for_ever, NULL});
     (void) rmdir(directory);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

@@ -84,6 +84,24 @@ START_TEST(an_end_before_the_mark_is_anothers)
 }
 END_TEST
 
+START_TEST(a_child_that_was_started_now_has_not_ended)
+{
+    scoped(loop_freep) struct loop *loop = NULL;
+    scoped(reaper_freep) struct reaper *reaper = NULL;
+    struct reaper_watch *watch;
+    int status = -1;
+
+    open_both(&loop, &reaper);
+    (void) reaper_hold(reaper);
+    watch = reaper_watch_started(reaper, ended(loop, 7), told, &status); /* its number came again */
+    turn(loop);
+    turn(loop);
+    ck_assert_int_eq(status, -1);
+    reaper_unwatch(watch);
+    reaper_release(reaper);
+}
+END_TEST
+
 START_TEST(an_end_after_the_mark_is_kept)
 {
     scoped(loop_freep) struct loop *loop = NULL;
@@ -108,6 +126,7 @@ END_TEST
 int main(void)
 {
     return suite_run("reaper", (const TTest *[]){an_end_before_the_watch_is_told,
+                                                 a_child_that_was_started_now_has_not_ended,
                                                  an_end_before_the_mark_is_anothers,
                                                  an_end_after_the_mark_is_kept, NULL});
 }

@@ -245,31 +245,16 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        layers_are_stacked_and_whiteouts_hide,
-        two_containers_do_not_see_each_others_writes,
-        a_directory_that_a_layer_only_implies_keeps_its_looks,
-        a_layer_that_is_not_here_is_named_and_nothing_stays,
-        a_layer_with_another_diff_id_is_refused,
-        what_a_container_writes_is_bounded,
-        a_root_without_room_is_refused,
-    };
-    TCase *group = tcase_create("rootfs");
-    Suite *suite = suite_create("rootfs");
-    SRunner *runner;
-    int failed;
-
     if (geteuid() != 0) {
         puts("rootfs: skipped, needs root");
         return EXIT_SUCCESS;
     }
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(&(struct suite){.name = "rootfs", .setup = setup, .teardown = teardown},
+                          (const TTest *[]){layers_are_stacked_and_whiteouts_hide,
+                                            two_containers_do_not_see_each_others_writes,
+                                            a_directory_that_a_layer_only_implies_keeps_its_looks,
+                                            a_layer_that_is_not_here_is_named_and_nothing_stays,
+                                            a_layer_with_another_diff_id_is_refused,
+                                            what_a_container_writes_is_bounded,
+                                            a_root_without_room_is_refused, NULL});
 }

@@ -527,34 +527,23 @@ END_TEST
 
 int main(void)
 {
-    TCase *group = tcase_create("sandbox");
-    Suite *suite = suite_create("sandbox");
-    SRunner *runner;
-    int failed;
+    TCase *tests = suite_case(
+        &(struct suite){.name = "sandbox", .setup = setup, .teardown = teardown, .timeout_s = 30},
+        (const TTest *[]){
+            a_sandbox_starts_and_stops, a_stop_cancels_a_start, a_helper_that_fails_leaves_nothing,
+            a_destroy_that_fails_is_buried_and_the_stop_succeeds,
+            a_destroy_that_hangs_is_not_waited_for, a_machine_that_does_not_die_fails_the_stop,
+            a_machine_that_dies_late_ends_every_stop_once,
+            a_start_and_a_destroy_that_fail_still_end,
+            without_a_tombstone_the_next_stop_tries_again,
+            a_machine_that_dies_is_noticed_and_cleaned_up,
+            an_end_is_as_asked_while_the_button_is_pressed,
+            a_button_without_a_helper_is_not_pressed,
+            the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough, NULL});
 
-    tcase_add_checked_fixture(group, setup, teardown);
-    tcase_set_timeout(group, 30);
-    tcase_add_test(group, a_sandbox_starts_and_stops);
-    tcase_add_test(group, a_stop_cancels_a_start);
-    tcase_add_test(group, a_helper_that_fails_leaves_nothing);
-    tcase_add_loop_test(group, a_create_without_libvirts_answer_is_looked_after, 0, 3);
-    tcase_add_loop_test(group, a_helper_that_talks_nonsense_is_a_failed_start, 0, 4);
-    tcase_add_test(group, a_destroy_that_fails_is_buried_and_the_stop_succeeds);
-    tcase_add_test(group, a_destroy_that_hangs_is_not_waited_for);
-    tcase_add_test(group, a_machine_that_does_not_die_fails_the_stop);
-    tcase_add_test(group, a_machine_that_dies_late_ends_every_stop_once);
-    tcase_add_loop_test(group, a_machine_that_dies_late_without_a_tombstone_is_cleaned_up, 0, 2);
-    tcase_add_test(group, a_start_and_a_destroy_that_fail_still_end);
-    tcase_add_test(group, without_a_tombstone_the_next_stop_tries_again);
-    tcase_add_test(group, a_machine_that_dies_is_noticed_and_cleaned_up);
-    tcase_add_loop_test(group, an_end_is_as_asked_when_the_button_was_pressed, 0, 5);
-    tcase_add_test(group, an_end_is_as_asked_while_the_button_is_pressed);
-    tcase_add_test(group, a_button_without_a_helper_is_not_pressed);
-    tcase_add_test(group, the_power_button_of_a_machine_that_is_being_destroyed_is_pressed_enough);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    tcase_add_loop_test(tests, a_create_without_libvirts_answer_is_looked_after, 0, 3);
+    tcase_add_loop_test(tests, a_helper_that_talks_nonsense_is_a_failed_start, 0, 4);
+    tcase_add_loop_test(tests, a_machine_that_dies_late_without_a_tombstone_is_cleaned_up, 0, 2);
+    tcase_add_loop_test(tests, an_end_is_as_asked_when_the_button_was_pressed, 0, 5);
+    return suite_run_case("sandbox", tests);
 }

@@ -147,23 +147,10 @@ static int act(const char *verb, const char *socket)
 
 int main(int argc, char *argv[])
 {
-    TCase *group;
-    Suite *suite;
-    SRunner *runner;
-    int failed;
-
     if (argc == 3)
         return act(argv[1], argv[2]);
-    group = tcase_create("socket");
-    suite = suite_create("socket");
-    tcase_add_checked_fixture(group, setup, teardown);
-    tcase_add_test(group, a_resident_that_does_not_end_is_killed);
-    tcase_add_test(group, a_resident_whose_program_was_replaced_is_known);
-    tcase_add_test(group, another_program_is_left_alone);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(&(struct suite){.name = "socket", .setup = setup, .teardown = teardown},
+                          (const TTest *[]){a_resident_that_does_not_end_is_killed,
+                                            a_resident_whose_program_was_replaced_is_known,
+                                            another_program_is_left_alone, NULL});
 }

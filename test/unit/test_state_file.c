@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/scoped.h"
 #include "shim/bundle.h"
 #include "shim/state_file.h"
+#include "suite.h"
 
 static char directory[] = "/tmp/test_state_file.XXXXXX";
 static char path[128];
@@ -138,25 +138,18 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("state_file");
-    TCase *tcase = tcase_create("state_file");
-    SRunner *runner = srunner_create(suite);
     int failed;
 
     if (!mkdtemp(directory))
         return EXIT_FAILURE;
     (void) snprintf(path, sizeof(path), "%s/state.json", directory);
-    tcase_add_test(tcase, what_was_written_is_read);
-    tcase_add_test(tcase, only_the_own_kind_and_version_is_read);
-    tcase_add_test(tcase, an_absent_file_is_not_found);
-    tcase_add_test(tcase, a_bundle_tells_its_role);
-    tcase_add_test(tcase, a_sandbox_file_names_the_pod);
-    tcase_add_test(tcase, a_broken_bundle_is_refused_and_an_empty_one_is_not);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    failed = suite_run("state_file",
+                       (const TTest *[]){what_was_written_is_read,
+                                         only_the_own_kind_and_version_is_read,
+                                         an_absent_file_is_not_found, a_bundle_tells_its_role,
+                                         a_sandbox_file_names_the_pod,
+                                         a_broken_bundle_is_refused_and_an_empty_one_is_not, NULL});
     if (file_remove_tree(directory, &err) < 0)
-        failed++;
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        failed = EXIT_FAILURE;
+    return failed;
 }

@@ -23,8 +23,6 @@
  *         for label in b"EXPORTER-Channel-Binding", b"EXPORTER-cleave-join":
  *             print(prf(h, f(0x01, 48), label, f(0x40, 32) + f(0x80, 32) + b"\0\0", 32))
  */
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <mbedtls/ssl.h>
@@ -37,6 +35,7 @@
 #include "secure/exporter.h"
 #include "secure/join.h"
 #include "secure/statement.h"
+#include "suite.h"
 
 static const char statement_hex[] =
     "636c656176652065766964656e636520763100000000000000000000000000000101ff0103030102"
@@ -218,22 +217,14 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("statement");
-    TCase *all = tcase_create("statement");
-    SRunner *runner;
+    TCase *tests = suite_case(
+        &(struct suite){.name = "statement"},
+        (const TTest *[]){the_statement_has_its_bytes, sample_evidence_signs_its_sha512,
+                          the_fields_cover_the_statement_once, the_macs_of_a_join_have_their_bytes,
+                          a_control_is_named_by_half_a_digest, NULL});
 
-    tcase_add_test(all, the_statement_has_its_bytes);
-    tcase_add_test(all, sample_evidence_signs_its_sha512);
-    tcase_add_test(all, the_fields_cover_the_statement_once);
-    tcase_add_test(all, the_macs_of_a_join_have_their_bytes);
-    tcase_add_test(all, a_control_is_named_by_half_a_digest);
-    tcase_add_loop_test(all, the_exports_have_their_bytes, 0, ARRAY_LENGTH(exports));
-    tcase_add_loop_test(all, nothing_is_exported_without_the_extended_master_secret, 0,
+    tcase_add_loop_test(tests, the_exports_have_their_bytes, 0, ARRAY_LENGTH(exports));
+    tcase_add_loop_test(tests, nothing_is_exported_without_the_extended_master_secret, 0,
                         ARRAY_LENGTH(exports));
-    suite_add_tcase(suite, all);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_case("statement", tests);
 }

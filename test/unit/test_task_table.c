@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/scoped.h"
 #include "shim/task_table.h"
+#include "suite.h"
 
 static struct task_table table;
 static struct task_entry *task;
@@ -161,24 +160,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("task_table");
-    TCase *tcase = tcase_create("task_table");
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, what_is_legal_when);
-    tcase_add_test(tcase, a_refusal_says_why);
-    tcase_add_test(tcase, an_id_stands_once);
-    tcase_add_test(tcase, an_id_is_an_identifier);
-    tcase_add_test(tcase, execs_are_found_under_their_task);
-    tcase_add_test(tcase, a_removed_task_takes_its_execs_along);
-    tcase_add_test(tcase, an_exit_code_never_changes);
-    tcase_add_test(tcase, an_exit_without_a_time_is_now);
-    tcase_add_test(tcase, the_table_is_bounded);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "task_table", .setup = setup, .teardown = teardown},
+        (const TTest *[]){what_is_legal_when, a_refusal_says_why, an_id_stands_once,
+                          an_id_is_an_identifier, execs_are_found_under_their_task,
+                          a_removed_task_takes_its_execs_along, an_exit_code_never_changes,
+                          an_exit_without_a_time_is_now, the_table_is_bounded, NULL});
 }

@@ -82,10 +82,12 @@ bool link_call_was_sent(const struct link_call *call)
     return channel_is_there;
 }
 
+static struct container_sample guest_sample;
+
 static void reply(const char *what, enum status status)
 {
     struct link_call *call = find(what);
-    struct agent_reply answer = {0};
+    struct agent_reply answer = {.sample = guest_sample};
     agent_done_fn *done;
     struct error err;
     void *user;
@@ -152,11 +154,17 @@ struct link_call *agent_ack(const struct agent_ask *ask, const struct exit_recor
 
 static struct tenant_conf conf = {.request_timeout = 60};
 static enum pod_state state;
+static bool has_lapsed;
 static unsigned changes;
 
 enum pod_state pod_state(const struct pod *pod)
 {
     return state;
+}
+
+bool pod_has_lapsed(const struct pod *pod)
+{
+    return state == POD_UNKNOWN && has_lapsed;
 }
 
 struct link *pod_link(const struct pod *pod)
@@ -388,6 +396,7 @@ static void setup(void)
 
     tasks = (struct tasks){.leftovers = leftovers_new(NULL), .exited = exited};
     state = POD_RUNNING;
+    has_lapsed = false;
     channel_is_there = true;
     acks = changes = 0;
     pending = 0;
@@ -466,6 +475,32 @@ START_TEST(the_guest_is_asked_for_figures_once_per_second)
     ck_assert_ptr_null(asked);
     task_stats(init, to(&first));
     ck_assert(first.answered && !asked);
+    teardown();
+}
+END_TEST
+
+/* A sample that comes late is of the time before. */
+START_TEST(what_has_ended_holds_no_memory_and_no_process)
+{
+    const struct container_sample *sample;
+    struct call call;
+
+    setup();
+    guest_sample = (struct container_sample){
+        .cpu_usage_ns = 7, .memory_usage = 5, .memory_anon = 4, .pids_current = 3};
+    task_stats(init, to(&call));
+    reply("stats c", STATUS_OK);
+    sample = task_sample(init);
+    ck_assert_uint_eq(sample->memory_usage, 5);
+    init->sampled_ms = 1; /* long ago */
+    task_stats(init, to(&call));
+    exit_of("", 0);
+    ck_assert_uint_eq(sample->memory_usage + sample->memory_anon + sample->pids_current, 0);
+    reply("stats c", STATUS_OK);
+    ck_assert(call.answered && call.status == STATUS_OK);
+    ck_assert_uint_eq(sample->memory_usage + sample->memory_anon + sample->pids_current, 0);
+    ck_assert_uint_eq(sample->cpu_usage_ns, 7);
+    guest_sample = (struct container_sample){0};
     teardown();
 }
 END_TEST
@@ -557,6 +592,62 @@ START_TEST(without_a_record_the_code_is_255)
     ck_assert_uint_eq(init->entry->exit_status, 255);
     ck_assert_str_eq(history, "exit told ");
     ck_assert(tasks_are_quiet(&tasks));
+    teardown();
+}
+END_TEST
+
+START_TEST(without_a_channel_a_kill_does_not_wait_long)
+{
+    struct call call;
+
+    setup();
+    task_kill(init, 9, AGENT_KILL_ONE, to(&call));
+    ck_assert_uint_eq(find("kill c")->deadline_ms, 60000);
+    reply("kill c", STATUS_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(call.status, STATUS_DEADLINE_EXCEEDED);
+    state = POD_UNKNOWN;
+    task_kill(init, 9, AGENT_KILL_ONE, to(&call));
+    ck_assert_uint_eq(find("kill c")->deadline_ms, 10000);
+    reply("kill c", STATUS_DEADLINE_EXCEEDED);
+    ck_assert(call.answered && call.status == STATUS_UNAVAILABLE);
+    ck_assert_int_eq(init->entry->state, TASK_RUNNING);
+    teardown();
+}
+END_TEST
+
+START_TEST(what_is_killed_in_a_frozen_guest_out_of_reach_is_255_and_killed_later)
+{
+    struct call call;
+    struct task *exec;
+
+    setup();
+    exec = exec_started("e");
+    history[0] = '\0';
+    state = POD_UNKNOWN;
+    has_lapsed = true;
+    task_kill(init, 15, AGENT_KILL_ONE, to(&call)); /* it is asked to end: nobody hears it */
+    ck_assert(!call.answered);
+    reply("kill c", STATUS_DEADLINE_EXCEEDED);
+    task_kill(exec, 9, AGENT_KILL_ONE, to(&call));
+    ck_assert(!call.answered);
+    reply("kill c/e", STATUS_DEADLINE_EXCEEDED);
+    ck_assert_str_eq(history, "");
+    task_kill(init, 9, AGENT_KILL_ONE, to(&call));
+    ck_assert(call.answered && call.status == STATUS_OK);
+    ck_assert_str_eq(history, "exit:exec told:exec exit told ");
+    ck_assert_uint_eq(init->entry->exit_status, 255);
+    ck_assert_int_eq(exec->entry->state, TASK_STOPPED);
+    task_delete(init, to(&call));
+    ck_assert(call.answered && call.status == STATUS_OK);
+    ck_assert(leftovers_has(tasks.leftovers, "c", ""));
+    pass(0);
+    reply("kill-all c", STATUS_DEADLINE_EXCEEDED);
+    state = POD_RUNNING; /* the channel is back */
+    reply("kill-all c", STATUS_OK);
+    exit_of("", 137);
+    ck_assert_uint_eq(acks, 1);
+    reply("delete c", STATUS_OK);
+    ck_assert_ptr_null(asked);
     teardown();
 }
 END_TEST
@@ -700,9 +791,12 @@ int main(void)
         (const TTest *[]){
             an_exit_that_overtakes_its_start_is_told_after_it,
             nothing_is_told_or_asked_of_what_is_being_created,
-            the_guest_is_asked_for_figures_once_per_second, the_init_ends_after_its_execs,
+            the_guest_is_asked_for_figures_once_per_second,
+            what_has_ended_holds_no_memory_and_no_process, the_init_ends_after_its_execs,
             an_exec_that_stays_holds_its_init_up_for_two_seconds, the_reason_goes_before_the_exit,
             each_oom_is_told_and_no_replay, a_record_is_acknowledged_when_the_output_is_here,
+            without_a_channel_a_kill_does_not_wait_long,
+            what_is_killed_in_a_frozen_guest_out_of_reach_is_255_and_killed_later,
             without_a_record_the_code_is_255, delete_of_an_exec_that_starts_is_the_cancel,
             what_the_guest_refuses_to_delete_goes_later, a_dead_pod_has_no_leftovers,
             what_was_not_sent_goes_with_its_caller, what_was_sent_takes_its_course,

@@ -456,35 +456,17 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        an_empty_one_is_asked_for_once,
-        a_live_one_goes_in_parts_and_then_again_when_it_changes,
-        what_changes_while_it_is_sent_is_sent_after_it,
-        events_without_a_change_send_nothing,
-        a_refresh_that_was_cut_is_sent_again_as_a_whole,
-        a_refresh_that_the_guest_cannot_take_waits_for_the_next,
-        a_failure_is_told_and_the_next_container_tries_again,
-        a_part_is_sent_for_each_container,
-        who_gives_up_waiting_is_not_told,
-        a_container_waits_for_what_the_node_has_now,
-        one_volume_is_in_memory_at_a_time,
-        a_failure_lets_the_next_volume_be_read,
-        after_the_guest_has_gone_nothing_is_tried_again,
-        a_directory_that_was_made_again_is_looked_at,
-        without_inotify_the_node_is_asked_instead,
-    };
-    TCase *group = tcase_create("tenant_volumes");
-    Suite *suite = suite_create("tenant_volumes");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "tenant_volumes", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            an_empty_one_is_asked_for_once, a_live_one_goes_in_parts_and_then_again_when_it_changes,
+            what_changes_while_it_is_sent_is_sent_after_it, events_without_a_change_send_nothing,
+            a_refresh_that_was_cut_is_sent_again_as_a_whole,
+            a_refresh_that_the_guest_cannot_take_waits_for_the_next,
+            a_failure_is_told_and_the_next_container_tries_again, a_part_is_sent_for_each_container,
+            who_gives_up_waiting_is_not_told, a_container_waits_for_what_the_node_has_now,
+            one_volume_is_in_memory_at_a_time, a_failure_lets_the_next_volume_be_read,
+            after_the_guest_has_gone_nothing_is_tried_again,
+            a_directory_that_was_made_again_is_looked_at, without_inotify_the_node_is_asked_instead,
+            NULL});
 }

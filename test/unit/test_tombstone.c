@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tombstones and their reaper, which is this program started anew. */
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/scoped.h"
 #include "shim/tombstone.h"
+#include "suite.h"
 
 static char root[] = "/tmp/test_tombstone.XXXXXX";
 static char *directory, *log_file, *victim;
@@ -223,35 +223,22 @@ END_TEST
 
 int main(int argc, char *argv[])
 {
-    if (tombstone_is_reaper(argc, argv))
-        return tombstone_main(argc, argv);
-
-    Suite *suite = suite_create("tombstone");
-    TCase *tcase = tcase_create("tombstone");
-    SRunner *runner = srunner_create(suite);
     int failed;
 
+    if (tombstone_is_reaper(argc, argv))
+        return tombstone_main(argc, argv);
     if (!mkdtemp(root))
         return EXIT_FAILURE;
-    tcase_set_timeout(tcase, 20);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, work_that_succeeds_is_gone);
-    tcase_add_test(tcase, work_that_fails_stays_and_waits_longer_each_time);
-    tcase_add_test(tcase, a_missing_program_is_a_failure_like_any_other);
-    tcase_add_test(tcase, a_program_that_hangs_is_ended);
-    tcase_add_test(tcase, what_one_holds_no_other_takes);
-    tcase_add_test(tcase, nothing_is_left_of_what_was_removed);
-    tcase_add_test(tcase, a_foreign_record_is_not_run);
-    tcase_add_test(tcase, an_id_is_an_identifier);
-    tcase_add_test(tcase, the_reaper_finishes_alone);
-    tcase_add_test(tcase, two_reapers_do_the_work_once);
-    tcase_add_test(tcase, a_sweep_leaves_what_has_a_reaper);
-    tcase_add_test(tcase, no_directory_is_no_work);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    failed = suite_run_with(
+        &(struct suite){.name = "tombstone", .setup = setup, .teardown = teardown, .timeout_s = 20},
+        (const TTest *[]){
+            work_that_succeeds_is_gone, work_that_fails_stays_and_waits_longer_each_time,
+            a_missing_program_is_a_failure_like_any_other, a_program_that_hangs_is_ended,
+            what_one_holds_no_other_takes, nothing_is_left_of_what_was_removed,
+            a_foreign_record_is_not_run, an_id_is_an_identifier, the_reaper_finishes_alone,
+            two_reapers_do_the_work_once, a_sweep_leaves_what_has_a_reaper, no_directory_is_no_work,
+            NULL});
     if (file_remove_tree(root, &err) < 0)
-        failed++;
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        failed = EXIT_FAILURE;
+    return failed;
 }

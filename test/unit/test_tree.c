@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A tree becomes a tar, and the guest's own unpacker makes the same tree of it. */
+#include "suite.h"
 #include "tree.h"
 
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #include "layer_archive.h"
 #include "layer_room.h"
 #include "layer_tree.h"
-#include <check.h>
 #include <stdlib.h>
 
 static char base[64], from[80], to[80], blob[80];
@@ -284,6 +284,34 @@ START_TEST(a_name_that_would_delete_is_refused)
 }
 END_TEST
 
+/* A reader of the tar would take "user.a" for its name. */
+START_TEST(an_attribute_that_would_arrive_under_another_name_is_refused)
+{
+    struct error err;
+
+    put("file", "x");
+    if (setxattr(in(from, "file"), "user.a=b", "value", 5, 0) < 0)
+        return; /* this file system has none */
+    ck_assert(write_blob(&err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "user.a=b"));
+}
+END_TEST
+
+START_TEST(a_file_with_less_in_it_than_it_says_is_no_file_of_zeros)
+{
+    scoped(closep) int root = open("/sys/kernel/mm/transparent_hugepage",
+                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scoped(closep) int out = open(blob, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct error err;
+
+    if (root < 0)
+        return;
+    ck_assert(tree_write(root, out, &err) < 0);
+    ck_assert_int_eq(err.status, STATUS_ABORTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "got shorter"));
+}
+END_TEST
+
 START_TEST(the_same_tree_gives_the_same_bytes)
 {
     scoped(freep) char *first = NULL, *second = NULL;
@@ -305,31 +333,16 @@ START_TEST(the_same_tree_gives_the_same_bytes)
 }
 END_TEST
 
-static Suite *suite(void)
-{
-    Suite *suite = suite_create("tree");
-    TCase *tests = tcase_create("tree");
-
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, modes_owners_times_and_attributes_arrive);
-    tcase_add_test(tests, hard_links_and_symlinks_stay_what_they_are);
-    tcase_add_test(tests, names_and_targets_of_any_length_and_bytes_arrive);
-    tcase_add_test(tests, sizes_around_a_block_arrive);
-    tcase_add_test(tests, devices_and_sockets_stay_behind);
-    tcase_add_test(tests, another_mount_is_not_entered);
-    tcase_add_test(tests, a_name_that_would_delete_is_refused);
-    tcase_add_test(tests, the_same_tree_gives_the_same_bytes);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "tree", .setup = setup, .teardown = teardown},
+        (const TTest *[]){modes_owners_times_and_attributes_arrive,
+                          hard_links_and_symlinks_stay_what_they_are,
+                          names_and_targets_of_any_length_and_bytes_arrive,
+                          sizes_around_a_block_arrive, devices_and_sockets_stay_behind,
+                          another_mount_is_not_entered, a_name_that_would_delete_is_refused,
+                          an_attribute_that_would_arrive_under_another_name_is_refused,
+                          a_file_with_less_in_it_than_it_says_is_no_file_of_zeros,
+                          the_same_tree_gives_the_same_bytes, NULL});
 }

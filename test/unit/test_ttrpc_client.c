@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client and the publisher against our own server and against a peer of raw bytes. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/scoped.h"
 #include "io/fd.h"
 #include "io/loop.h"
+#include "suite.h"
 #include "task.pb-c.h"
 #include "ttrpc.pb-c.h"
 #include "ttrpc/client.h"
@@ -341,31 +341,20 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("ttrpc_client");
-    TCase *tcase = tcase_create("ttrpc_client");
-    SRunner *runner = srunner_create(suite);
     int failed;
 
     if (!mkdtemp(directory))
         return EXIT_FAILURE;
     (void) snprintf(path, sizeof(path), "%s/socket", directory);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_test(tcase, a_call_is_answered);
-    tcase_add_test(tcase, an_error_keeps_its_code_and_text);
-    tcase_add_test(tcase, answers_come_in_any_order);
-    tcase_add_test(tcase, silence_ends_with_the_deadline);
-    tcase_add_test(tcase, a_lost_connection_ends_every_call_once);
-    tcase_add_test(tcase, a_callback_may_free_the_client);
-    tcase_add_test(tcase, a_callback_may_free_the_client_when_it_is_lost);
-    tcase_add_test(tcase, nobody_there_is_unavailable);
-    tcase_add_test(tcase, a_nonsense_answer_is_an_error);
-    tcase_add_test(tcase, answers_to_nothing_are_ignored);
-    tcase_add_test(tcase, a_giant_answer_is_refused);
-    tcase_add_test(tcase, a_giant_request_is_not_sent);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    failed = suite_run_with(
+        &(struct suite){.name = "ttrpc_client", .setup = setup, .teardown = teardown},
+        (const TTest *[]){a_call_is_answered, an_error_keeps_its_code_and_text,
+                          answers_come_in_any_order, silence_ends_with_the_deadline,
+                          a_lost_connection_ends_every_call_once, a_callback_may_free_the_client,
+                          a_callback_may_free_the_client_when_it_is_lost,
+                          nobody_there_is_unavailable, a_nonsense_answer_is_an_error,
+                          answers_to_nothing_are_ignored, a_giant_answer_is_refused,
+                          a_giant_request_is_not_sent, NULL});
     (void) rmdir(directory);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

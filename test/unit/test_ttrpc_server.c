@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server against a peer that writes raw bytes. Server and peer share one thread: the peer's
  * writes and reads never block, the loop turns in between. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,10 +16,10 @@
 #include "base/text.h"
 #include "io/fd.h"
 #include "io/loop.h"
+#include "suite.h"
 #include "task.pb-c.h"
 #include "ttrpc.pb-c.h"
-#include "ttrpc/frame.h"
-#include "ttrpc/server.h"
+#include "ttrpc/connection.h"
 
 enum { INPUT_MAX = 8 << 20 };
 
@@ -284,6 +283,10 @@ static void setup(void)
 static void teardown(void)
 {
     close(peer);
+    while (server->connections)
+        connection_free(server->connections);
+    ck_assert_uint_eq(server->call_count, 0);
+    ck_assert_uint_eq(server->memory, 0);
     ttrpc_server_free(server);
     ck_assert_ptr_null(parked.first);
     loop_free(loop);
@@ -700,6 +703,61 @@ START_TEST(draining_lets_the_last_answer_leave)
 }
 END_TEST
 
+/* An ended call's memory serves the next one. */
+START_TEST(a_call_has_nothing_of_the_one_before)
+{
+    send_ask(1, &(struct ask){.method = "Connect", .ns = "k8s.io", .timeout_ns = 60000000000});
+    expect(1, STATUS_OK);
+    ck_assert_str_eq(seen_namespace, "k8s.io");
+    ck_assert_uint_le(seen_left, 60000);
+    send_ask(3, &(struct ask){.method = "Connect", .id = "", .timeout_ns = 0});
+    expect(3, STATUS_OK);
+    ck_assert_str_eq(seen_namespace, "(none)");
+    ck_assert_uint_eq(seen_left, UINT64_MAX);
+    ck_assert_uint_eq(seen_length, 0);
+    send_ask(5, &(struct ask){.method = "Hold"});
+    turn(5);
+    call_reply(take_ptr(held), NULL); /* and its wish to know is gone with it */
+    expect(5, STATUS_OK);
+    send_ask(7, &(struct ask){.method = "Wait"});
+    turn(5);
+    ck_assert_ptr_nonnull(parked.first);
+    close(peer);
+    for (int i = 0; i < 20 && parked.first; i++)
+        turn(5);
+    ck_assert_ptr_null(parked.first);
+    ck_assert_uint_eq(gone, 0);
+    peer = connect_peer();
+    expect_alive(1);
+}
+END_TEST
+
+START_TEST(a_request_that_waits_is_not_written_over)
+{
+    char long_id[400];
+
+    memset(long_id, 'l', sizeof(long_id) - 1);
+    long_id[sizeof(long_id) - 1] = '\0';
+    for (uint32_t round = 0; round < 8; round++) {
+        const char *id = round % 2 ? long_id : "kept";
+        const Task__WaitRequest *request;
+
+        send_ask(100 * round + 1, &(struct ask){.method = "Hold", .id = id});
+        turn(5);
+        ck_assert_ptr_nonnull(held);
+        request = call_request(held);
+        for (uint32_t i = 1; i < 10; i++) {
+            send_ask(100 * round + 2 * i + 1,
+                     &(struct ask){.method = "Connect", .id = i % 2 ? "other" : long_id});
+            expect(100 * round + 2 * i + 1, STATUS_OK);
+        }
+        ck_assert_str_eq(request->id, id);
+        call_reply(take_ptr(held), NULL);
+        expect(100 * round + 1, STATUS_OK);
+    }
+}
+END_TEST
+
 START_TEST(calls_outlive_the_server)
 {
     send_ask(1, &(struct ask){.method = "Hold"});
@@ -713,53 +771,45 @@ START_TEST(calls_outlive_the_server)
 }
 END_TEST
 
-static void add_tests(TCase *tcase)
-{
-    tcase_add_test(tcase, a_call_is_answered_under_both_names);
-    tcase_add_test(tcase, a_namespace_that_is_no_identifier_is_none);
-    tcase_add_test(tcase, the_example_of_the_reference_is_understood);
-    tcase_add_test(tcase, what_does_not_exist_is_unimplemented);
-    tcase_add_test(tcase, stream_ids_must_be_odd_and_grow);
-    tcase_add_test(tcase, frames_of_unknown_type_are_ignored);
-    tcase_add_test(tcase, data_belongs_to_no_stream);
-    tcase_add_test(tcase, streams_are_refused);
-    tcase_add_test(tcase, nonsense_in_a_request_is_invalid);
-    tcase_add_test(tcase, a_message_that_does_not_parse_is_invalid);
-    tcase_add_test(tcase, a_message_of_a_million_fields_costs_a_bounded_amount);
-    tcase_add_test(tcase, metadata_without_end_is_harmless);
-    tcase_add_test(tcase, the_largest_frame_is_taken_and_one_byte_more_is_not);
-    tcase_add_test(tcase, an_announced_giant_costs_nothing_and_hides_what_follows);
-    tcase_add_test(tcase, a_request_may_arrive_in_any_pieces);
-    tcase_add_test(tcase, a_thousand_waits_are_parked_and_answered_in_order);
-    tcase_add_test(tcase, parked_calls_leave_with_their_connection);
-    tcase_add_test(tcase, a_handler_learns_that_nobody_waits_any_more);
-    tcase_add_test(tcase, a_deadline_answers_for_the_handler);
-    tcase_add_test(tcase, strange_timeouts_are_understood);
-    tcase_add_test(tcase, an_error_text_is_always_utf8);
-    tcase_add_test(tcase, too_many_pending_calls_are_refused);
-    tcase_add_test(tcase, too_many_connections_are_closed);
-    tcase_add_test(tcase, a_peer_that_never_reads_is_cut_off);
-    tcase_add_test(tcase, draining_lets_the_last_answer_leave);
-    tcase_add_test(tcase, calls_outlive_the_server);
-}
-
 int main(void)
 {
-    Suite *suite = suite_create("ttrpc_server");
-    TCase *tcase = tcase_create("ttrpc_server");
-    SRunner *runner = srunner_create(suite);
     int failed;
 
     if (!mkdtemp(directory))
         return EXIT_FAILURE;
     (void) snprintf(path, sizeof(path), "%s/socket", directory);
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_set_timeout(tcase, 30);
-    add_tests(tcase);
-    suite_add_tcase(suite, tcase);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    failed = suite_run_with(
+        &(struct suite){
+            .name = "ttrpc_server", .setup = setup, .teardown = teardown, .timeout_s = 30},
+        (const TTest *[]){a_call_is_answered_under_both_names,
+                          a_namespace_that_is_no_identifier_is_none,
+                          the_example_of_the_reference_is_understood,
+                          what_does_not_exist_is_unimplemented,
+                          stream_ids_must_be_odd_and_grow,
+                          frames_of_unknown_type_are_ignored,
+                          data_belongs_to_no_stream,
+                          streams_are_refused,
+                          nonsense_in_a_request_is_invalid,
+                          a_message_that_does_not_parse_is_invalid,
+                          a_message_of_a_million_fields_costs_a_bounded_amount,
+                          metadata_without_end_is_harmless,
+                          the_largest_frame_is_taken_and_one_byte_more_is_not,
+                          an_announced_giant_costs_nothing_and_hides_what_follows,
+                          a_request_may_arrive_in_any_pieces,
+                          a_thousand_waits_are_parked_and_answered_in_order,
+                          parked_calls_leave_with_their_connection,
+                          a_handler_learns_that_nobody_waits_any_more,
+                          a_deadline_answers_for_the_handler,
+                          strange_timeouts_are_understood,
+                          an_error_text_is_always_utf8,
+                          too_many_pending_calls_are_refused,
+                          too_many_connections_are_closed,
+                          a_peer_that_never_reads_is_cut_off,
+                          draining_lets_the_last_answer_leave,
+                          a_call_has_nothing_of_the_one_before,
+                          a_request_that_waits_is_not_written_over,
+                          calls_outlive_the_server,
+                          NULL});
     (void) rmdir(directory);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

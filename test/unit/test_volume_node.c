@@ -318,29 +318,13 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        kubelets_layout_tells_the_kind,
-        everything_else_is_none_of_them,
-        without_a_uid_no_path_of_kubelet_is_the_pods,
-        an_images_volume_is_of_this_container,
-        a_sub_path_of_what_is_copied_is_copied_once,
-        a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts,
-        a_live_volume_is_read_with_modes_and_parents_first,
-        what_cannot_be_copied_is_named,
-        a_part_is_a_file_or_a_directory,
-    };
-    TCase *group = tcase_create("volume_node");
-    Suite *suite = suite_create("volume_node");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "volume_node", .setup = setup, .teardown = teardown},
+        (const TTest *[]){kubelets_layout_tells_the_kind, everything_else_is_none_of_them,
+                          without_a_uid_no_path_of_kubelet_is_the_pods,
+                          an_images_volume_is_of_this_container,
+                          a_sub_path_of_what_is_copied_is_copied_once,
+                          a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts,
+                          a_live_volume_is_read_with_modes_and_parents_first,
+                          what_cannot_be_copied_is_named, a_part_is_a_file_or_a_directory, NULL});
 }

@@ -424,32 +424,15 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        content_comes_in_parts_and_is_there_at_once,
-        a_new_content_replaces_the_old_one_as_a_whole,
-        parts_that_do_not_belong_together_are_refused,
-        paths_and_links_that_lead_out_are_refused,
-        sizes_and_counts_are_bounded,
-        names_and_their_number_are_bounded,
-        an_empty_volume_is_made_once_and_has_a_size,
-        what_a_container_left_there_leads_nowhere,
-        a_directory_is_never_opened_to_others_by_a_race,
-        what_is_made_looks_like_what_it_is_in,
-        a_copy_needs_room_in_the_guest,
-    };
-    TCase *group = tcase_create("volumes");
-    Suite *suite = suite_create("volumes");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_checked_fixture(group, setup, teardown);
-    tcase_set_timeout(group, 60); /* of a race on a busy machine */
-    for (size_t i = 0; i < ARRAY_LENGTH(tests); i++)
-        tcase_add_test(group, tests[i]);
-    suite_add_tcase(suite, group);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run_with(
+        &(struct suite){.name = "volumes", .setup = setup, .teardown = teardown, .timeout_s = 60},
+        (const TTest *[]){
+            content_comes_in_parts_and_is_there_at_once,
+            a_new_content_replaces_the_old_one_as_a_whole,
+            parts_that_do_not_belong_together_are_refused,
+            paths_and_links_that_lead_out_are_refused, sizes_and_counts_are_bounded,
+            names_and_their_number_are_bounded, an_empty_volume_is_made_once_and_has_a_size,
+            what_a_container_left_there_leads_nowhere,
+            a_directory_is_never_opened_to_others_by_a_race, what_is_made_looks_like_what_it_is_in,
+            a_copy_needs_room_in_the_guest, NULL});
 }
