@@ -425,7 +425,7 @@ END_TEST
 int main(void)
 {
     return suite_run_with(
-        &(struct suite){.name = "volumes", .setup = setup, .teardown = teardown},
+        &(struct suite){.name = "volumes", .setup = setup, .teardown = teardown, .timeout_s = 60},
         (const TTest *[]){
             content_comes_in_parts_and_is_there_at_once,
             a_new_content_replaces_the_old_one_as_a_whole,
