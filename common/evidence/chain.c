@@ -199,6 +199,12 @@ bool chain_is_root(const struct chain_certificate *certificate,
     return false;
 }
 
+bool chain_names_issuer(const struct chain_certificate *certificate,
+                        const struct chain_certificate *issuer)
+{
+    return same(&certificate->crt.issuer_raw, &issuer->crt.subject_raw);
+}
+
 int chain_public_key(const struct chain_certificate *certificate, enum signature_curve curve,
                      uint8_t ret[2 * SIGNATURE_COORDINATE_MAX], struct evidence_verdict *verdict)
 {
@@ -309,7 +315,7 @@ int chain_verify_link(const struct chain_certificate *certificate,
 
     if (check_issuer(issuer, verdict) < 0)
         return -1;
-    if (!same(&crt->issuer_raw, &issuer->crt.subject_raw))
+    if (!chain_names_issuer(certificate, issuer))
         return evidence_fail_field(verdict, APPRAISAL_SIGNATURE, certificate->name,
                                    "certificate %s names another issuer than %s", certificate->name,
                                    issuer->name);

@@ -64,6 +64,9 @@ void chain_rename(struct chain_certificate *certificate, const char *name);
 void chain_spki(const struct chain_certificate *certificate, uint8_t ret[CHAIN_SPKI_SIZE]);
 bool chain_is_root(const struct chain_certificate *certificate,
                    const uint8_t (*roots)[CHAIN_SPKI_SIZE], size_t root_count);
+/* By name alone, to find a candidate: chain_verify_link() says whether it is one. */
+bool chain_names_issuer(const struct chain_certificate *certificate,
+                        const struct chain_certificate *issuer);
 /* x || y of a key on this curve. */
 int chain_public_key(const struct chain_certificate *certificate, enum signature_curve curve,
                      uint8_t ret[2 * SIGNATURE_COORDINATE_MAX],
