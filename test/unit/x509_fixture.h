@@ -92,8 +92,10 @@ static inline void x509_extension(struct der *to, const struct der *oid, bool cr
     der_wrap(to, 0x30, &inner);
 }
 
+/* In place of the key that is there; the first time all is zero. */
 static inline void x509_key_ec(mbedtls_pk_context *key, mbedtls_ecp_group_id curve)
 {
+    mbedtls_pk_free(key);
     mbedtls_pk_init(key);
     ck_assert_int_eq(mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)), 0);
     ck_assert_int_eq(mbedtls_ecp_gen_key(curve, mbedtls_pk_ec(*key), x509_random, NULL), 0);
@@ -101,6 +103,7 @@ static inline void x509_key_ec(mbedtls_pk_context *key, mbedtls_ecp_group_id cur
 
 static inline void x509_key_rsa(mbedtls_pk_context *key, unsigned bits)
 {
+    mbedtls_pk_free(key);
     mbedtls_pk_init(key);
     ck_assert_int_eq(mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA)), 0);
     ck_assert_int_eq(mbedtls_rsa_gen_key(mbedtls_pk_rsa(*key), x509_random, NULL, bits, 65537), 0);
