@@ -13,7 +13,7 @@
 #include "verbs.h"
 #include "verify.h"
 
-static const struct verify_type *const types[] = {&verify_snp};
+static const struct verify_type *const types[] = {&verify_snp, &verify_tdx};
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON };
 

@@ -37,6 +37,7 @@ struct verify_type {
 };
 
 extern const struct verify_type verify_snp;
+extern const struct verify_type verify_tdx;
 
 /* DIR/NAME; absent: an empty file. */
 int verify_read_optional(const struct verify_input *input, const char *name,

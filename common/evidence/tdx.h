@@ -21,6 +21,12 @@ enum {
 #define TDX_ATTRIBUTE_PKS             (UINT64_C(1) << 30)
 #define TDX_ATTRIBUTE_KEY_LOCKER      (UINT64_C(1) << 31)
 
+/* What a caller can leave unjudged, by name only. */
+enum {
+    TDX_SKIP_MR_TD = BIT(0),
+    TDX_SKIP_MR_CONFIG_ID = BIT(1),
+};
+
 struct tdx_bits {
     uint64_t mask, value; /* found & mask == value */
 };
@@ -45,13 +51,14 @@ struct tdx_policy {
      * under debug is refused whatever this says. */
     const struct tdx_bits *attributes;
     const struct tdx_bits *xfam; /* NULL: any */
-    /* One of these; none: not looked at. */
-    struct tdx_values mr_seam, mr_td;
-    /* Exactly this; NULL: not looked at. */
+    struct tdx_values mr_td;     /* one of these; none: all refused */
+    struct tdx_values mr_seam;   /* one of these; none: any */
+    /* Exactly this; NULL: any. */
     const uint8_t *rtmr[4];
     const uint8_t *mr_owner, *mr_owner_config, *mr_service_td;
-    const uint8_t *mr_config_id;
-    const uint8_t *report_data;
+    const uint8_t *mr_config_id; /* NULL: zero */
+    const uint8_t *report_data;  /* NULL: all refused */
+    unsigned skip;               /* TDX_SKIP_... */
 };
 
 /* What is good of a quote that passed; the quote points into the evidence. */

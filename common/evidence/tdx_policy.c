@@ -62,10 +62,8 @@ static int check_set(const uint8_t *found, const struct tdx_values *set, const c
     for (size_t i = 0; i < set->count; i++)
         if (memcmp(found, set->values[i], TDX_MEASUREMENT_SIZE) == 0)
             return 0;
-    if (!set->count)
-        return 0;
-    return evidence_fail_field(verdict, APPRAISAL_MEASUREMENT, field, "%s is not a reference value",
-                               field);
+    return evidence_fail_field(verdict, APPRAISAL_MEASUREMENT, field,
+                               "%s is not one of the %zu reference values", field, set->count);
 }
 
 /* Where policy wants a field that this kind of body does not have, it is not as wanted. */
@@ -83,7 +81,9 @@ static int check_measurements(const struct tdx_body *body, const struct tdx_poli
 {
     static const char *const names[4] = {"rtmr0", "rtmr1", "rtmr2", "rtmr3"};
 
-    if (check_set(body->mr_seam, &policy->mr_seam, "mr_seam", verdict) < 0 ||
+    if (policy->mr_seam.count && check_set(body->mr_seam, &policy->mr_seam, "mr_seam", verdict) < 0)
+        return -1;
+    if (!(policy->skip & TDX_SKIP_MR_TD) &&
         check_set(body->mr_td, &policy->mr_td, "mr_td", verdict) < 0)
         return -1;
     for (size_t i = 0; i < 4; i++)
@@ -97,22 +97,31 @@ static int check_measurements(const struct tdx_body *body, const struct tdx_poli
     return 0;
 }
 
+static int check_content(const struct tdx_body *body, const struct tdx_policy *policy,
+                         struct evidence_verdict *verdict)
+{
+    static const uint8_t zero[TDX_MEASUREMENT_SIZE];
+    const uint8_t *config = policy->mr_config_id ? policy->mr_config_id : zero;
+
+    if (!(policy->skip & TDX_SKIP_MR_CONFIG_ID) &&
+        memcmp(body->mr_config_id, config, TDX_MEASUREMENT_SIZE) != 0)
+        return evidence_fail_field(verdict, APPRAISAL_HARDWARE_INITDATA, "mr_config_id",
+                                   "mr_config_id is not %s",
+                                   policy->mr_config_id ? "the expected one" : "zero");
+    if (policy->report_data &&
+        memcmp(body->report_data, policy->report_data, TDX_REPORT_DATA_SIZE) == 0)
+        return 0;
+    memcpy(verdict->signed_digest, body->report_data, TDX_REPORT_DATA_SIZE);
+    verdict->signed_digest_size = TDX_REPORT_DATA_SIZE;
+    return evidence_fail_field(verdict, APPRAISAL_REPORT_DATA, "report_data",
+                               "report_data is not the expected one");
+}
+
 int tdx_policy_check(const struct tdx_body *body, const struct tdx_policy *policy,
                      struct evidence_verdict *verdict)
 {
     if (check_firmware(body, policy, verdict) < 0 || check_attributes(body, policy, verdict) < 0 ||
         check_measurements(body, policy, verdict) < 0)
         return -1;
-    if (policy->mr_config_id &&
-        memcmp(body->mr_config_id, policy->mr_config_id, TDX_MEASUREMENT_SIZE) != 0)
-        return evidence_fail_field(verdict, APPRAISAL_HARDWARE_INITDATA, "mr_config_id",
-                                   "mr_config_id is not that of our initdata");
-    if (policy->report_data &&
-        memcmp(body->report_data, policy->report_data, TDX_REPORT_DATA_SIZE) != 0) {
-        memcpy(verdict->signed_digest, body->report_data, TDX_REPORT_DATA_SIZE);
-        verdict->signed_digest_size = TDX_REPORT_DATA_SIZE;
-        return evidence_fail_field(verdict, APPRAISAL_REPORT_DATA, "report_data",
-                                   "report_data does not speak of this connection");
-    }
-    return 0;
+    return check_content(body, policy, verdict);
 }

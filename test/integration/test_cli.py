@@ -299,10 +299,12 @@ def evidence(directory, **options):
 def test_evidence_that_is_none_is_rejected_by_field(tmp_path):
     code, out, err = evidence(tmp_path)
     assert (code, err) == (1, "") and out.startswith("REJECTED snp\n  check: format\n  field: version\n  reason: version 0 ")
+    code, out, err = evidence(tmp_path, type="tdx", endorsements=None)
+    assert (code, err) == (1, "") and out.startswith("REJECTED tdx\n  check: format\n  field: format\n  reason: version is 0")
 
 
 @pytest.mark.parametrize("options, text", [
-    ({"type": "tdx"}, "a verifier of type 'tdx' is not in this build"),
+    ({"type": "tpm"}, "a verifier of type 'tpm' is not in this build"),
     ({"type": None}, "--type is missing"),
     ({"time": None}, "--time is missing"),
     ({"evidence": "/nowhere"}, "/nowhere"),
@@ -312,6 +314,12 @@ def test_evidence_that_is_none_is_rejected_by_field(tmp_path):
     ({"report_data": 65 * "00"}, "--report-data has 1 to 64 bytes"),
     ({"report_data": 64 * "0g"}, "--report-data"),
     ({"root": "/dev/null"}, "is empty"),
+    ({"type": "tdx"}, "there is no collateral in"),
+    ({"type": "tdx", "report_data": 48 * "00"}, "--report-data has 64 bytes"),
+    *[({"type": "tdx", "endorsements": None, "policy": policy}, "--policy " + policy) for policy in (
+        "debug=yes", "attributes=00", "attributes=" + 16 * "0" + ":" + 15 * "0" + "1", "attributes=" + 16 * "g" + ":" + 16 * "0",
+        "xfam=", "collateral=no", "evaluation-min=-1", "evaluation-min=4294967296", "tcb-status=Revoked", "tcb-status=Unchecked",
+        "tcb-status=uptodate", "svn-min=00", "mr-td=00", "mr-seam=", "rtmr4=" + 48 * "00", "rtmr0=00", "mr-config-id=" + 47 * "00")],
     *[({"time": time}, "is not a time") for time in (
         "", "2025-06-01", "2025-06-01T00:00:00", "2025-06-31T00:00:00Z", "2025-02-29T00:00:00Z", "2025-06-01T24:00:00Z",
         "2025-06-01T00:00:00Zz", "2025-06-01T00:00:00+1:00", "2025-06-01T00:00:00+24:00", "2025-13-01T00:00:00Z", "later")],

@@ -14,7 +14,7 @@ enum fixture_key {
     KEYS,
 };
 
-enum { FIXTURE_SGX_ITEMS = 7, FIXTURE_TIME = 1750000000 /* 2025-06-15 */ };
+enum { FIXTURE_TIME = 1750000000 /* 2025-06-15 */ };
 
 struct fixture_certificate {
     const char *subject, *issuer, *from, *to;
@@ -24,7 +24,7 @@ struct fixture_certificate {
 };
 
 struct fixture_list {
-    const char *issuer, *from, *to;
+    const char *issuer, *to;
     enum fixture_key signer;
     int revoked; /* a serial number */
 };
@@ -53,8 +53,8 @@ struct fixture {
     size_t trailing;
     struct tdx_policy policy;
     uint8_t roots[1][CHAIN_SPKI_SIZE];
-    /* built */
-    uint8_t evidence[16384], pck_crl[1024], root_crl[1024];
+    /* built; lists live until the next one is */
+    uint8_t evidence[16384];
     char pem[8192], signing_pem[4096];
     struct chain_bytes quote;
     struct tdx_collateral collateral;

@@ -174,22 +174,22 @@ static void root_is_intels(struct fixture *f)
 
 static void pck_expired(struct fixture *f)
 {
-    f->pck.to = "20250614235959";
+    f->pck.to = "20250614235959Z";
 }
 
 static void pck_of_tomorrow(struct fixture *f)
 {
-    f->pck.from = "20250616000000";
+    f->pck.from = "20250616000000Z";
 }
 
 static void ca_expired(struct fixture *f)
 {
-    f->ca.to = "20250614235959";
+    f->ca.to = "20250614235959Z";
 }
 
 static void root_expired(struct fixture *f)
 {
-    f->root.to = "20250614235959";
+    f->root.to = "20250614235959Z";
 }
 
 static void no_extension(struct fixture *f)
@@ -335,11 +335,34 @@ static void other_report_data(struct fixture *f)
 static void other_mr_config_id(struct fixture *f)
 {
     f->policy.mr_config_id = others;
+    f->policy.skip = TDX_SKIP_MR_TD;
+}
+
+static void mr_config_id_not_named(struct fixture *f)
+{
+    f->policy.skip = TDX_SKIP_MR_TD;
+}
+
+static void mr_config_id_zero(struct fixture *f)
+{
+    memset(f->body + 184, 0, 48);
+    f->policy.skip = TDX_SKIP_MR_TD;
+}
+
+static void report_data_not_named(struct fixture *f)
+{
+    f->policy.report_data = NULL;
+}
+
+static void mr_td_not_named(struct fixture *f)
+{
+    f->policy.skip = TDX_SKIP_MR_CONFIG_ID;
 }
 
 static void other_mr_td(struct fixture *f)
 {
     f->policy.mr_td = (struct tdx_values){&others, 1};
+    f->policy.skip = TDX_SKIP_MR_CONFIG_ID;
 }
 
 static void other_mr_seam(struct fixture *f)
@@ -408,6 +431,10 @@ START_TEST(what_policy_does_not_want_is_refused)
         {"SEAM attributes", seam_attributes, APPRAISAL_ATTRIBUTES, "seam_attributes"},
         {"report_data", other_report_data, APPRAISAL_REPORT_DATA, "report_data"},
         {"mr_config_id", other_mr_config_id, APPRAISAL_HARDWARE_INITDATA, "mr_config_id"},
+        {"no mr_config_id", mr_config_id_not_named, APPRAISAL_HARDWARE_INITDATA, "mr_config_id"},
+        {"zero mr_config_id", mr_config_id_zero, APPRAISAL_OK, NULL},
+        {"no report_data", report_data_not_named, APPRAISAL_REPORT_DATA, "report_data"},
+        {"no mr_td", mr_td_not_named, APPRAISAL_MEASUREMENT, "mr_td"},
         {"mr_td", other_mr_td, APPRAISAL_MEASUREMENT, "mr_td"},
         {"mr_seam", other_mr_seam, APPRAISAL_MEASUREMENT, "mr_seam"},
         {"rtmr0", other_rtmr_0, APPRAISAL_MEASUREMENT, "rtmr0"},
@@ -434,6 +461,7 @@ START_TEST(all_that_policy_names_is_compared_with_its_own_field)
     fixture_init(&fixture);
     as_tdx_1_5(&fixture);
     without_collateral(&fixture);
+    fixture.policy.skip = 0;
     memcpy(references[1], fixture.body + 136, TDX_MEASUREMENT_SIZE);
     fixture.policy.mr_td = (struct tdx_values){references, 2};
     fixture.policy.mr_seam = (struct tdx_values){
