@@ -171,6 +171,8 @@ static int set_exact(struct settings *settings, enum exact exact, const char *va
 
     if (exact == MR_CONFIG_ID)
         policy->skip &= ~(unsigned) TDX_SKIP_MR_CONFIG_ID;
+    if (exact == MR_SERVICE_TD)
+        policy->skip &= ~(unsigned) TDX_SKIP_MR_SERVICE_TD;
     *places[exact] = settings->exact[exact];
     return hex_decode(value, settings->exact[exact], TDX_MEASUREMENT_SIZE, err);
 }
@@ -218,7 +220,7 @@ static int read_settings(const struct verify_input *input, struct settings *ret,
     ret->policy.time = input->time;
     ret->policy.report_data = input->report_data;
     /* Without reference values there is nothing to compare with; the claims say so. */
-    ret->policy.skip = TDX_SKIP_MR_TD | TDX_SKIP_MR_CONFIG_ID;
+    ret->policy.skip = TDX_SKIP_MR_TD | TDX_SKIP_MR_CONFIG_ID | TDX_SKIP_MR_SERVICE_TD;
     for (size_t i = 0; i < input->policy_count; i++)
         if (set_one(ret, input->policies[i], err) < 0)
             return -1;
@@ -298,8 +300,8 @@ static void claim(const struct tdx_quote *quote, struct js *claims)
     js_set_integer(claims, "trailing_bytes", (int64_t) quote->trailing);
 }
 
-static void claim_skipped(const struct tdx_policy *policy, const struct files *files,
-                          struct js *claims)
+static void claim_skipped(const struct tdx_policy *policy, const struct tdx_quote *quote,
+                          const struct files *files, struct js *claims)
 {
     const struct {
         const char *name;
@@ -311,6 +313,8 @@ static void claim_skipped(const struct tdx_policy *policy, const struct files *f
         {"rtmr2", !policy->rtmr[2]},
         {"rtmr3", !policy->rtmr[3]},
         {"mr_config_id", policy->skip & TDX_SKIP_MR_CONFIG_ID},
+        {"mr_service_td",
+         policy->skip & TDX_SKIP_MR_SERVICE_TD && quote->body.type == TDX_BODY_1_5},
         {"svn-min", !policy->svn_floor},
         {"collateral", !files->tcb_info.data},
     };
@@ -342,7 +346,7 @@ static int verify(const struct verify_input *input, struct evidence_verdict *ret
         .root_crl = bytes(&files.root_crl),
     };
     int rc = tdx_verify(bytes(&input->evidence), &collateral, &settings.policy, &result, ret);
-    claim_skipped(&settings.policy, &files, claims);
+    claim_skipped(&settings.policy, &result.quote, &files, claims);
     if (rc == 0 || result.quote.version)
         claim(&result.quote, claims);
     js_set_string(claims, "tcb_status", tdx_status_name(result.status));

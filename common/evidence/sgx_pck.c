@@ -92,7 +92,7 @@ static int take_tcb(const struct item *tcb, struct sgx_pck *ret, struct error *e
 {
     uint8_t *at = tcb->value;
     uint32_t seen = 0;
-    struct item item;
+    struct item item = {0};
     size_t length;
 
     if (mbedtls_asn1_get_tag(&at, tcb->end, &length,
@@ -129,7 +129,7 @@ int sgx_pck_parse(const uint8_t *der, size_t length, struct sgx_pck *ret, struct
     const uint8_t *end = at + length;
     struct sgx_pck pck = {0};
     uint32_t seen = 0;
-    struct item item;
+    struct item item = {0};
     size_t inner;
 
     if (mbedtls_asn1_get_tag(&at, end, &inner, MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE) ||

@@ -25,6 +25,7 @@ enum {
 enum {
     TDX_SKIP_MR_TD = BIT(0),
     TDX_SKIP_MR_CONFIG_ID = BIT(1),
+    TDX_SKIP_MR_SERVICE_TD = BIT(2),
 };
 
 struct tdx_bits {
@@ -55,10 +56,11 @@ struct tdx_policy {
     struct tdx_values mr_seam;   /* one of these; none: any */
     /* Exactly this; NULL: any. */
     const uint8_t *rtmr[4];
-    const uint8_t *mr_owner, *mr_owner_config, *mr_service_td;
-    const uint8_t *mr_config_id; /* NULL: zero */
-    const uint8_t *report_data;  /* NULL: all refused */
-    unsigned skip;               /* TDX_SKIP_... */
+    const uint8_t *mr_owner, *mr_owner_config;
+    const uint8_t *mr_config_id;  /* NULL: zero */
+    const uint8_t *mr_service_td; /* NULL: zero, where there is the field: no service TD is bound */
+    const uint8_t *report_data;   /* NULL: all refused */
+    unsigned skip;                /* TDX_SKIP_... */
 };
 
 /* What is good of a quote that passed; the quote points into the evidence. */

@@ -124,9 +124,9 @@ static int need_time(const struct js *object, const char *key, int64_t *ret, str
 static int check_head(const struct document *document, const struct js *body,
                       const struct tdx_collateral_policy *policy, struct evidence_verdict *verdict)
 {
-    int64_t version, number, issued, until;
+    int64_t version = 0, number = 0, issued = 0, until = 0;
     struct error err;
-    const char *id;
+    const char *id = NULL;
 
     if (js_need_string(body, "id", &id, &err) < 0 ||
         js_need_integer(body, "version", 0, INT32_MAX, &version, &err) < 0 ||
@@ -210,7 +210,7 @@ int tdx_collateral_check(const struct tdx_collateral *collateral,
                          struct evidence_verdict *verdict)
 {
     scoped(chain_bundle_fini) struct chain_bundle signer = {0};
-    enum tdx_status of_platform, of_enclave;
+    enum tdx_status of_platform = TDX_UNCHECKED, of_enclave = TDX_UNCHECKED;
     uint8_t key[TDX_KEY_SIZE];
 
     if (!all_given(collateral))

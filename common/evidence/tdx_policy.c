@@ -76,6 +76,19 @@ static int check_exact(const uint8_t *found, const uint8_t *wanted, const char *
                                found ? "not the expected one" : "not part of a TDX 1.0 body");
 }
 
+/* A service TD that is bound has a say in what becomes of this one. */
+static int check_service_td(const struct tdx_body *body, const struct tdx_policy *policy,
+                            struct evidence_verdict *verdict)
+{
+    if (policy->mr_service_td)
+        return check_exact(body->mr_service_td, policy->mr_service_td, "mr_service_td", verdict);
+    if (policy->skip & TDX_SKIP_MR_SERVICE_TD || !body->mr_service_td ||
+        is_zero(body->mr_service_td, TDX_MEASUREMENT_SIZE))
+        return 0;
+    return evidence_fail_field(verdict, APPRAISAL_MEASUREMENT, "mr_service_td",
+                               "mr_service_td is not zero: a service TD is bound");
+}
+
 static int check_measurements(const struct tdx_body *body, const struct tdx_policy *policy,
                               struct evidence_verdict *verdict)
 {
@@ -90,11 +103,9 @@ static int check_measurements(const struct tdx_body *body, const struct tdx_poli
         if (check_exact(body->rtmr[i], policy->rtmr[i], names[i], verdict) < 0)
             return -1;
     if (check_exact(body->mr_owner, policy->mr_owner, "mr_owner", verdict) < 0 ||
-        check_exact(body->mr_owner_config, policy->mr_owner_config, "mr_owner_config", verdict) <
-            0 ||
-        check_exact(body->mr_service_td, policy->mr_service_td, "mr_service_td", verdict) < 0)
+        check_exact(body->mr_owner_config, policy->mr_owner_config, "mr_owner_config", verdict) < 0)
         return -1;
-    return 0;
+    return check_service_td(body, policy, verdict);
 }
 
 static int check_content(const struct tdx_body *body, const struct tdx_policy *policy,

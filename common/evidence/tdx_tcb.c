@@ -116,7 +116,7 @@ static int match_platform(const struct js *info, const struct sgx_pck *pck,
 {
     size_t from = body->tee_tcb_svn[1] > 0 ? 2 : 0;
     const struct js *levels = NULL;
-    struct level level;
+    struct level level = {0};
     struct error err;
 
     if (need_levels(info, &levels, &err) < 0)
@@ -141,7 +141,7 @@ static int match_isv(const struct js *object, uint16_t svn, const char *field, e
 {
     const struct js *levels = NULL;
     struct error err;
-    uint16_t wanted;
+    uint16_t wanted = 0;
 
     if (need_levels(object, &levels, &err) < 0)
         return malformed(field, &err, verdict);
@@ -247,7 +247,7 @@ static int check_platform(const struct js *info, const struct sgx_pck *pck,
 int tdx_tcb_platform(const struct js *info, const struct sgx_pck *pck, const struct tdx_body *body,
                      enum tdx_status *ret, struct evidence_verdict *verdict)
 {
-    enum tdx_status platform, module;
+    enum tdx_status platform = TDX_UNCHECKED, module = TDX_UNCHECKED;
 
     if (check_platform(info, pck, verdict) < 0 || match_module(info, body, &module, verdict) < 0 ||
         match_platform(info, pck, body, &platform, verdict) < 0)
@@ -263,7 +263,7 @@ int tdx_tcb_enclave(const struct js *qe_identity, const struct sgx_report *qe, e
     static const char *const attributes[] = {"attributes", "attributesMask"};
     uint8_t signer[32];
     bool misc_same, attributes_same;
-    int64_t product;
+    int64_t product = 0;
     struct error err;
 
     if (need_hex(qe_identity, "mrsigner", signer, sizeof(signer), &err) < 0 ||

@@ -352,7 +352,7 @@ void fixture_init(struct fixture *fixture)
         .qe_identity = {.text = good_qe_identity, .signer = KEY_SIGNER},
         .policy = {.time = FIXTURE_TIME,
                    .report_data = fixture->body + 520,
-                   .skip = TDX_SKIP_MR_TD | TDX_SKIP_MR_CONFIG_ID},
+                   .skip = TDX_SKIP_MR_TD | TDX_SKIP_MR_CONFIG_ID | TDX_SKIP_MR_SERVICE_TD},
     };
     memset(fixture->components, 3, 8);
     memcpy(fixture->fmspc, fmspc, sizeof(fmspc));

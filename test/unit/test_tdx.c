@@ -396,6 +396,18 @@ static void other_mr_service_td(struct fixture *f)
     f->policy.mr_service_td = others;
 }
 
+static void mr_service_td_not_named(struct fixture *f)
+{
+    as_tdx_1_5(f);
+    f->policy.skip = TDX_SKIP_MR_TD | TDX_SKIP_MR_CONFIG_ID;
+}
+
+static void mr_service_td_zero(struct fixture *f)
+{
+    mr_service_td_not_named(f);
+    memset(f->body + 600, 0, 48);
+}
+
 static void mr_service_td_of_1_0(struct fixture *f)
 {
     f->policy.mr_service_td = others;
@@ -442,6 +454,8 @@ START_TEST(what_policy_does_not_want_is_refused)
         {"mr_owner", other_mr_owner, APPRAISAL_MEASUREMENT, "mr_owner"},
         {"mr_owner_config", other_mr_owner_config, APPRAISAL_MEASUREMENT, "mr_owner_config"},
         {"mr_service_td", other_mr_service_td, APPRAISAL_MEASUREMENT, "mr_service_td"},
+        {"bound", mr_service_td_not_named, APPRAISAL_MEASUREMENT, "mr_service_td"},
+        {"not bound", mr_service_td_zero, APPRAISAL_OK, NULL},
         {"no mr_service_td", mr_service_td_of_1_0, APPRAISAL_MEASUREMENT, "mr_service_td"},
         {"SVN floor", higher_floor, APPRAISAL_TCB, "tee_tcb_svn"},
         {"no collateral", no_collateral, APPRAISAL_TCB, "collateral_missing"},
