@@ -98,7 +98,7 @@ $(1)_LIBS   := evidence base
 $(1)_PKGS   := json-c libmd
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_chain test_snp,$(eval $(call evidence_test,$(t))))
+$(foreach t,test_chain test_snp test_sgx_pck,$(eval $(call evidence_test,$(t))))
 define tdx_test
 $(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
 $(call evidence_test,$(1))
