@@ -309,6 +309,10 @@ START_TEST(the_chain_ends_at_a_key_that_is_trusted)
     judged(APPRAISAL_FORMAT, "issuers", "no issuers");
     snprintf(world.issuers, sizeof(world.issuers), "%s", world.roots);
     judged(APPRAISAL_SIGNATURE, "ASK", "no ASK");
+    snp_world_seal(&world);
+    *strstr(world.issuers + 1, "-----BEGIN") = '\0';
+    snprintf(world.roots, sizeof(world.roots), "%s", world.issuers);
+    judged(APPRAISAL_SIGNATURE, "ARK", "no ARK");
     snprintf(world.roots, sizeof(world.roots), "nothing");
     judged(APPRAISAL_FORMAT, "roots", "no roots");
 }
@@ -445,6 +449,44 @@ START_TEST(numbers_are_written_in_the_one_way)
     refused(APPRAISAL_FORMAT, "certificate.tcb.microcode");
     microcode_is("\x02\x02\x00\xd8", 4);
     refused(APPRAISAL_SIGNATURE, "reported_tcb.microcode");
+}
+END_TEST
+
+static void product_is(const void *value, size_t size)
+{
+    struct der oid;
+
+    begin();
+    world.leaf.product = NULL;
+    snp_arc(2, 0, &oid);
+    x509_extension(&world.leaf.raw, &oid, false, value, size);
+}
+
+START_TEST(names_are_short_strings_of_ia5)
+{
+    char text[72];
+
+    product_is("\x16\x05Milan", 7);
+    accepted();
+    product_is("\x0c\x05Milan", 7); /* UTF8String */
+    refused(APPRAISAL_FORMAT, "certificate.product");
+    product_is("\x16\x06Milan", 7);
+    refused(APPRAISAL_FORMAT, "certificate.product");
+    product_is("\x16\x04Milan", 7);
+    refused(APPRAISAL_FORMAT, "certificate.product");
+    product_is("\x16\x06Milan\0", 8);
+    refused(APPRAISAL_FORMAT, "certificate.product");
+    product_is("Milan", 5);
+    refused(APPRAISAL_FORMAT, "certificate.product");
+    product_is("\x16", 1);
+    refused(APPRAISAL_FORMAT, "certificate.product");
+    memset(text, '-', sizeof(text));
+    memcpy(text, "\x16\x40Milan", 7);
+    product_is(text, 66);
+    refused(APPRAISAL_FORMAT, "certificate.product");
+    text[1] = 0x3f;
+    product_is(text, 65);
+    accepted();
 }
 END_TEST
 
@@ -601,6 +643,7 @@ int main(void)
                                 extensions_that_are_missing_are_missed,
                                 extensions_that_do_not_belong_there_are_refused,
                                 numbers_are_written_in_the_one_way,
+                                names_are_short_strings_of_ia5,
                                 reserved_components_are_zero,
                                 a_hwid_has_the_size_of_its_product,
                                 a_product_is_one_that_is_known,

@@ -20,7 +20,7 @@ struct der {
     size_t size;
 };
 
-enum x509_ca { X509_CA, X509_LEAF, X509_CA_FALSE };
+enum x509_ca { X509_CA, X509_LEAF, X509_CA_FALSE, X509_CA_NUMBER /* instead of a boolean */ };
 
 struct x509_spec {
     const char *subject, *issuer;
@@ -191,6 +191,8 @@ static inline void x509_extensions(struct der *to, const struct x509_spec *spec)
 
     if (spec->ca == X509_CA)
         der_put(&constraints, 0x01, "\xff", 1);
+    if (spec->ca == X509_CA_NUMBER)
+        der_number(&constraints, 1);
     if (spec->ca == X509_CA && spec->pathlen >= 0)
         der_number(&constraints, spec->pathlen);
     der_wrap(&value, 0x30, &constraints);
