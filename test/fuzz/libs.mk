@@ -26,3 +26,7 @@ fuzz_confine_CPPFLAGS := -Iguest-agent
 fuzz_pod_config_SRCS := tenant-shim/codec_pod_config.c tenant-shim/pod_config.c
 fuzz_pod_config_LIBS := shim io base proto
 fuzz_pod_config_CPPFLAGS := -Itenant-shim
+fuzz_snp_LIBS := evidence base
+fuzz_tdx_quote_LIBS := evidence base
+fuzz_tdx_collateral_LIBS := evidence base
+fuzz_sgx_pck_LIBS := evidence base

@@ -99,3 +99,14 @@ test_tenant_rootfs_SRCS := test/unit/test_tenant_rootfs.c tenant-shim/rootfs.c
 test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
 test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
 test_renewal_LIBS := base proto
+define evidence_test
+$(1)_LIBS   := evidence base
+$(1)_PKGS   := json-c libmd
+$(1)_LDLIBS := $$(MBEDTLS)
+endef
+$(foreach t,test_chain test_snp test_sgx_pck,$(eval $(call evidence_test,$(t))))
+define tdx_test
+$(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
+$(call evidence_test,$(1))
+endef
+$(foreach t,test_tdx test_tdx_quote test_tdx_collateral,$(eval $(call tdx_test,$(t))))
