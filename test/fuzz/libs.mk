@@ -26,3 +26,5 @@ fuzz_confine_CPPFLAGS := -Iguest-agent
 fuzz_pod_config_SRCS := tenant-shim/codec_pod_config.c tenant-shim/pod_config.c
 fuzz_pod_config_LIBS := shim io base proto
 fuzz_pod_config_CPPFLAGS := -Itenant-shim
+fuzz_event_log_LIBS := evidence base
+fuzz_tpm_quote_LIBS := evidence base
