@@ -60,14 +60,33 @@ const char *appraisal_check_name(enum appraisal_check check)
     return (size_t) check < ARRAY_LENGTH(check_names) ? check_names[check] : "unknown";
 }
 
+static void fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,
+                 va_list args)
+{
+    verdict->failed = check;
+    (void) vsnprintf(verdict->text, sizeof(verdict->text), fmt, args);
+    text_make_utf8(verdict->text);
+}
+
 void evidence_fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,
                    ...)
 {
     va_list args;
 
-    verdict->failed = check;
+    verdict->field = NULL;
     va_start(args, fmt);
-    (void) vsnprintf(verdict->text, sizeof(verdict->text), fmt, args);
+    fail(verdict, check, fmt, args);
     va_end(args);
-    text_make_utf8(verdict->text);
+}
+
+int evidence_fail_field(struct evidence_verdict *verdict, enum appraisal_check check,
+                        const char *field, const char *fmt, ...)
+{
+    va_list args;
+
+    verdict->field = field;
+    va_start(args, fmt);
+    fail(verdict, check, fmt, args);
+    va_end(args);
+    return -1;
 }

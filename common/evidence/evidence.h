@@ -60,6 +60,7 @@ struct evidence_policy {
 
 struct evidence_verdict {
     enum appraisal_check failed; /* APPRAISAL_OK: all checks passed */
+    const char *field;           /* what was wrong of it: "vmpl"; static, NULL: not said */
     char text[256];              /* names the field */
     uint8_t measurement[EVIDENCE_MEASUREMENT_SIZE];
     /* The digest of a statement that was signed, when it is not the expected one. */
@@ -88,3 +89,7 @@ const char *appraisal_check_name(enum appraisal_check check); /* "report-data" *
 /* Fills the verdict. */
 void evidence_fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,
                    ...) __attribute__((format(printf, 3, 4)));
+/* The same with the field by its name; -1, so that a failing path is one statement. */
+int evidence_fail_field(struct evidence_verdict *verdict, enum appraisal_check check,
+                        const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));

@@ -255,6 +255,8 @@ def test_this_machine_can_be_looked_at():
 @pytest.mark.parametrize("words", [
     [], ["run"], ["check"], ["check", "guest"], ["check", "host", "tenant"], ["check", "host", "--config"],
     ["check", "host", "--colour"], ["version", "--colour"], ["version", "host"],
+    ["evidence"], ["evidence", "make"], ["evidence", "verify"], ["evidence", "verify", "--type", "snp"],
+    ["evidence", "verify", "--colour"], ["evidence", "verify", "--type"], ["evidence", "verify", "more"],
 ])
 def test_wrong_command_lines_exit_2(words):
     code, out, err = cleave(*words)
@@ -265,7 +267,8 @@ def test_an_unknown_verb_gets_a_hint():
     assert "cleave --help" in cleave("run")[2]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"], ["evidence", "--help"],
+                                   ["evidence", "verify", "--help"]])
 def test_help_is_no_error(words):
     code, out, err = cleave(*words)
     assert (code, err) == (0, "") and out.startswith("Usage: cleave")
@@ -279,3 +282,43 @@ def test_the_version_says_what_evidence_is_worth():
     parsed = json.loads(cleave("version", "--json")[1])
     assert parsed["version"] == out.split()[1]
     assert {"name": "sample", "insecure": True} in parsed["evidence"]
+
+
+def evidence(directory, **options):
+    """What `cleave evidence verify` says to 1184 zero bytes; an option that is None is left out."""
+    with open(f"{directory}/report", "wb") as file:
+        file.write(bytes(1184))
+    for name in ("vcek.der", "ask.pem"):
+        with open(f"{directory}/{name}", "wb") as file:
+            file.write(b"nothing")
+    words = {"type": "snp", "evidence": f"{directory}/report", "endorsements": str(directory), "report-data": 64 * "00",
+             "time": "2025-06-01T00:00:00Z", **{name.replace("_", "-"): value for name, value in options.items()}}
+    return cleave("evidence", "verify", *[f"--{name}={value}" for name, value in words.items() if value is not None])
+
+
+def test_evidence_that_is_none_is_rejected_by_field(tmp_path):
+    code, out, err = evidence(tmp_path)
+    assert (code, err) == (1, "") and out.startswith("REJECTED snp\n  check: format\n  field: version\n  reason: version 0 ")
+
+
+@pytest.mark.parametrize("options, text", [
+    ({"type": "tdx"}, "a verifier of type 'tdx' is not in this build"),
+    ({"type": None}, "--type is missing"),
+    ({"time": None}, "--time is missing"),
+    ({"evidence": "/nowhere"}, "/nowhere"),
+    ({"endorsements": None}, "--endorsements is missing"),
+    ({"endorsements": "/nowhere"}, "neither vcek.der nor vlek.der"),
+    ({"report_data": 63 * "00"}, "--report-data has 64 bytes"),
+    ({"report_data": 65 * "00"}, "--report-data has 1 to 64 bytes"),
+    ({"report_data": 64 * "0g"}, "--report-data"),
+    ({"root": "/dev/null"}, "is empty"),
+    *[({"time": time}, "is not a time") for time in (
+        "", "2025-06-01", "2025-06-01T00:00:00", "2025-06-31T00:00:00Z", "2025-02-29T00:00:00Z", "2025-06-01T24:00:00Z",
+        "2025-06-01T00:00:00Zz", "2025-06-01T00:00:00+1:00", "2025-06-01T00:00:00+24:00", "2025-13-01T00:00:00Z", "later")],
+    *[({"policy": policy}, "--policy " + policy) for policy in (
+        "debug=yes", "vmpl=4", "vmpl=", "key=ark", "product=Rome", "chip-id=00", "measurement=00", "tcb-min=snp=256",
+        "tcb-min=other=1", "abi-min=1", "abi-min=1.256", "smt=yes", "version-min=6", "host-data=" + 33 * "00")],
+])
+def test_evidence_without_a_verdict_exits_2(tmp_path, options, text):
+    code, out, err = evidence(tmp_path, **options)
+    assert (code, out) == (2, "") and text in err and "--help" in err

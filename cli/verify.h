@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* `cleave evidence verify`: one file for each type of evidence, behind this seam. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/scoped.h"
+
+struct error;
+struct evidence_verdict;
+struct js;
+
+enum { VERIFY_POLICIES_MAX = 64, VERIFY_REPORT_DATA_MAX = 64, VERIFY_FILE_MAX = 1024 * 1024 };
+
+struct verify_file {
+    char *data; /* NULL: there is none */
+    size_t length;
+};
+
+struct verify_input {
+    struct verify_file evidence, root;
+    const char *endorsements; /* directory; NULL: none was named */
+    uint8_t report_data[VERIFY_REPORT_DATA_MAX];
+    size_t report_data_length;
+    int64_t time;                              /* unix seconds */
+    const char *policies[VERIFY_POLICIES_MAX]; /* "KEY=VALUE", in order */
+    size_t policy_count;
+};
+
+struct verify_type {
+    const char *name;
+    const char *help; /* of its files and its keys of --policy; whole lines */
+    /* The verdict is filled; what the evidence says goes into claims. -1: there is no verdict,
+     * because the input is incomplete. */
+    int (*verify)(const struct verify_input *input, struct evidence_verdict *ret, struct js *claims,
+                  struct error *err);
+};
+
+extern const struct verify_type verify_snp;
+
+/* DIR/NAME; absent: an empty file. */
+int verify_read_optional(const struct verify_input *input, const char *name,
+                         struct verify_file *ret, struct error *err) must_check;
+int verify_read(const struct verify_input *input, const char *name, struct verify_file *ret,
+                struct error *err) must_check;
+static inline void verify_file_fini(struct verify_file *file)
+{
+    free(file->data);
+}
+/* "2026-11-28T19:45:00Z", "...+01:00", or "now". */
+int verify_parse_time(const char *text, int64_t *ret, struct error *err) must_check;
