@@ -70,8 +70,9 @@ struct sized { /* TPM2B */
 static struct sized read_sized(struct reader *reader)
 {
     size_t size = reader_u16(reader);
+    const uint8_t *data = reader_bytes(reader, size);
 
-    return (struct sized){.data = reader_bytes(reader, size), .size = size};
+    return (struct sized){.data = data, .size = data ? size : 0};
 }
 
 static struct tpm_key *key_new(void)

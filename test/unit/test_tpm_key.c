@@ -136,7 +136,7 @@ START_TEST(a_key_has_one_digest_as_pem_and_der)
         size = strlen((char *) pem);
         ck_assert_msg(tpm_key_parse_spki(pem, size, &pem_key, &finding) == 0, "%s", finding.text);
         ck_assert_mem_eq(tpm_key_spki_digest(pem_key), digest, sizeof(digest));
-        memcpy(pem + size, pem, size + 1);
+        memcpy(pem + size, pem, size);
         ck_assert_int_lt(parse_spki(pem, 2 * size), 0);
         ck_finding(FINDING_KEY_FORMAT, "not one PEM");
         ck_assert_int_lt(parse_spki(pem, size + 1), 0);
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(what_is_no_spki_alone_is_refused)
 {
-    uint8_t der[1024 + 1] = {0}, pem[4096];
+    uint8_t der[1024 + 1] = {0}, pem[TPM_KEY_MAX + 1];
     size_t size = spki_of(&rsa, der);
 
     for (size_t cut = 0; cut < size; cut++)
