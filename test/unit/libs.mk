@@ -93,3 +93,9 @@ test_tree_PKGS := libarchive libevent_core json-c libmd
 test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
 test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
 test_renewal_LIBS := base proto
+define evidence_test
+$(1)_LIBS   := evidence base
+$(1)_PKGS   := json-c libmd
+$(1)_LDLIBS := $$(MBEDTLS)
+endef
+$(foreach t,test_chain test_snp,$(eval $(call evidence_test,$(t))))
