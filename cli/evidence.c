@@ -14,8 +14,8 @@
 #include "verbs.h"
 #include "verify.h"
 
-static const struct verify_type *const types[] = {&verify_snp, &verify_tpm, &verify_eventlog,
-                                                  &verify_ccel};
+static const struct verify_type *const types[] = {&verify_snp, &verify_az_snp_vtpm, &verify_tpm,
+                                                  &verify_eventlog, &verify_ccel};
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON };
 

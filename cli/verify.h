@@ -21,6 +21,7 @@ struct verify_file {
 
 struct verify_input {
     struct verify_file evidence, root;
+    struct verify_file leaf;  /* that came inside of other evidence; NULL: it is in endorsements */
     const char *endorsements; /* directory; NULL: none was named */
     uint8_t report_data[VERIFY_REPORT_DATA_MAX];
     size_t report_data_length;
@@ -42,7 +43,8 @@ struct verify_type {
                   struct error *err);
 };
 
-extern const struct verify_type verify_snp, verify_eventlog, verify_ccel, verify_tpm;
+extern const struct verify_type verify_snp, verify_eventlog, verify_ccel, verify_tpm,
+    verify_az_snp_vtpm;
 
 /* DIR/NAME; absent: an empty file. */
 int verify_read_optional(const struct verify_input *input, const char *name,

@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdbool.h>
-#include <stdio.h>
-
 #include "base/error.h"
-#include "base/hex.h"
 #include "base/json.h"
-#include "base/text.h"
 #include "evidence/evidence.h"
 #include "evidence/event_replay.h"
 #include "evidence/finding.h"
-#include "evidence/tpm_evidence.h"
-#include "evidence/tpm_quote.h"
-#include "verify.h"
+#include "verify_quote.h"
 
 /* PCR 10 is the kernel's own (IMA); 17 to 22 belong to a dynamic launch and start with ones. No
  * log of firmware has them. */
 static const uint32_t without_log = BIT(10) | 0x7e0000;
-static const uint32_t all_pcrs = 0xffffff;
 
 struct settings {
-    struct tpm_policy policy;
+    struct verify_quote quote;
     uint8_t enrolled[1][TPM_KEY_SPKI_DIGEST_SIZE];
-    struct registers reference;
-    uint32_t reset_count;
     struct verify_file log;
 };
 
@@ -31,46 +21,14 @@ static void settings_fini(struct settings *settings)
     verify_file_fini(&settings->log);
 }
 
-/* "0,4,7" */
-static int set_pcrs(struct settings *settings, const char *value, struct error *err)
-{
-    scoped(freep) char *list = xstrdup(value);
-    char *rest = list;
-    const char *word;
-
-    settings->policy.selection = 0;
-    while ((word = strsep(&rest, ","))) {
-        uint64_t index;
-
-        if (!text_to_u64(word, &index) || index >= REGISTERS_MAX)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "there is no PCR '%s'", word);
-        settings->policy.selection |= BIT(index);
-    }
-    return 0;
-}
-
-static int set_reset_count(struct settings *settings, const char *value, struct error *err)
-{
-    uint64_t number;
-
-    if (!text_to_u64(value, &number) || number > UINT32_MAX)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is not a number of 32 bits", value);
-    settings->reset_count = (uint32_t) number;
-    settings->policy.reset_count = &settings->reset_count;
-    return 0;
-}
-
 static int set_one(struct settings *settings, const char *policy, struct error *err)
 {
-    int rc;
+    int rc = verify_quote_set(&settings->quote, policy, err);
 
-    if (text_starts(policy, "pcrs="))
-        rc = set_pcrs(settings, policy + strlen("pcrs="), err);
-    else if (text_starts(policy, "reset-count="))
-        rc = set_reset_count(settings, policy + strlen("reset-count="), err);
-    else
-        rc = error_set(err, STATUS_INVALID_ARGUMENT, "type tpm has no such key");
-    return rc < 0 ? error_wrap(err, "--policy %s", policy) : 0;
+    if (rc == 0)
+        rc = error_set(err, STATUS_INVALID_ARGUMENT, "--policy %s: type tpm has no such key",
+                       policy);
+    return rc < 0 ? -1 : 0;
 }
 
 static int read_key(const struct verify_input *input, struct settings *settings, struct error *err)
@@ -93,41 +51,22 @@ static int read_key(const struct verify_input *input, struct settings *settings,
         return error_set(err, STATUS_INVALID_ARGUMENT, "the key that is enrolled: %s",
                          finding.text);
     memcpy(settings->enrolled[0], tpm_key_spki_digest(key), TPM_KEY_SPKI_DIGEST_SIZE);
-    settings->policy.enrolled = (const uint8_t(*)[TPM_KEY_SPKI_DIGEST_SIZE]) settings->enrolled;
-    settings->policy.enrolled_count = 1;
-    return 0;
-}
-
-static int read_reference(const struct verify_input *input, struct settings *settings,
-                          struct error *err)
-{
-    scoped(verify_file_fini) struct verify_file file = {0};
-    struct finding finding;
-
-    if (verify_read_optional(input, "pcrs.json", &file, err) < 0)
-        return -1;
-    if (!file.data)
-        return 0;
-    registers_init(&settings->reference, REGISTERS_PCR, DIGEST_SHA256);
-    if (registers_parse(file.data, file.length, &settings->reference, &finding) < 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "pcrs.json: %s", finding.text);
-    settings->policy.reference = &settings->reference;
+    settings->quote.policy.enrolled = (const uint8_t(*)[TPM_KEY_SPKI_DIGEST_SIZE])
+                                          settings->enrolled;
+    settings->quote.policy.enrolled_count = 1;
     return 0;
 }
 
 static int read_settings(const struct verify_input *input, struct settings *ret, struct error *err)
 {
-    ret->policy.nonce = input->report_data;
-    ret->policy.nonce_size = input->report_data_length;
-    ret->policy.selection = all_pcrs;
-    if (!input->endorsements || input->root.data)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "%s",
-                         input->endorsements ? "--root means nothing to this type"
-                                             : "--endorsements is missing");
+    if (input->root.data)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--root means nothing to this type");
+    if (verify_quote_init(&ret->quote, input, err) < 0)
+        return -1;
     for (size_t i = 0; i < input->policy_count; i++)
         if (set_one(ret, input->policies[i], err) < 0)
             return -1;
-    if (read_key(input, ret, err) < 0 || read_reference(input, ret, err) < 0)
+    if (read_key(input, ret, err) < 0)
         return -1;
     return verify_read_optional(input, "eventlog.bin", &ret->log, err);
 }
@@ -146,34 +85,15 @@ static int check_log(const struct settings *settings, const struct registers *qu
     return registers_prove(quoted, &replay.registers, without_log, finding);
 }
 
-static void claim_quote(const struct tpm_evidence *evidence, const struct registers *quoted,
-                        struct js *claims)
-{
-    char hex[2 * TPM_KEY_SPKI_DIGEST_SIZE + 1];
-    struct finding finding;
-    struct tpm_quote quote;
-
-    hex_encode(tpm_key_spki_digest(evidence->key), TPM_KEY_SPKI_DIGEST_SIZE, hex);
-    js_set_string(claims, "ak_spki_sha256", hex);
-    if (tpm_quote_parse(evidence->message, evidence->message_size, &quote, &finding) == 0) {
-        js_set_integer(claims, "clock", (int64_t) quote.clock);
-        js_set_integer(claims, "reset_count", quote.reset_count);
-        js_set_integer(claims, "restart_count", quote.restart_count);
-        snprintf(hex, sizeof(hex), "0x%016llx", (unsigned long long) quote.firmware);
-        js_set_string(claims, "firmware", hex);
-    }
-    verify_claim_registers(quoted, claims);
-}
-
 static void claim_skipped(const struct settings *settings, struct js *claims)
 {
     struct js *list = js_new_array();
 
-    if (!settings->policy.reference)
+    if (!settings->quote.policy.reference)
         js_append(list, js_new_string("pcrs"));
     if (!settings->log.data)
         js_append(list, js_new_string("eventlog"));
-    if (!settings->policy.reset_count)
+    if (!settings->quote.policy.reset_count)
         js_append(list, js_new_string("reset-count"));
     js_set(claims, "not_judged", list);
 }
@@ -191,10 +111,11 @@ static int verify(const struct verify_input *input, struct evidence_verdict *ret
     if (tpm_evidence_parse(input->evidence.data, input->evidence.length, &evidence, &finding) ==
         0) {
         quoted = evidence.pcrs;
-        quoted.set = settings.policy.selection;
-        if (tpm_evidence_check(&evidence, &settings.policy, &finding) == 0 && settings.log.data)
+        quoted.set = settings.quote.policy.selection;
+        if (tpm_evidence_check(&evidence, &settings.quote.policy, &finding) == 0 &&
+            settings.log.data)
             (void) check_log(&settings, &quoted, &finding);
-        claim_quote(&evidence, &quoted, claims);
+        verify_quote_claim(&settings.quote, &evidence, claims);
     }
     claim_skipped(&settings, claims);
     verify_set_finding(ret, &finding);

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "evidence/base64url.h"
 #include "evidence/finding.h"
 #include "evidence/tpm_key.h"
 
@@ -94,23 +95,17 @@ static int check_sizes(const uint8_t *data, size_t size, struct finding *finding
     return 0;
 }
 
-/* base64url without padding, as JWK has it. */
+/* Without padding, as JWK has it. */
 static int read_number(const struct js *jwk, const char *name, uint8_t **ret, size_t *ret_size,
                        struct error *err)
 {
-    scoped(freep) char *text = NULL;
-    const char *url;
-    size_t length;
+    const char *text;
 
-    if (js_need_string(jwk, name, &url, err) < 0)
+    if (js_need_string(jwk, name, &text, err) < 0)
         return -1;
-    length = strlen(url);
-    if (length > NUMBER_MAX * 2 || strpbrk(url, "+/="))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "%s is no base64url", name);
-    text = xformat("%s%s", url, length % 4 == 2 ? "==" : length % 4 == 3 ? "=" : "");
-    for (char *c = text; *c; c++)
-        *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
-    if (base64_decode(text, NUMBER_MAX, ret, ret_size, err) < 0)
+    if (strchr(text, '='))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "%s: padding", name);
+    if (base64url_decode(text, NUMBER_MAX, ret, ret_size, err) < 0)
         return error_wrap(err, "%s", name);
     return 0;
 }

@@ -30,21 +30,6 @@ static int read_base64(const struct js *object, const char *key, size_t limit, s
     return 0;
 }
 
-static int read_pcrs(const struct js *array, struct registers *pcrs, struct error *err)
-{
-    if (js_type(array) != JS_ARRAY || js_length(array) != REGISTERS_MAX)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "pcrs: not an array of %d", REGISTERS_MAX);
-    for (unsigned i = 0; i < REGISTERS_MAX; i++) {
-        const char *text = js_string(js_at(array, i));
-
-        if (!text)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "pcrs[%u]: no string", i);
-        if (hex_decode(text, pcrs->values[i], SHA256_SIZE, err) < 0)
-            return error_wrap(err, "pcrs[%u]", i);
-    }
-    return 0;
-}
-
 static int read_members(const struct js *root, struct tpm_evidence *evidence, struct bytes *key,
                         struct error *err)
 {
@@ -66,7 +51,7 @@ static int read_members(const struct js *root, struct tpm_evidence *evidence, st
         return -1;
     evidence->signature = signature.data;
     evidence->signature_size = signature.size;
-    return read_pcrs(js_get(quote, "pcrs"), &evidence->pcrs, err);
+    return tpm_evidence_read_pcrs(js_get(quote, "pcrs"), &evidence->pcrs, err);
 }
 
 static int read_all(const struct js *root, struct tpm_evidence *evidence, struct finding *finding)
@@ -112,6 +97,21 @@ void tpm_evidence_fini(struct tpm_evidence *evidence)
     *evidence = (struct tpm_evidence){0};
 }
 
+int tpm_evidence_read_pcrs(const struct js *array, struct registers *pcrs, struct error *err)
+{
+    if (js_type(array) != JS_ARRAY || js_length(array) != REGISTERS_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "pcrs: not an array of %d", REGISTERS_MAX);
+    for (unsigned i = 0; i < REGISTERS_MAX; i++) {
+        const char *text = js_string(js_at(array, i));
+
+        if (!text)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "pcrs[%u]: no string", i);
+        if (hex_decode(text, pcrs->values[i], SHA256_SIZE, err) < 0)
+            return error_wrap(err, "pcrs[%u]", i);
+    }
+    return 0;
+}
+
 static int check_enrolled(const struct tpm_key *key, const struct tpm_policy *policy,
                           struct finding *finding)
 {
@@ -125,11 +125,9 @@ static int check_enrolled(const struct tpm_key *key, const struct tpm_policy *po
                        "ak_public: the key of SHA-256 %s... is not enrolled", hex);
 }
 
-int tpm_evidence_check(const struct tpm_evidence *evidence, const struct tpm_policy *policy,
+static int check_quote(const struct tpm_evidence *evidence, const struct tpm_policy *policy,
                        struct finding *finding)
 {
-    struct tpm_signed object = {evidence->message, evidence->signature, evidence->message_size,
-                                evidence->signature_size};
     struct registers quoted = evidence->pcrs;
     struct tpm_quote_expected expected = {.nonce = policy->nonce,
                                           .nonce_size = policy->nonce_size,
@@ -139,10 +137,35 @@ int tpm_evidence_check(const struct tpm_evidence *evidence, const struct tpm_pol
     struct tpm_quote quote;
 
     quoted.set = policy->selection;
-    if (tpm_key_verify(evidence->key, &object, finding) < 0 ||
-        check_enrolled(evidence->key, policy, finding) < 0 ||
-        tpm_quote_parse(evidence->message, evidence->message_size, &quote, finding) < 0 ||
+    if (tpm_quote_parse(evidence->message, evidence->message_size, &quote, finding) < 0 ||
         tpm_quote_check(&quote, &expected, finding) < 0)
         return -1;
     return policy->reference ? registers_cover(&quoted, policy->reference, finding) : 0;
+}
+
+static struct tpm_signed signed_of(const struct tpm_evidence *evidence)
+{
+    return (struct tpm_signed){evidence->message, evidence->signature, evidence->message_size,
+                               evidence->signature_size};
+}
+
+int tpm_evidence_check(const struct tpm_evidence *evidence, const struct tpm_policy *policy,
+                       struct finding *finding)
+{
+    const struct tpm_signed object = signed_of(evidence);
+
+    if (tpm_key_verify(evidence->key, &object, finding) < 0 ||
+        check_enrolled(evidence->key, policy, finding) < 0)
+        return -1;
+    return check_quote(evidence, policy, finding);
+}
+
+int tpm_evidence_check_bare(const struct tpm_evidence *evidence, const struct tpm_policy *policy,
+                            struct finding *finding)
+{
+    const struct tpm_signed object = signed_of(evidence);
+
+    if (tpm_key_verify_bare(evidence->key, &object, finding) < 0)
+        return -1;
+    return check_quote(evidence, policy, finding);
 }

@@ -21,6 +21,12 @@ int tpm_evidence_parse(const char *text, size_t length, struct tpm_evidence *ret
                        struct finding *finding) __attribute__((warn_unused_result));
 void tpm_evidence_fini(struct tpm_evidence *evidence);
 
+struct error;
+struct js;
+/* 24 strings of bank SHA-256. */
+int tpm_evidence_read_pcrs(const struct js *array, struct registers *pcrs, struct error *err)
+    __attribute__((warn_unused_result));
+
 struct tpm_policy {
     const uint8_t *nonce; /* at least one byte */
     size_t nonce_size;
@@ -34,3 +40,7 @@ struct tpm_policy {
 /* Signature, then key, then nonce, boot, PCRs. */
 int tpm_evidence_check(const struct tpm_evidence *evidence, const struct tpm_policy *policy,
                        struct finding *finding) __attribute__((warn_unused_result));
+/* The same for a key that hardware vouches for: it need not be enrolled, and its signature is bare.
+ */
+int tpm_evidence_check_bare(const struct tpm_evidence *evidence, const struct tpm_policy *policy,
+                            struct finding *finding) __attribute__((warn_unused_result));

@@ -28,3 +28,4 @@ fuzz_pod_config_LIBS := shim io base proto
 fuzz_pod_config_CPPFLAGS := -Itenant-shim
 fuzz_event_log_LIBS := evidence base
 fuzz_tpm_quote_LIBS := evidence base
+fuzz_hcl_report_LIBS := evidence base
