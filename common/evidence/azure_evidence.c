@@ -87,7 +87,7 @@ static int read_members(const struct js *root, struct azure_evidence *evidence, 
 static int read_all(const struct js *root, struct azure_evidence *evidence, struct finding *finding)
 {
     struct error err;
-    size_t hcl_size;
+    size_t hcl_size = 0;
 
     registers_init(&evidence->quote.pcrs, REGISTERS_PCR, DIGEST_SHA256);
     if (read_members(root, evidence, &hcl_size, &err) < 0)
