@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cleave evidence verify` on event logs and TPM evidence that were made for the fuzz corpus. Needs no bed."""
 import base64
+import hashlib
 import json
 import os
+import struct
 import subprocess
 
 import pytest
@@ -88,6 +90,44 @@ def test_tpm_evidence_is_judged(tmp_path):
     assert judge(*words)["field"] == "register-value"
     put(tmp_path / "ak.pem", open(f"{CORPUS}/tpm_quote/key_pem", "rb").read()[1:])
     assert judge(*words)["field"] == "key-unknown"
+
+
+def sized(data):
+    return struct.pack(">H", len(data)) + data
+
+
+def quote_of(directory, pcrs):
+    """Evidence of all PCRs, by a key of this run, which is enrolled."""
+    values = [bytes.fromhex(pcrs.get(str(index), 64 * "0")) for index in range(24)]
+    message = b"\xffTCG\x80\x18" + sized(b"\0\x0b" + bytes(32)) + sized(b"n") + struct.pack(">QIIBQ", 1, 2, 3, 1, 4) \
+        + struct.pack(">IHB", 1, 0x0b, 3) + 3 * b"\xff" + sized(hashlib.sha256(b"".join(values)).digest())
+
+    def openssl(*words):
+        return subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60).stdout
+
+    openssl("genrsa", "-out", f"{directory}/key", "2048")
+    put(directory / "ak.pem", openssl("rsa", "-in", f"{directory}/key", "-pubout"))
+    signature = openssl("dgst", "-sha256", "-sign", f"{directory}/key", put(directory / "message", message))
+    evidence = {"tpm_quote": {"message": base64.b64encode(message).decode(), "pcrs": [value.hex() for value in values],
+                              "signature": base64.b64encode(struct.pack(">HH", 0x14, 0x0b) + sized(signature)).decode()},
+                "ak_public": base64.b64encode(openssl("rsa", "-in", f"{directory}/key", "-pubout", "-outform", "DER")).decode()}
+    return put(directory / "quoted", json.dumps(evidence).encode())
+
+
+def test_a_log_must_explain_what_is_quoted(tmp_path):
+    log = made(tmp_path, "event_log/tpm_sha256")
+    pcrs = judge("--type", "eventlog", "--evidence", log)["claims"]["pcrs"]
+    os.rename(log, tmp_path / "eventlog.bin")
+
+    def with_pcrs(more):
+        return judge("--type", "tpm", "--evidence", quote_of(tmp_path, pcrs | more), "--endorsements", str(tmp_path),
+                     "--report-data", NONCE)
+
+    answer = with_pcrs({"10": "11" * 32, "17": "ff" * 32})
+    assert answer["accepted"] and answer["claims"]["not_judged"] == ["pcrs", "reset-count"]
+    for index in ("0", "7", "12", "16"):
+        answer = with_pcrs({index: "11" * 32})
+        assert answer["field"] == "register-value" and f"PCR {index} " in answer["reason"]
 
 
 @pytest.mark.parametrize("words, text", [
