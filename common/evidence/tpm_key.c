@@ -369,8 +369,6 @@ static int verify_ecdsa(struct tpm_key *key, const uint8_t hash[SHA256_SIZE], st
 
 static int verify_rsa(struct tpm_key *key, const uint8_t hash[SHA256_SIZE], struct sized number)
 {
-    if (number.size != mbedtls_pk_get_len(&key->pk))
-        return -1;
     return mbedtls_pk_verify(&key->pk, MBEDTLS_MD_SHA256, hash, SHA256_SIZE, number.data,
                              number.size);
 }

@@ -9,6 +9,7 @@ enum { SELECTION = 0xffffff, VARIABLE_AT = 0x4d4 };
 
 struct made { /* what is not NULL replaces the good part */
     const char *version, *user_data, *hcl, *message, *more;
+    uint32_t type; /* of the hardware report; 0: SEV-SNP */
 };
 
 /* "+" and "/" as base64url has them; padding stays. */
@@ -41,12 +42,12 @@ static char *variable_of(const char *user_data)
                    number, user_data ? user_data : hex, 0);
 }
 
-static char *hcl_of(const char *variable)
+static char *hcl_of(const char *variable, uint32_t type)
 {
     size_t size = strlen(variable);
     const uint32_t fields[][2] = {{0x04, 2},  {0x08, (uint32_t) (VARIABLE_AT + size)},
                                   {0x0c, 2},  {0x4c0, (uint32_t) (20 + size)},
-                                  {0x4c4, 1}, {0x4c8, 2},
+                                  {0x4c4, 1}, {0x4c8, type ? type : 2},
                                   {0x4cc, 1}, {0x4d0, (uint32_t) size}};
     scoped(freep) uint8_t *data = xalloc(VARIABLE_AT + size);
 
@@ -60,7 +61,8 @@ static char *hcl_of(const char *variable)
 
 static char *text_of(const struct made *made, uint8_t report_data[64])
 {
-    scoped(freep) char *variable = variable_of(made->user_data), *hcl = hcl_of(variable);
+    scoped(freep) char *variable = variable_of(made->user_data),
+                       *hcl = hcl_of(variable, made->type);
     scoped(freep) char *message_hex = NULL, *signature_hex = NULL, *pcrs = xstrdup("");
     scoped(writer_fini) struct writer message;
     uint8_t signature[512];
@@ -126,6 +128,7 @@ START_TEST(each_part_of_azure_evidence_is_looked_at)
         {{.version = "\"2\""}, FINDING_EVIDENCE, "version"},
         {{.more = ",\"x\":1"}, FINDING_EVIDENCE, "x"},
         {{.hcl = "AAAA+A=="}, FINDING_EVIDENCE, "hcl_report: not base64url"},
+        {{.type = 4}, FINDING_HCL_HEADER, "not that of SEV-SNP"},
         {{.hcl = "AAAA"}, FINDING_HCL_SIZE, "3 bytes"},
         {{.message = "abc"}, FINDING_EVIDENCE, "message"},
         {{.message = "ff544347"}, FINDING_SIGNATURE, "not that of the attestation key"},

@@ -327,6 +327,10 @@ START_TEST(locality_counts_once_and_only_before_pcr_0_is_extended)
     one_more_is_refused(&log, &locality, FINDING_LOG_LOCALITY, "event 10: StartupLocality for the");
     log = (struct made_log){0};
     put_spec_id(&log);
+    put_event(&log, &locality);
+    one_more_is_refused(&log, &locality, FINDING_LOG_LOCALITY, "event 2: StartupLocality for the");
+    log = (struct made_log){0};
+    put_spec_id(&log);
     put_event(&log, &good_events[1]);
     one_more_is_refused(&log, &locality, FINDING_LOG_LOCALITY, "event 2: StartupLocality behind");
     make_ccel(&log);
