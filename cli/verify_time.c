@@ -44,7 +44,7 @@ int verify_parse_time(const char *text, int64_t *ret, struct error *err)
     if (strspn(text, "0123456789-T:") < 19 ||
         sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
                &tm.tm_min, &tm.tm_sec, &end) != 6 ||
-        end != 19 || parse_zone(text + end, &east) < 0)
+        end != 19 || tm.tm_year < 1970 || parse_zone(text + end, &east) < 0)
         return refuse(text, err);
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;

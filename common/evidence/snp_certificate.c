@@ -106,7 +106,7 @@ static int read_tcb(const struct chain_certificate *leaf, struct snp_certificate
                     struct evidence_verdict *verdict)
 {
     struct chain_bytes unused;
-    uint8_t zero;
+    uint8_t zero = 1;
 
     if (read_byte(leaf, &bootloader, &ret->tcb.bootloader, verdict) < 0 ||
         read_byte(leaf, &tee, &ret->tcb.tee, verdict) < 0 ||

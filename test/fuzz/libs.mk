@@ -29,3 +29,4 @@ fuzz_pod_config_CPPFLAGS := -Itenant-shim
 fuzz_event_log_LIBS := evidence base
 fuzz_tpm_quote_LIBS := evidence base
 fuzz_hcl_report_LIBS := evidence base
+fuzz_snp_LIBS := evidence base

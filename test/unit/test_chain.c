@@ -146,6 +146,8 @@ START_TEST(who_issues_has_to_be_a_ca)
     refused(APPRAISAL_SIGNATURE, "ca", "no CA");
     ca.ca = X509_CA_FALSE;
     refused(APPRAISAL_SIGNATURE, "ca", "no CA");
+    ca.ca = X509_CA_NUMBER;
+    refused(APPRAISAL_SIGNATURE, "ca", "no CA");
     setup();
     ca.usage = 0x80;
     refused(APPRAISAL_SIGNATURE, "ca", "not to sign certificates");
@@ -302,6 +304,64 @@ START_TEST(a_bundle_is_certificates_and_nothing_else)
 }
 END_TEST
 
+START_TEST(a_bundle_is_base64)
+{
+    struct chain_bundle bundle = {0};
+    char text[10000] = "";
+    struct der der = {0};
+
+    setup();
+    x509_make(&ca, &der);
+    x509_pem(&der, text, sizeof(text));
+    text[100] = '*';
+    ck_assert_int_eq(chain_parse_pem("b", (struct chain_bytes){(uint8_t *) text, strlen(text)},
+                                     &bundle, &verdict),
+                     -1);
+    ck_assert_ptr_nonnull(strstr(verdict.text, "no base64"));
+    der.size = 0;
+    for (size_t i = 0; i < 3000; i++)
+        der_raw(&der, "x", 1);
+    text[0] = '\0';
+    x509_pem(&der, text, sizeof(text));
+    ck_assert_int_eq(chain_parse_pem("b", (struct chain_bytes){(uint8_t *) text, strlen(text)},
+                                     &bundle, &verdict),
+                     -1);
+    ck_assert_ptr_nonnull(strstr(verdict.text, "cannot be parsed"));
+    ck_assert_int_eq(chain_parse_pem("b", (struct chain_bytes){(uint8_t *) text, 64 * 1024 + 1},
+                                     &bundle, &verdict),
+                     -1);
+    ck_assert_ptr_nonnull(strstr(verdict.text, "at most 65536"));
+}
+END_TEST
+
+START_TEST(a_list_is_bounded)
+{
+    scoped(chain_crl_freep) struct chain_crl *list = NULL;
+    uint8_t byte = 0;
+
+    ck_assert_int_eq(
+        chain_parse_crl("crl", (struct chain_bytes){&byte, CHAIN_CRL_MAX + 1}, &list, &verdict),
+        -1);
+    ck_assert_ptr_nonnull(strstr(verdict.text, "not 1 to"));
+    ck_assert_int_eq(chain_parse_crl("crl", (struct chain_bytes){&byte, 0}, &list, &verdict), -1);
+    ck_assert_ptr_nonnull(strstr(verdict.text, "not 1 to"));
+}
+END_TEST
+
+START_TEST(a_path_has_two_certificates_at_least_and_eight_at_most)
+{
+    static const size_t counts[] = {0, 1, CHAIN_LENGTH_MAX + 1};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
+        const struct chain_path path = {.count = counts[i]};
+
+        ck_assert_int_eq(chain_verify_path(&path, &verdict), -1);
+        ck_assert_int_eq(verdict.failed, APPRAISAL_FORMAT);
+        ck_assert_str_eq(verdict.field, "chain");
+    }
+}
+END_TEST
+
 START_TEST(a_bundle_of_nine_is_refused)
 {
     struct chain_bundle bundle = {0};
@@ -383,6 +443,9 @@ int main(void)
                                   an_extension_is_found_by_its_oid,
                                   what_stands_behind_a_certificate_is_refused,
                                   a_bundle_is_certificates_and_nothing_else,
+                                  a_bundle_is_base64,
+                                  a_list_is_bounded,
+                                  a_path_has_two_certificates_at_least_and_eight_at_most,
                                   a_bundle_of_nine_is_refused,
                                   a_revoked_certificate_is_refused,
                                   a_list_is_of_its_issuer_and_its_time,

@@ -20,7 +20,7 @@ struct der {
     size_t size;
 };
 
-enum x509_ca { X509_CA, X509_LEAF, X509_CA_FALSE };
+enum x509_ca { X509_CA, X509_LEAF, X509_CA_FALSE, X509_CA_NUMBER /* instead of a boolean */ };
 
 struct x509_spec {
     const char *subject, *issuer;
@@ -92,8 +92,10 @@ static inline void x509_extension(struct der *to, const struct der *oid, bool cr
     der_wrap(to, 0x30, &inner);
 }
 
+/* In place of the key that is there; the first time all is zero. */
 static inline void x509_key_ec(mbedtls_pk_context *key, mbedtls_ecp_group_id curve)
 {
+    mbedtls_pk_free(key);
     mbedtls_pk_init(key);
     ck_assert_int_eq(mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)), 0);
     ck_assert_int_eq(mbedtls_ecp_gen_key(curve, mbedtls_pk_ec(*key), x509_random, NULL), 0);
@@ -101,6 +103,7 @@ static inline void x509_key_ec(mbedtls_pk_context *key, mbedtls_ecp_group_id cur
 
 static inline void x509_key_rsa(mbedtls_pk_context *key, unsigned bits)
 {
+    mbedtls_pk_free(key);
     mbedtls_pk_init(key);
     ck_assert_int_eq(mbedtls_pk_setup(key, mbedtls_pk_info_from_type(MBEDTLS_PK_RSA)), 0);
     ck_assert_int_eq(mbedtls_rsa_gen_key(mbedtls_pk_rsa(*key), x509_random, NULL, bits, 65537), 0);
@@ -188,6 +191,8 @@ static inline void x509_extensions(struct der *to, const struct x509_spec *spec)
 
     if (spec->ca == X509_CA)
         der_put(&constraints, 0x01, "\xff", 1);
+    if (spec->ca == X509_CA_NUMBER)
+        der_number(&constraints, 1);
     if (spec->ca == X509_CA && spec->pathlen >= 0)
         der_number(&constraints, spec->pathlen);
     der_wrap(&value, 0x30, &constraints);
