@@ -83,6 +83,15 @@ static int read_text(const struct chain_certificate *leaf, const struct extensio
     return 0;
 }
 
+/* Bergamo and Siena have the root, the layout and the CPU family of Genoa. */
+static const struct {
+    const char *name;
+    enum snp_product product;
+} products[] = {
+    {"Milan", SNP_MILAN}, {"Genoa", SNP_GENOA}, {"Bergamo", SNP_GENOA},
+    {"Siena", SNP_GENOA}, {"Turin", SNP_TURIN},
+};
+
 /* "Milan-B0" is Milan: what follows the dash is the stepping. */
 static int read_product(const struct chain_certificate *leaf, enum snp_product *ret,
                         struct evidence_verdict *verdict)
@@ -92,9 +101,9 @@ static int read_product(const struct chain_certificate *leaf, enum snp_product *
     if (read_text(leaf, &product_name, text, sizeof(text), verdict) < 0)
         return -1;
     text[strcspn(text, "-")] = '\0';
-    for (unsigned product = 0; product < SNP_PRODUCTS; product++) {
-        if (text_equal(text, snp_product_name(product))) {
-            *ret = product;
+    for (size_t i = 0; i < ARRAY_LENGTH(products); i++) {
+        if (text_equal(text, products[i].name)) {
+            *ret = products[i].product;
             return 0;
         }
     }

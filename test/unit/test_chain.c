@@ -93,19 +93,29 @@ START_TEST(a_good_chain_holds)
 }
 END_TEST
 
-START_TEST(a_chain_of_rsa_pss_holds)
-{
-    setup();
-    x509_key_rsa(&root_key, 3072);
-    ck_assert_msg(verify() == 0, "%s", verdict.text);
-}
-END_TEST
-
 START_TEST(a_short_rsa_key_is_refused)
 {
     setup();
     x509_key_rsa(&root_key, 2048);
     refused(APPRAISAL_SIGNATURE, "root", "not signed by the key of root");
+}
+END_TEST
+
+START_TEST(an_algorithm_that_is_not_the_vendors_is_refused)
+{
+    static const enum x509_quirk quirks[] = {X509_PSS_SALT_32, X509_PSS_SHA256, X509_RSA_V15};
+
+    setup();
+    x509_quirk = X509_ECDSA_SHA256;
+    refused(APPRAISAL_SIGNATURE, "root", "not signed by the key of root");
+    x509_quirk = X509_NO_QUIRK;
+    ck_assert_msg(verify() == 0, "%s", verdict.text);
+    x509_key_rsa(&root_key, 3072);
+    ck_assert_msg(verify() == 0, "%s", verdict.text);
+    for (size_t i = 0; i < ARRAY_LENGTH(quirks); i++) {
+        x509_quirk = quirks[i];
+        refused(APPRAISAL_SIGNATURE, "root", "not signed by the key of root");
+    }
 }
 END_TEST
 
@@ -429,8 +439,8 @@ int main(void)
 {
     return suite_run("chain", (const TTest *[]){
                                   a_good_chain_holds,
-                                  a_chain_of_rsa_pss_holds,
                                   a_short_rsa_key_is_refused,
+                                  an_algorithm_that_is_not_the_vendors_is_refused,
                                   a_root_is_a_key_and_not_a_name,
                                   a_root_that_does_not_sign_itself_is_refused,
                                   a_signature_by_another_key_is_refused,

@@ -538,6 +538,14 @@ START_TEST(a_product_is_one_that_is_known)
     refused(APPRAISAL_HARDWARE, "certificate.product");
     world.leaf.product = "Genoa"; /* not what issued it */
     refused(APPRAISAL_SIGNATURE, "certificate.issuer");
+    snp_world_init(&world, SNP_GENOA, 3);
+    world.leaf.product = "Siena-A0";
+    accepted();
+    world.leaf.product = "Bergamo";
+    accepted();
+    begin();
+    world.leaf.product = "Siena-A0"; /* Milan did not issue it */
+    refused(APPRAISAL_SIGNATURE, "certificate.issuer");
 }
 END_TEST
 

@@ -119,48 +119,71 @@ static inline bool x509_is_p256(const mbedtls_pk_context *key)
     return !x509_is_rsa(key) && mbedtls_pk_ec(*key)->grp.id == MBEDTLS_ECP_DP_SECP256R1;
 }
 
+/* Signatures that are good, by an algorithm that nobody should use here. */
+enum x509_quirk {
+    X509_NO_QUIRK,
+    X509_PSS_SALT_32,
+    X509_PSS_SHA256,
+    X509_RSA_V15,
+    X509_ECDSA_SHA256, /* with P-384, too */
+};
+static enum x509_quirk x509_quirk;
+
+static inline mbedtls_md_type_t x509_hash(const mbedtls_pk_context *key)
+{
+    bool weak = x509_is_rsa(key) ? x509_quirk == X509_PSS_SHA256
+                                 : x509_is_p256(key) || x509_quirk == X509_ECDSA_SHA256;
+
+    return weak ? MBEDTLS_MD_SHA256 : MBEDTLS_MD_SHA384;
+}
+
+static inline uint8_t x509_salt(const mbedtls_pk_context *key)
+{
+    return x509_quirk == X509_PSS_SALT_32 || x509_hash(key) == MBEDTLS_MD_SHA256 ? 32 : 48;
+}
+
 static inline void x509_algorithm(struct der *to, const mbedtls_pk_context *key)
 {
-    static const uint8_t ecdsa256[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
-                                       0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
-    static const uint8_t ecdsa384[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
-                                       0x48, 0xce, 0x3d, 0x04, 0x03, 0x03};
-    static const uint8_t pss[] = {
-        0x30, 0x41, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30,
-        0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
-        0x02, 0x02, 0x05, 0x00, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
-        0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65,
-        0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa2, 0x03, 0x02, 0x01, 0x30};
+    const uint8_t sha = x509_hash(key) == MBEDTLS_MD_SHA256 ? 1 : 2; /* last arc of the OID */
+    const uint8_t ecdsa[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+                             0x48, 0xce, 0x3d, 0x04, 0x03, sha + 1};
+    const uint8_t v15[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                           0xf7, 0x0d, 0x01, 0x01, 0x0c, 0x05, 0x00};
+    const uint8_t pss[] = {
+        0x30, 0x41, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01,          0x01, 0x0a, 0x30,
+        0x34, 0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,          0x65, 0x03, 0x04,
+        0x02, sha,  0x05, 0x00, 0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a,          0x86, 0x48, 0x86,
+        0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,          0x48, 0x01, 0x65,
+        0x03, 0x04, 0x02, sha,  0x05, 0x00, 0xa2, 0x03, 0x02, 0x01, x509_salt(key)};
 
-    if (x509_is_rsa(key))
-        der_raw(to, pss, sizeof(pss));
-    else if (x509_is_p256(key))
-        der_raw(to, ecdsa256, sizeof(ecdsa256));
+    if (!x509_is_rsa(key))
+        der_raw(to, ecdsa, sizeof(ecdsa));
+    else if (x509_quirk == X509_RSA_V15)
+        der_raw(to, v15, sizeof(v15));
     else
-        der_raw(to, ecdsa384, sizeof(ecdsa384));
+        der_raw(to, pss, sizeof(pss));
 }
 
 /* SEQUENCE { tbs, algorithm, signature } */
 static inline void x509_sign(struct der *to, const struct der *tbs, mbedtls_pk_context *key)
 {
-    mbedtls_md_type_t md = !x509_is_rsa(key) && x509_is_p256(key) ? MBEDTLS_MD_SHA256
-                                                                  : MBEDTLS_MD_SHA384;
+    mbedtls_md_type_t md = x509_hash(key);
+    size_t size = mbedtls_pk_get_len(key), hash_size = md == MBEDTLS_MD_SHA256 ? 32 : 48;
     uint8_t hash[48], bits[1 + 1024] = {0};
     struct der inner = *tbs;
-    size_t size = 0;
+    int rc;
 
     mbedtls_md(mbedtls_md_info_from_type(md), tbs->data, tbs->size, hash);
-    if (x509_is_rsa(key)) {
-        mbedtls_rsa_set_padding(mbedtls_pk_rsa(*key), MBEDTLS_RSA_PKCS_V21, MBEDTLS_MD_SHA384);
-        size = mbedtls_pk_get_len(key);
-        ck_assert_int_eq(mbedtls_rsa_rsassa_pss_sign(mbedtls_pk_rsa(*key), x509_random, NULL,
-                                                     MBEDTLS_RSA_PRIVATE, md, 48, hash, bits + 1),
-                         0);
+    if (x509_is_rsa(key) && x509_quirk != X509_RSA_V15) {
+        mbedtls_rsa_set_padding(mbedtls_pk_rsa(*key), MBEDTLS_RSA_PKCS_V21, (int) md);
+        rc = mbedtls_rsa_rsassa_pss_sign_ext(mbedtls_pk_rsa(*key), x509_random, NULL, md,
+                                             (unsigned) hash_size, hash, x509_salt(key), bits + 1);
     } else {
-        ck_assert_int_eq(mbedtls_pk_sign(key, md, hash, md == MBEDTLS_MD_SHA256 ? 32 : 48, bits + 1,
-                                         &size, x509_random, NULL),
-                         0);
+        if (x509_is_rsa(key))
+            mbedtls_rsa_set_padding(mbedtls_pk_rsa(*key), MBEDTLS_RSA_PKCS_V15, 0);
+        rc = mbedtls_pk_sign(key, md, hash, hash_size, bits + 1, &size, x509_random, NULL);
     }
+    ck_assert_int_eq(rc, 0);
     x509_algorithm(&inner, key);
     der_put(&inner, 0x03, bits, size + 1);
     to->size = 0;
