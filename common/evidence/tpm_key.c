@@ -10,6 +10,8 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/error.h"
+#include "base/hex.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "evidence/finding.h"
@@ -118,50 +120,59 @@ static int seal(struct tpm_key *key, const void *der, size_t size, struct findin
     return 0;
 }
 
-static int count_text(const char *text, const char *what)
+/* PEM by hand: the library's reader looks for a key anywhere in the text and stops at the first, so
+ * that a file that names two would be half read. */
+static int decode_pem(char *text, uint8_t **ret, size_t *ret_size)
 {
-    int count = 0;
+    static const char begin[] = "-----BEGIN PUBLIC KEY-----", end[] = "-----END PUBLIC KEY-----";
+    size_t length = strlen(text), kept = 0;
+    struct error err;
+    char *body;
 
-    for (; (text = strstr(text, what)); text += strlen(what))
-        count++;
-    return count;
+    while (length && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+        text[--length] = '\0';
+    if (!text_starts(text, begin))
+        return -1;
+    body = text + sizeof(begin) - 1;
+    if (!text_ends(body, end))
+        return -1;
+    text[length - (sizeof(end) - 1)] = '\0';
+    for (const char *c = body; *c; c++)
+        if (*c != '\n' && *c != '\r')
+            body[kept++] = *c;
+    body[kept] = '\0';
+    return base64_decode(body, TPM_KEY_MAX, ret, ret_size, &err);
 }
 
-/* The PEM reader stops at the first key, and an enrolment that names two would be half read. */
-static bool is_one_pem(char *text)
+static int parse_der(const uint8_t *der, size_t size, struct tpm_key **ret, struct finding *finding)
 {
-    size_t end = strlen(text);
+    scoped(tpm_key_freep) struct tpm_key *key = key_new();
+    uint8_t *at = (uint8_t *) der; /* only read */
 
-    while (end && (text[end - 1] == '\n' || text[end - 1] == '\r'))
-        text[--end] = '\0';
-    return text_starts(text, "-----BEGIN PUBLIC KEY-----") &&
-           text_ends(text, "-----END PUBLIC KEY-----") && count_text(text, "-----BEGIN ") == 1 &&
-           count_text(text, "-----END ") == 1;
+    if (mbedtls_pk_parse_subpubkey(&at, der + size, &key->pk) != 0)
+        return finding_set(finding, FINDING_KEY_FORMAT,
+                           "attestation key: no SubjectPublicKeyInfo of RSA or of a known curve");
+    if (seal(key, der, size, finding) < 0)
+        return -1;
+    *ret = take_ptr(key);
+    return 0;
 }
 
 int tpm_key_parse_spki(const void *data, size_t size, struct tpm_key **ret, struct finding *finding)
 {
-    scoped(tpm_key_freep) struct tpm_key *key = key_new();
+    scoped(freep) uint8_t *der = NULL;
     scoped(freep) char *text = NULL;
-    bool pem;
 
     if (size == 0 || size > TPM_KEY_MAX)
         return finding_set(finding, FINDING_KEY_FORMAT, "attestation key of %zu bytes, limit %d",
                            size, TPM_KEY_MAX);
-    text = xalloc(size + 1); /* the PEM reader wants the NUL */
-    memcpy(text, data, size);
-    pem = text[0] == '-';
-    if (pem && (strlen(text) != size || !is_one_pem(text)))
+    if (*(const char *) data != '-')
+        return parse_der(data, size, ret, finding);
+    text = xstrndup(data, size);
+    if (strlen(text) != size || decode_pem(text, &der, &size) < 0)
         return finding_set(finding, FINDING_KEY_FORMAT,
                            "attestation key: not one PEM PUBLIC KEY alone");
-    if (mbedtls_pk_parse_public_key(&key->pk, (const uint8_t *) text,
-                                    pem ? strlen(text) + 1 : size) != 0)
-        return finding_set(finding, FINDING_KEY_FORMAT,
-                           "attestation key: no SubjectPublicKeyInfo of RSA or of a known curve");
-    if (seal(key, pem ? NULL : data, size, finding) < 0)
-        return -1;
-    *ret = take_ptr(key);
-    return 0;
+    return parse_der(der, size, ret, finding);
 }
 
 static int load_rsa(struct tpm_key *key, const struct rsa_numbers *numbers)
