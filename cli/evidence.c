@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cleave evidence verify: hardware evidence judged offline, from files, at a time that is given. */
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -13,7 +14,8 @@
 #include "verbs.h"
 #include "verify.h"
 
-static const struct verify_type *const types[] = {&verify_snp, &verify_tdx};
+static const struct verify_type *const types[] = {
+    &verify_snp, &verify_tdx, &verify_az_snp_vtpm, &verify_tpm, &verify_eventlog, &verify_ccel};
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON };
 
@@ -27,10 +29,13 @@ struct arguments {
 static int usage(FILE *to)
 {
     fputs(
-        "Usage: cleave evidence verify --type TYPE --evidence FILE --report-data HEX --time TIME\n"
+        "Usage: cleave evidence verify --type TYPE --evidence FILE [--report-data HEX] [--time "
+        "TIME]\n"
         "                              [--endorsements DIR] [--root FILE] [--policy KEY=VALUE]...\n"
         "                              [--json]\n\n"
-        "Judges evidence of hardware offline. Nothing is fetched, no clock is asked.\n\n"
+        "Judges evidence of hardware offline. Nothing is fetched, no clock is asked. Report data "
+        "and\n"
+        "time are needed, but for types that have no use for them.\n\n"
         "  --type TYPE         what kind of evidence it is; see below\n"
         "  --evidence FILE     the report, as the hardware wrote it\n"
         "  --endorsements DIR  the certificates that go with it\n"
@@ -124,18 +129,28 @@ static int check_complete(struct arguments *arguments, struct error *err)
     const struct {
         const char *option;
         const void *value;
+        unsigned bit; /* by which a type can say that it has no use for it */
     } needed[] = {
-        {"--type", arguments->type},
-        {"--evidence", arguments->evidence},
-        {"--report-data", arguments->report_data},
-        {"--time", arguments->time},
+        {"--type", arguments->type, 0},
+        {"--evidence", arguments->evidence, 0},
+        {"--report-data", arguments->report_data, VERIFY_REPORT_DATA},
+        {"--time", arguments->time, VERIFY_TIME},
     };
 
-    for (size_t i = 0; i < ARRAY_LENGTH(needed); i++)
-        if (!needed[i].value)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "%s is missing", needed[i].option);
-    if (parse_report_data(arguments->report_data, &arguments->input, err) < 0)
+    for (size_t i = 0; i < ARRAY_LENGTH(needed); i++) {
+        bool unused = arguments->type && (arguments->type->unused & needed[i].bit);
+
+        if (!needed[i].value == unused)
+            continue;
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         unused ? "%s means nothing to this type" : "%s is missing",
+                         needed[i].option);
+    }
+    if (arguments->report_data &&
+        parse_report_data(arguments->report_data, &arguments->input, err) < 0)
         return -1;
+    if (!arguments->time)
+        return 0;
     return verify_parse_time(arguments->time, &arguments->input.time, err);
 }
 

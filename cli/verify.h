@@ -8,7 +8,9 @@
 
 struct error;
 struct evidence_verdict;
+struct finding;
 struct js;
+struct registers;
 
 enum { VERIFY_POLICIES_MAX = 64, VERIFY_REPORT_DATA_MAX = 64, VERIFY_FILE_MAX = 1024 * 1024 };
 
@@ -19,6 +21,7 @@ struct verify_file {
 
 struct verify_input {
     struct verify_file evidence, root;
+    struct verify_file leaf;  /* that came inside of other evidence; NULL: it is in endorsements */
     const char *endorsements; /* directory; NULL: none was named */
     uint8_t report_data[VERIFY_REPORT_DATA_MAX];
     size_t report_data_length;
@@ -27,8 +30,12 @@ struct verify_input {
     size_t policy_count;
 };
 
+/* Options that mean nothing to some types. */
+enum { VERIFY_REPORT_DATA = 1 << 0, VERIFY_TIME = 1 << 1 };
+
 struct verify_type {
     const char *name;
+    unsigned unused;  /* VERIFY_ bits: refused; the others are needed */
     const char *help; /* of its files and its keys of --policy; whole lines */
     /* The verdict is filled; what the evidence says goes into claims. -1: there is no verdict,
      * because the input is incomplete. */
@@ -36,8 +43,8 @@ struct verify_type {
                   struct error *err);
 };
 
-extern const struct verify_type verify_snp;
-extern const struct verify_type verify_tdx;
+extern const struct verify_type verify_snp, verify_tdx, verify_eventlog, verify_ccel, verify_tpm,
+    verify_az_snp_vtpm;
 
 /* DIR/NAME; absent: an empty file. */
 int verify_read_optional(const struct verify_input *input, const char *name,
@@ -48,5 +55,8 @@ static inline void verify_file_fini(struct verify_file *file)
 {
     free(file->data);
 }
+void verify_set_finding(struct evidence_verdict *verdict, const struct finding *finding);
+/* Those of .set, as "pcrs" or "rtmrs". */
+void verify_claim_registers(const struct registers *registers, struct js *claims);
 /* "2026-11-28T19:45:00Z", "...+01:00", or "now". */
 int verify_parse_time(const char *text, int64_t *ret, struct error *err) must_check;

@@ -246,7 +246,11 @@ static int read_files(const struct verify_input *input, struct files *ret, struc
 {
     if (!input->endorsements)
         return error_set(err, STATUS_INVALID_ARGUMENT, "--endorsements is missing");
-    if (verify_read_optional(input, "vcek.der", &ret->leaf, err) < 0)
+    if (input->leaf.data) {
+        ret->leaf.data = xmemdup(input->leaf.data, input->leaf.length);
+        ret->leaf.length = input->leaf.length;
+    }
+    if (!ret->leaf.data && verify_read_optional(input, "vcek.der", &ret->leaf, err) < 0)
         return -1;
     if (!ret->leaf.data && verify_read_optional(input, "vlek.der", &ret->leaf, err) < 0)
         return -1;

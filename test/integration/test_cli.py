@@ -304,7 +304,7 @@ def test_evidence_that_is_none_is_rejected_by_field(tmp_path):
 
 
 @pytest.mark.parametrize("options, text", [
-    ({"type": "tpm"}, "a verifier of type 'tpm' is not in this build"),
+    ({"type": "cca"}, "a verifier of type 'cca' is not in this build"),
     ({"type": None}, "--type is missing"),
     ({"time": None}, "--time is missing"),
     ({"evidence": "/nowhere"}, "/nowhere"),

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "verify_quote.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "evidence/finding.h"
+#include "evidence/tpm_quote.h"
+
+static const uint32_t all_pcrs = 0xffffff;
+
+/* "0,4,7" */
+static int set_pcrs(struct verify_quote *quote, const char *value, struct error *err)
+{
+    scoped(freep) char *list = xstrdup(value);
+    char *rest = list;
+    const char *word;
+
+    quote->policy.selection = 0;
+    while ((word = strsep(&rest, ","))) {
+        uint64_t index;
+
+        if (!text_to_u64(word, &index) || index >= REGISTERS_MAX)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "there is no PCR '%s'", word);
+        quote->policy.selection |= BIT(index);
+    }
+    return 0;
+}
+
+static int set_reset_count(struct verify_quote *quote, const char *value, struct error *err)
+{
+    uint64_t number;
+
+    if (!text_to_u64(value, &number) || number > UINT32_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is not a number of 32 bits", value);
+    quote->reset_count = (uint32_t) number;
+    quote->policy.reset_count = &quote->reset_count;
+    return 0;
+}
+
+static int read_reference(struct verify_quote *quote, const struct verify_input *input,
+                          struct error *err)
+{
+    scoped(verify_file_fini) struct verify_file file = {0};
+    struct finding finding;
+
+    if (verify_read_optional(input, "pcrs.json", &file, err) < 0)
+        return -1;
+    if (!file.data)
+        return 0;
+    registers_init(&quote->reference, REGISTERS_PCR, DIGEST_SHA256);
+    if (registers_parse(file.data, file.length, &quote->reference, &finding) < 0)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "pcrs.json: %s", finding.text);
+    quote->policy.reference = &quote->reference;
+    return 0;
+}
+
+int verify_quote_init(struct verify_quote *quote, const struct verify_input *input,
+                      struct error *err)
+{
+    *quote = (struct verify_quote){.policy = {.nonce = input->report_data,
+                                              .nonce_size = input->report_data_length,
+                                              .selection = all_pcrs}};
+    if (!input->endorsements)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--endorsements is missing");
+    return read_reference(quote, input, err);
+}
+
+int verify_quote_set(struct verify_quote *quote, const char *policy, struct error *err)
+{
+    int rc;
+
+    if (text_starts(policy, "pcrs="))
+        rc = set_pcrs(quote, policy + strlen("pcrs="), err);
+    else if (text_starts(policy, "reset-count="))
+        rc = set_reset_count(quote, policy + strlen("reset-count="), err);
+    else
+        return 0;
+    return rc < 0 ? error_wrap(err, "--policy %s", policy) : 1;
+}
+
+void verify_quote_claim(const struct verify_quote *quote, const struct tpm_evidence *evidence,
+                        struct js *claims)
+{
+    struct registers quoted = evidence->pcrs;
+    char hex[2 * TPM_KEY_SPKI_DIGEST_SIZE + 1];
+    struct finding finding;
+    struct tpm_quote parsed;
+
+    hex_encode(tpm_key_spki_digest(evidence->key), TPM_KEY_SPKI_DIGEST_SIZE, hex);
+    js_set_string(claims, "ak_spki_sha256", hex);
+    if (tpm_quote_parse(evidence->message, evidence->message_size, &parsed, &finding) == 0) {
+        js_set_integer(claims, "clock", (int64_t) parsed.clock);
+        js_set_integer(claims, "reset_count", parsed.reset_count);
+        js_set_integer(claims, "restart_count", parsed.restart_count);
+        snprintf(hex, sizeof(hex), "0x%016llx", (unsigned long long) parsed.firmware);
+        js_set_string(claims, "firmware", hex);
+    }
+    quoted.set = quote->policy.selection;
+    verify_claim_registers(&quoted, claims);
+}

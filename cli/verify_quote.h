@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the types that have a quote of a TPM share. */
+#include "evidence/tpm_evidence.h"
+#include "verify.h"
+
+struct verify_quote {
+    struct tpm_policy policy; /* points to what follows, and into the input */
+    struct registers reference;
+    uint32_t reset_count;
+};
+
+/* Report data as nonce, all PCRs, pcrs.json if it is in DIR. */
+int verify_quote_init(struct verify_quote *quote, const struct verify_input *input,
+                      struct error *err) must_check;
+/* 1: it was a key of quotes, 0: it is of another kind, -1. */
+int verify_quote_set(struct verify_quote *quote, const char *policy, struct error *err) must_check;
+/* With the values of those that are selected. */
+void verify_quote_claim(const struct verify_quote *quote, const struct tpm_evidence *evidence,
+                        struct js *claims);
