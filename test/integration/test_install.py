@@ -11,8 +11,10 @@ PROGRAMS = {"cleave", "cleave-host-helper", "cleave-provision-cri", "cleave-prov
 
 
 def make(*words):
-    """Variables that the outer make was given (SAN, BUILD) come with MAKEFLAGS."""
-    subprocess.run(["make", "--no-print-directory", *words], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    """SAN comes with MAKEFLAGS. BUILD is named as it was for the programs that are there: by another name of the same
+    directory they would be other programs, and all be made again under the tests that run beside this one."""
+    build = os.path.relpath(os.environ.get("BUILD", ROOT + "/build"), ROOT)
+    subprocess.run(["make", "--no-print-directory", "BUILD=" + build, *words], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")
