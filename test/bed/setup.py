@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 
 import cri_images
 import images
@@ -182,20 +184,20 @@ def _ip(*words):
 
 
 def _share_directory(bed, source, target):
-    """Mounts a directory of the host node into the tenant node (open_tree there, move_mount here)."""
-    tenant = os.pidfd_open(bed.pid("tenant"))
+    """Mounts a directory of the host node into the tenant node (open_tree there, move_mount here), in a program of its own: only
+    what has no threads may enter a mount namespace, and a fork of whoever speaks gRPC may have some."""
+    share = f"import setup; setup.share_directory({bed.pid('host')}, {bed.pid('tenant')}, {source!r}, {target!r})"
+    subprocess.run([sys.executable, "-c", share], cwd=os.path.dirname(os.path.abspath(__file__)), check=True)
 
-    def share():
-        fd = ns.checked(ns.libc.syscall(428, -100, source.encode(), 1), "open_tree")
-        ns.checked(ns.libc.setns(tenant, ns.NEWNS), "setns")
-        os.makedirs(target)
-        ns.checked(ns.libc.syscall(429, fd, b"", -100, target.encode(), 4), "move_mount")
-        ns.mount(None, target, flags=ns.MS_PRIVATE)
 
-    done = ns.call(bed.pid("host"), ns.NEWNS, share)
-    os.close(tenant)
-    if not done:
-        raise RuntimeError("the host's CRI socket could not be mounted into the tenant node")
+def share_directory(host, tenant, source, target):
+    there, here = os.pidfd_open(host), os.pidfd_open(tenant)
+    ns.checked(ns.libc.setns(there, ns.NEWNS), "setns")
+    fd = ns.checked(ns.libc.syscall(428, -100, source.encode(), 1), "open_tree")
+    ns.checked(ns.libc.setns(here, ns.NEWNS), "setns")
+    os.makedirs(target)
+    ns.checked(ns.libc.syscall(429, fd, b"", -100, target.encode(), 4), "move_mount")
+    ns.mount(None, target, flags=ns.MS_PRIVATE)
 
 
 def _write(bed, role, path, text):
