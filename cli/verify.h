@@ -56,6 +56,9 @@ static inline void verify_file_fini(struct verify_file *file)
     free(file->data);
 }
 void verify_set_finding(struct evidence_verdict *verdict, const struct finding *finding);
+/* data NULL: the evidence has none, nothing is said. */
+void verify_claim_hex(struct js *claims, const char *key, const void *data, size_t length);
+void verify_claim_number(struct js *claims, const char *key, uint64_t value); /* as "0x..." */
 /* Those of .set, as "pcrs" or "rtmrs". */
 void verify_claim_registers(const struct registers *registers, struct js *claims);
 /* "2026-11-28T19:45:00Z", "...+01:00", or "now". */

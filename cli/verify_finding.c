@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "base/hex.h"
 #include "base/json.h"
 #include "evidence/evidence.h"
 #include "evidence/finding.h"
@@ -22,13 +21,12 @@ void verify_claim_registers(const struct registers *registers, struct js *claims
     struct js *object = js_new_object();
 
     for (unsigned i = 0; i < registers_count(registers->kind); i++) {
-        char hex[2 * SHA384_SIZE + 1], key[4];
+        char key[4];
 
         if (!(registers->set & BIT(i)))
             continue;
-        hex_encode(registers->values[i], registers_size(registers->type), hex);
         snprintf(key, sizeof(key), "%u", i);
-        js_set_string(object, key, hex);
+        verify_claim_hex(object, key, registers->values[i], registers_size(registers->type));
     }
     js_set(claims, registers->kind == REGISTERS_PCR ? "pcrs" : "rtmrs", object);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/hex.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "evidence/finding.h"
@@ -86,18 +85,18 @@ void verify_quote_claim(const struct verify_quote *quote, const struct tpm_evide
                         struct js *claims)
 {
     struct registers quoted = evidence->pcrs;
-    char hex[2 * TPM_KEY_SPKI_DIGEST_SIZE + 1];
+    char firmware[2 * sizeof(uint64_t) + 3];
     struct finding finding;
     struct tpm_quote parsed;
 
-    hex_encode(tpm_key_spki_digest(evidence->key), TPM_KEY_SPKI_DIGEST_SIZE, hex);
-    js_set_string(claims, "ak_spki_sha256", hex);
+    verify_claim_hex(claims, "ak_spki_sha256", tpm_key_spki_digest(evidence->key),
+                     TPM_KEY_SPKI_DIGEST_SIZE);
     if (tpm_quote_parse(evidence->message, evidence->message_size, &parsed, &finding) == 0) {
         js_set_integer(claims, "clock", (int64_t) parsed.clock);
         js_set_integer(claims, "reset_count", parsed.reset_count);
         js_set_integer(claims, "restart_count", parsed.restart_count);
-        snprintf(hex, sizeof(hex), "0x%016llx", (unsigned long long) parsed.firmware);
-        js_set_string(claims, "firmware", hex);
+        snprintf(firmware, sizeof(firmware), "0x%016llx", (unsigned long long) parsed.firmware);
+        js_set_string(claims, "firmware", firmware);
     }
     quoted.set = quote->policy.selection;
     verify_claim_registers(&quoted, claims);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -11,7 +10,7 @@
 #include "evidence/snp.h"
 #include "verify.h"
 
-enum { LIST_MAX = 16, VALUE_HEX_MAX = 64 };
+enum { LIST_MAX = 16 };
 
 /* A policy and what it points to. */
 struct settings {
@@ -266,22 +265,6 @@ static int read_files(const struct verify_input *input, struct files *ret, struc
     return 0;
 }
 
-static void claim_hex(struct js *claims, const char *key, const uint8_t *data, size_t length)
-{
-    char hex[2 * VALUE_HEX_MAX + 1];
-
-    hex_encode(data, length, hex);
-    js_set_string(claims, key, hex);
-}
-
-static void claim_number(struct js *claims, const char *key, uint64_t value)
-{
-    char hex[sizeof(value) * 2 + 3];
-
-    snprintf(hex, sizeof(hex), "0x%llx", (unsigned long long) value);
-    js_set_string(claims, key, hex);
-}
-
 /* What the report says; true only if the verdict accepts it. */
 static void claim(const struct verify_file *evidence, struct js *claims)
 {
@@ -294,14 +277,14 @@ static void claim(const struct verify_file *evidence, struct js *claims)
     js_set_string(claims, "product", snp_product_name(report.product));
     js_set_integer(claims, "guest_svn", report.guest_svn);
     js_set_integer(claims, "vmpl", report.vmpl);
-    claim_number(claims, "policy", report.policy);
-    claim_number(claims, "platform_info", report.platform_info);
-    claim_hex(claims, "measurement", report.measurement, SNP_MEASUREMENT_SIZE);
-    claim_hex(claims, "host_data", report.host_data, SNP_HOST_DATA_SIZE);
-    claim_hex(claims, "report_data", report.report_data, SNP_REPORT_DATA_SIZE);
-    claim_hex(claims, "chip_id", report.chip_id, SNP_CHIP_ID_SIZE);
-    claim_hex(claims, "reported_tcb", report.reported_tcb, SNP_TCB_SIZE);
-    claim_hex(claims, "committed_tcb", report.committed_tcb, SNP_TCB_SIZE);
+    verify_claim_number(claims, "policy", report.policy);
+    verify_claim_number(claims, "platform_info", report.platform_info);
+    verify_claim_hex(claims, "measurement", report.measurement, SNP_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "host_data", report.host_data, SNP_HOST_DATA_SIZE);
+    verify_claim_hex(claims, "report_data", report.report_data, SNP_REPORT_DATA_SIZE);
+    verify_claim_hex(claims, "chip_id", report.chip_id, SNP_CHIP_ID_SIZE);
+    verify_claim_hex(claims, "reported_tcb", report.reported_tcb, SNP_TCB_SIZE);
+    verify_claim_hex(claims, "committed_tcb", report.committed_tcb, SNP_TCB_SIZE);
 }
 
 static void claim_skipped(const struct settings *settings, const struct files *files,

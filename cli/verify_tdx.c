@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "base/hex.h"
@@ -259,24 +258,6 @@ static int read_files(const struct verify_input *input, struct files *ret, struc
     return 0;
 }
 
-static void claim_hex(struct js *claims, const char *key, const uint8_t *data, size_t length)
-{
-    char hex[2 * TDX_REPORT_DATA_SIZE + 1];
-
-    if (!data)
-        return;
-    hex_encode(data, length, hex);
-    js_set_string(claims, key, hex);
-}
-
-static void claim_number(struct js *claims, const char *key, uint64_t value)
-{
-    char hex[sizeof(value) * 2 + 3];
-
-    snprintf(hex, sizeof(hex), "0x%llx", (unsigned long long) value);
-    js_set_string(claims, key, hex);
-}
-
 /* What the quote says; true only if the verdict accepts it. */
 static void claim(const struct tdx_quote *quote, struct js *claims)
 {
@@ -285,18 +266,18 @@ static void claim(const struct tdx_quote *quote, struct js *claims)
 
     js_set_integer(claims, "version", quote->version);
     js_set_string(claims, "body", body->type == TDX_BODY_1_5 ? "TDX 1.5" : "TDX 1.0");
-    claim_hex(claims, "tee_tcb_svn", body->tee_tcb_svn, TDX_SVN_SIZE);
-    claim_number(claims, "td_attributes", body->td_attributes);
-    claim_number(claims, "xfam", body->xfam);
-    claim_hex(claims, "mr_seam", body->mr_seam, TDX_MEASUREMENT_SIZE);
-    claim_hex(claims, "mr_td", body->mr_td, TDX_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "tee_tcb_svn", body->tee_tcb_svn, TDX_SVN_SIZE);
+    verify_claim_number(claims, "td_attributes", body->td_attributes);
+    verify_claim_number(claims, "xfam", body->xfam);
+    verify_claim_hex(claims, "mr_seam", body->mr_seam, TDX_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "mr_td", body->mr_td, TDX_MEASUREMENT_SIZE);
     for (size_t i = 0; i < ARRAY_LENGTH(rtmr); i++)
-        claim_hex(claims, rtmr[i], body->rtmr[i], TDX_MEASUREMENT_SIZE);
-    claim_hex(claims, "mr_config_id", body->mr_config_id, TDX_MEASUREMENT_SIZE);
-    claim_hex(claims, "mr_owner", body->mr_owner, TDX_MEASUREMENT_SIZE);
-    claim_hex(claims, "mr_owner_config", body->mr_owner_config, TDX_MEASUREMENT_SIZE);
-    claim_hex(claims, "mr_service_td", body->mr_service_td, TDX_MEASUREMENT_SIZE);
-    claim_hex(claims, "report_data", body->report_data, TDX_REPORT_DATA_SIZE);
+        verify_claim_hex(claims, rtmr[i], body->rtmr[i], TDX_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "mr_config_id", body->mr_config_id, TDX_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "mr_owner", body->mr_owner, TDX_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "mr_owner_config", body->mr_owner_config, TDX_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "mr_service_td", body->mr_service_td, TDX_MEASUREMENT_SIZE);
+    verify_claim_hex(claims, "report_data", body->report_data, TDX_REPORT_DATA_SIZE);
     js_set_integer(claims, "trailing_bytes", (int64_t) quote->trailing);
 }
 
