@@ -6,7 +6,9 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/scoped.h"
 #include "evidence/judge.h"
+#include "evidence/reference_values.h"
 #include "secure/hello.h"
 #include "secure/statement.h"
 
@@ -60,6 +62,27 @@ static void explain_report_data(const struct evidence_type *type, const uint8_t 
     if (field)
         (void) snprintf(verdict->text + used, sizeof(verdict->text) - used,
                         ": the field '%s' was signed with another value", field->name);
+}
+
+/* Of the guest: what it may become can be revoked like what it is. */
+static void judge_revoked(const struct initdata *initdata, const struct evidence_policy *policy,
+                          struct evidence_verdict *ret)
+{
+    const struct {
+        const char *field;
+        const uint8_t *digest;
+        size_t size;
+    } parts[] = {
+        {"initdata", initdata->digest, sizeof(initdata->digest)},
+        {"initdata", initdata->hardware_digest, initdata_digest_size(initdata->content.algorithm)},
+        {"manifest_digest", initdata->content.manifest_digest,
+         sizeof(initdata->content.manifest_digest)},
+    };
+
+    for (size_t i = 0; policy->values && i < ARRAY_LENGTH(parts); i++)
+        if (reference_values_revoked(policy->values, parts[i].digest, parts[i].size))
+            (void) evidence_fail_field(ret, APPRAISAL_INITDATA, parts[i].field,
+                                       "%s was revoked by the reference values", parts[i].field);
 }
 
 static void judge_body(const struct appraisal *appraisal, const struct evidence_policy *policy,
@@ -124,6 +147,8 @@ void appraisal_judge(const struct appraisal *appraisal, const struct evidence_po
     if (evidence_body_parse(answer->body, answer->length, &body, &err) < 0)
         return evidence_fail(ret, APPRAISAL_FORMAT, "%s", err.message);
     judge_body(appraisal, policy, hello, &body, ret);
+    if (ret->failed == APPRAISAL_OK)
+        judge_revoked(appraisal->initdata, policy, ret);
     if (ret->failed != APPRAISAL_OK)
         return;
     if (answer->instance && memcmp(answer->instance, body.instance, sizeof(body.instance)) != 0)
