@@ -115,8 +115,8 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
                  void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));
 /* A later appraisal of an open control. nonce: 32 fresh random bytes; number: larger than any
- * before (1 was the first). On failure the caller ends the channel. UNAUTHENTICATED: the evidence
- * itself is refused; anything else: it could not be judged. */
+ * before (1 was the first). On failure the caller ends the channel. *ret_failed: the
+ * check of the evidence that failed; APPRAISAL_OK with a failure: it could not be judged. */
 struct appraise_answer {
     const uint8_t *nonce; /* 32 bytes, as sent */
     uint32_t number;
@@ -124,7 +124,8 @@ struct appraise_answer {
     size_t length;
 };
 int channel_appraise_verify(struct channel *control, const struct appraise_answer *answer,
-                            struct error *err) __attribute__((warn_unused_result));
+                            enum appraisal_check *ret_failed, struct error *err)
+    __attribute__((warn_unused_result));
 
 /* ---- guest: accepts -------------------------------------------------------------------------- */
 

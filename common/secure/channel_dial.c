@@ -270,7 +270,7 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
 }
 
 int channel_appraise_verify(struct channel *control, const struct appraise_answer *answer,
-                            struct error *err)
+                            enum appraisal_check *ret_failed, struct error *err)
 {
     const struct appraisal_answer appraised = {
         .body = answer->body,
@@ -281,6 +281,7 @@ int channel_appraise_verify(struct channel *control, const struct appraise_answe
                           .evidence = (uint8_t) control->appraisal.type->code};
     struct evidence_verdict verdict = {0};
 
+    *ret_failed = APPRAISAL_OK;
     memcpy(hello.nonce, answer->nonce, sizeof(hello.nonce));
     if (control->stage != STAGE_OPEN || control->class != CHANNEL_CONTROL ||
         control->side != TLS_TENANT)
@@ -288,9 +289,11 @@ int channel_appraise_verify(struct channel *control, const struct appraise_answe
     if (answer->number <= control->number || answer->number > UINT16_MAX) {
         evidence_fail(&verdict, APPRAISAL_NUMBER, "appraisal number %u after %u", answer->number,
                       control->number);
+        *ret_failed = verdict.failed;
         return appraisal_error(&verdict, err);
     }
     if (judge(control, &hello, &appraised, &verdict, err) < 0)
         return -1;
+    *ret_failed = verdict.failed;
     return verdict.failed == APPRAISAL_OK ? 0 : appraisal_error(&verdict, err);
 }
