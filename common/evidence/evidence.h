@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 struct error;
-struct writer;
 
 enum evidence_code {
     EVIDENCE_SNP = 1,
@@ -50,6 +51,11 @@ struct evidence_bundle {
     size_t evidence_length, endorsements_length, event_log_length;
 };
 
+/* What a guest makes. Whoever lends the writers has bounded each. */
+struct evidence_output {
+    struct writer evidence, endorsements, event_log;
+};
+
 struct evidence_policy {
     /* Names of insecure types that are taken nevertheless, NULL-terminated; NULL: none. */
     const char *const *allow_insecure;
@@ -75,7 +81,7 @@ struct evidence_type {
     /* How the statement goes into the report. */
     void (*digest)(const void *statement, size_t length, uint8_t *ret);
     /* NULL where a report needs a device: then the agent's attester has it. */
-    int (*produce)(const struct evidence_request *request, struct writer *evidence,
+    int (*produce)(const struct evidence_request *request, struct evidence_output *output,
                    struct error *err);
     /* Every check of the type in its order; the first that fails is the verdict. */
     void (*appraise)(const struct evidence_bundle *bundle, const struct evidence_request *expected,
@@ -86,6 +92,7 @@ const struct evidence_type *evidence_find(uint8_t code); /* NULL: not in this bu
 const struct evidence_type *evidence_find_name(const char *name);
 bool evidence_allowed(const struct evidence_type *type, const struct evidence_policy *policy);
 const char *appraisal_check_name(enum appraisal_check check); /* "report-data" */
+void evidence_output_fini(struct evidence_output *output);
 /* Fills the verdict. */
 void evidence_fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,
                    ...) __attribute__((format(printf, 3, 4)));
