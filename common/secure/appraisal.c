@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/scoped.h"
+#include "evidence/judge.h"
 #include "secure/hello.h"
 #include "secure/statement.h"
 
@@ -95,7 +96,7 @@ static void judge_body(const struct appraisal *appraisal, const struct evidence_
         memcmp(body->initdata.data, initdata->bytes, initdata->length) != 0)
         return evidence_fail(ret, APPRAISAL_INITDATA, "the guest carries other initdata than ours");
     state(appraisal, hello, body->instance, statement);
-    appraisal->type->appraise(&bundle, &expected, policy, ret);
+    evidence_judge(appraisal->type, &bundle, &expected, policy, ret);
     if (ret->failed == APPRAISAL_REPORT_DATA && ret->signed_digest_size)
         explain_report_data(appraisal->type, statement, ret);
 }
@@ -138,9 +139,6 @@ void appraisal_judge(const struct appraisal *appraisal, const struct evidence_po
     struct error err;
 
     *ret = (struct evidence_verdict){.failed = APPRAISAL_FORMAT};
-    if (!evidence_allowed(appraisal->type, policy))
-        return evidence_fail(ret, APPRAISAL_POLICY, "evidence type %s is insecure and not allowed",
-                             appraisal->type->name);
     if (evidence_body_parse(answer->body, answer->length, &body, &err) < 0)
         return evidence_fail(ret, APPRAISAL_FORMAT, "%s", err.message);
     judge_body(appraisal, policy, hello, &body, ret);

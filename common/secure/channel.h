@@ -62,9 +62,13 @@ struct channel_facts {
     enum channel_class class;
     enum peer_role role;  /* of the tenant's key in initdata */
     const char *evidence; /* name of the type; of the control's, if joined */
+    const char *anchor;   /* whose word it is: "hardware", "host-vtpm", "none" */
     bool insecure;        /* it proves nothing */
     uint16_t tls_version;
     uint16_t appraisals; /* number of the last one */
+    /* What it proved; of a joined connection: its control. */
+    uint8_t measurement[EVIDENCE_MEASUREMENT_SIZE], chip[EVIDENCE_CHIP_MAX];
+    size_t measurement_size, chip_size;
     uint8_t guest_spki[32];
     uint8_t tenant_spki[32];
     uint8_t instance[32];
@@ -78,16 +82,21 @@ struct channel *channel_control(const struct channel *channel);
 
 /* ---- tenant: dials --------------------------------------------------------------------------- */
 
+/* Brings the policy up to date (time, reference values). -1: nothing is appraised by it now. */
+typedef int channel_policy_fn(void *user, struct evidence_policy *policy, struct error *err);
+
 struct channel_dial_options {
     struct endpoint endpoint;
     const struct key *key;           /* borrowed; outlives the channel and what joins it */
     const struct initdata *initdata; /* borrowed, likewise; its limits name the evidence type */
     struct evidence_policy policy;   /* what it points to is borrowed, likewise */
-    const uint8_t *instance;         /* 32 bytes: the boot that it must be; NULL: any. Copied */
-    uint64_t deadline_ms;            /* 0: CHANNEL_DEADLINE_MS */
-    uint64_t records_max;            /* 0: CHANNEL_RECORDS_MAX */
-    uint64_t age_ms;                 /* 0: CHANNEL_AGE_MS */
-    uint64_t retire_ms;              /* 0: CHANNEL_RETIRE_MS */
+    channel_policy_fn *refresh;      /* before each appraisal; NULL: the policy stays as it is */
+    void *refresh_user;
+    const uint8_t *instance; /* 32 bytes: the boot that it must be; NULL: any. Copied */
+    uint64_t deadline_ms;    /* 0: CHANNEL_DEADLINE_MS */
+    uint64_t records_max;    /* 0: CHANNEL_RECORDS_MAX */
+    uint64_t age_ms;         /* 0: CHANNEL_AGE_MS */
+    uint64_t retire_ms;      /* 0: CHANNEL_RETIRE_MS */
 };
 
 /* Once: open (err NULL) or failed; err names the check. After a failure only channel_free() is left
@@ -105,7 +114,8 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
                  void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));
 /* A later appraisal of an open control. nonce: 32 fresh random bytes; number: larger than any
- * before (1 was the first). On failure the caller ends the channel. */
+ * before (1 was the first). On failure the caller ends the channel. UNAUTHENTICATED: the evidence
+ * itself is refused; anything else: it could not be judged. */
 struct appraise_answer {
     const uint8_t *nonce; /* 32 bytes, as sent */
     uint32_t number;

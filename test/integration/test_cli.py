@@ -214,8 +214,8 @@ def test_traps_in_the_tenants_containerd_are_named(tenant, old, new, name, word)
 
 
 def test_evidence_that_this_build_cannot_verify_fails(tenant):
-    tenant.write("/etc/cleave/tenant.conf", '[cri]\nendpoint = "/run/host.sock"\n')
-    tenant.fails("evidence", "snp")
+    tenant.write("/etc/cleave/tenant.conf", 'evidence = "cca"\n[cri]\nendpoint = "/run/host.sock"\n')
+    tenant.fails("evidence", "cca")
     tenant.write("/etc/cleave/tenant.conf", 'evidence = "sample"\n[cri]\nendpoint = "/run/host.sock"\n')
     tenant.fails("evidence", "not allowed")
 
