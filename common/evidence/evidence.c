@@ -105,6 +105,13 @@ const char *appraisal_check_name(enum appraisal_check check)
     return (size_t) check < ARRAY_LENGTH(check_names) ? check_names[check] : "unknown";
 }
 
+void evidence_output_fini(struct evidence_output *output)
+{
+    writer_fini(&output->evidence);
+    writer_fini(&output->endorsements);
+    writer_fini(&output->event_log);
+}
+
 static void fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,
                  va_list args)
 {

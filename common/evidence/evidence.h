@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 struct error;
 struct reference_values;
-struct writer;
 
 enum evidence_code {
     EVIDENCE_SNP = 1,
@@ -54,6 +55,11 @@ struct evidence_request {
 struct evidence_bundle {
     const uint8_t *evidence, *endorsements, *event_log;
     size_t evidence_length, endorsements_length, event_log_length;
+};
+
+/* What a guest makes. Whoever lends the writers has bounded each. */
+struct evidence_output {
+    struct writer evidence, endorsements, event_log;
 };
 
 struct chain_bytes { /* borrowed; length 0: there are none */
@@ -114,7 +120,7 @@ struct evidence_type {
     /* How the statement goes into the report; up to EVIDENCE_DIGEST_MAX bytes. */
     void (*digest)(const void *statement, size_t length, uint8_t *ret);
     /* NULL where a report needs a device: then the agent's attester has it. */
-    int (*produce)(const struct evidence_request *request, struct writer *evidence,
+    int (*produce)(const struct evidence_request *request, struct evidence_output *output,
                    struct error *err);
 };
 
@@ -123,6 +129,7 @@ const struct evidence_type *evidence_find_name(const char *name);
 bool evidence_allowed(const struct evidence_type *type, const struct evidence_policy *policy);
 const char *evidence_anchor_name(enum evidence_anchor anchor); /* "none", "host-vtpm", "hardware" */
 const char *appraisal_check_name(enum appraisal_check check);  /* "report-data" */
+void evidence_output_fini(struct evidence_output *output);
 /* Fills the verdict. */
 void evidence_fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,
                    ...) __attribute__((format(printf, 3, 4)));

@@ -102,10 +102,11 @@ static int check_signature(const uint8_t hash[SHA256_SIZE], const struct report 
     return rc;
 }
 
-static int sample_produce(const struct evidence_request *request, struct writer *evidence,
+static int sample_produce(const struct evidence_request *request, struct evidence_output *output,
                           struct error *err)
 {
     uint8_t report_data[REPORT_DATA_SIZE], hash[SHA256_SIZE], signature[64];
+    struct writer *evidence = &output->evidence;
     size_t start = evidence->size;
 
     sample_digest(request->statement, EVIDENCE_STATEMENT_SIZE, report_data);

@@ -41,15 +41,25 @@ static void state(const struct appraisal *appraisal, const struct hello *hello,
 
 static int call_producer(const struct appraisal *appraisal,
                          const struct appraisal_producer *producer,
-                         const struct evidence_request *request, struct writer *evidence,
+                         const struct evidence_request *request, struct evidence_output *output,
                          struct error *err)
 {
     if (producer->produce)
-        return producer->produce(producer->user, request, evidence, err);
+        return producer->produce(producer->user, request, output, err);
     if (appraisal->type->produce)
-        return appraisal->type->produce(request, evidence, err);
+        return appraisal->type->produce(request, output, err);
     return error_set(err, STATUS_UNIMPLEMENTED, "no way to make %s evidence",
                      appraisal->type->name);
+}
+
+static int take_part(const struct writer *from, const char *name, struct blob *ret,
+                     struct error *err)
+{
+    if (from->failed)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "the %s would be more than %zu bytes",
+                         name, from->limit);
+    *ret = (struct blob){from->data, from->size};
+    return 0;
 }
 
 static void explain_report_data(const struct evidence_type *type, const uint8_t *expected,
@@ -113,27 +123,34 @@ static void judge_body(const struct appraisal *appraisal, const struct evidence_
         explain_report_data(appraisal->type, statement, ret);
 }
 
+void appraisal_output_init(struct evidence_output *output)
+{
+    writer_init(&output->evidence, EVIDENCE_MAX);
+    writer_init(&output->endorsements, ENDORSEMENTS_MAX);
+    writer_init(&output->event_log, EVENT_LOG_MAX);
+}
+
 int appraisal_produce(const struct appraisal *appraisal, const struct appraisal_producer *producer,
                       const struct hello *hello, struct writer *body, struct error *err)
 {
     uint8_t statement[STATEMENT_SIZE];
     const struct evidence_request request = {statement, appraisal->initdata->hardware_digest};
     struct evidence_body answer = {.type = (uint8_t) appraisal->type->code};
-    struct writer evidence;
+    scoped(evidence_output_fini) struct evidence_output output;
 
     memcpy(answer.instance, producer->instance, sizeof(answer.instance));
     state(appraisal, hello, producer->instance, statement);
-    writer_init(&evidence, EVIDENCE_MAX);
-    int rc = call_producer(appraisal, producer, &request, &evidence, err);
-    if (rc == 0) {
-        answer.evidence = (struct blob){evidence.data, evidence.size};
-        answer.initdata = (struct blob){appraisal->initdata->bytes, appraisal->initdata->length};
-        evidence_body_write(body, &answer);
-    }
-    if (rc == 0 && (evidence.failed || body->failed))
-        rc = error_set(err, STATUS_RESOURCE_EXHAUSTED, "evidence does not fit");
-    writer_fini(&evidence);
-    return rc;
+    appraisal_output_init(&output);
+    if (call_producer(appraisal, producer, &request, &output, err) < 0 ||
+        take_part(&output.evidence, "evidence", &answer.evidence, err) < 0 ||
+        take_part(&output.endorsements, "endorsements", &answer.endorsements, err) < 0 ||
+        take_part(&output.event_log, "event log", &answer.event_log, err) < 0)
+        return -1;
+    answer.initdata = (struct blob){appraisal->initdata->bytes, appraisal->initdata->length};
+    evidence_body_write(body, &answer);
+    if (body->failed)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "evidence does not fit into its frame");
+    return 0;
 }
 
 void appraisal_judge(const struct appraisal *appraisal, const struct evidence_policy *policy,

@@ -19,7 +19,6 @@ struct channel_listener;
 struct error;
 struct key;
 struct loop;
-struct writer;
 
 enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK = 2, CHANNEL_FRAMES = 3 };
 
@@ -131,7 +130,7 @@ int channel_appraise_verify(struct channel *control, const struct appraise_answe
 
 /* Makes evidence with what only the agent has (devices); may be NULL where the type needs none. */
 typedef int channel_produce_fn(void *user, const struct evidence_request *request,
-                               struct writer *evidence, struct error *err);
+                               struct evidence_output *output, struct error *err);
 
 struct channel_listener_options {
     int fd; /* listening TCP socket, in `outer`; taken, also on failure. -1: it only gets */
