@@ -14,8 +14,8 @@
 
 _Static_assert((int) STATEMENT_SIZE == (int) EVIDENCE_STATEMENT_SIZE, "one statement");
 
-static void state(const struct appraisal *appraisal, const struct hello *hello,
-                  const uint8_t instance[32], uint8_t ret[STATEMENT_SIZE])
+void appraisal_state(const struct appraisal *appraisal, const uint8_t instance[32],
+                     const struct hello *hello, uint8_t ret[EVIDENCE_STATEMENT_SIZE])
 {
     const struct initdata_content *content = &appraisal->initdata->content;
     struct statement statement = {
@@ -117,7 +117,7 @@ static void judge_body(const struct appraisal *appraisal, const struct evidence_
     if (body->initdata.length != initdata->length ||
         memcmp(body->initdata.data, initdata->bytes, initdata->length) != 0)
         return evidence_fail(ret, APPRAISAL_INITDATA, "the guest carries other initdata than ours");
-    state(appraisal, hello, body->instance, statement);
+    appraisal_state(appraisal, body->instance, hello, statement);
     evidence_judge(appraisal->type, &bundle, &expected, policy, ret);
     if (ret->failed == APPRAISAL_REPORT_DATA && ret->signed_digest_size)
         explain_report_data(appraisal->type, statement, ret);
@@ -130,27 +130,37 @@ void appraisal_output_init(struct evidence_output *output)
     writer_init(&output->event_log, EVENT_LOG_MAX);
 }
 
+int appraisal_write(const struct appraisal *appraisal, const uint8_t instance[32],
+                    const struct evidence_output *output, struct writer *body, struct error *err)
+{
+    struct evidence_body answer = {
+        .type = (uint8_t) appraisal->type->code,
+        .initdata = {appraisal->initdata->bytes, appraisal->initdata->length},
+    };
+
+    memcpy(answer.instance, instance, sizeof(answer.instance));
+    if (take_part(&output->evidence, "evidence", &answer.evidence, err) < 0 ||
+        take_part(&output->endorsements, "endorsements", &answer.endorsements, err) < 0 ||
+        take_part(&output->event_log, "event log", &answer.event_log, err) < 0)
+        return -1;
+    evidence_body_write(body, &answer);
+    if (body->failed)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "evidence does not fit into its frame");
+    return 0;
+}
+
 int appraisal_produce(const struct appraisal *appraisal, const struct appraisal_producer *producer,
                       const struct hello *hello, struct writer *body, struct error *err)
 {
     uint8_t statement[STATEMENT_SIZE];
     const struct evidence_request request = {statement, appraisal->initdata->hardware_digest};
-    struct evidence_body answer = {.type = (uint8_t) appraisal->type->code};
     scoped(evidence_output_fini) struct evidence_output output;
 
-    memcpy(answer.instance, producer->instance, sizeof(answer.instance));
-    state(appraisal, hello, producer->instance, statement);
     appraisal_output_init(&output);
-    if (call_producer(appraisal, producer, &request, &output, err) < 0 ||
-        take_part(&output.evidence, "evidence", &answer.evidence, err) < 0 ||
-        take_part(&output.endorsements, "endorsements", &answer.endorsements, err) < 0 ||
-        take_part(&output.event_log, "event log", &answer.event_log, err) < 0)
+    appraisal_state(appraisal, producer->instance, hello, statement);
+    if (call_producer(appraisal, producer, &request, &output, err) < 0)
         return -1;
-    answer.initdata = (struct blob){appraisal->initdata->bytes, appraisal->initdata->length};
-    evidence_body_write(body, &answer);
-    if (body->failed)
-        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "evidence does not fit into its frame");
-    return 0;
+    return appraisal_write(appraisal, producer->instance, &output, body, err);
 }
 
 void appraisal_judge(const struct appraisal *appraisal, const struct evidence_policy *policy,

@@ -19,11 +19,9 @@ static const char *const class_names[] = {
 };
 
 static const char *const stage_names[] = {
-    [STAGE_CONNECT] = "while connecting",
-    [STAGE_HANDSHAKE] = "during the TLS handshake",
-    [STAGE_SEND] = "while a frame was sent",
-    [STAGE_RECEIVE] = "while a frame was awaited",
-    [STAGE_OPEN] = "while open",
+    [STAGE_CONNECT] = "while connecting",     [STAGE_HANDSHAKE] = "during the TLS handshake",
+    [STAGE_SEND] = "while a frame was sent",  [STAGE_RECEIVE] = "while a frame was awaited",
+    [STAGE_MAKE] = "while evidence was made", [STAGE_OPEN] = "while open",
     [STAGE_ENDED] = "after its end",
 };
 
@@ -58,6 +56,7 @@ static void release(struct channel *channel)
                                  &channel->retirement};
     int *descriptors[] = {&channel->plain_inner, &channel->plain_outer};
 
+    channel_evidence_cancel(channel);
     channel_offer_release(channel);
     pump_runner_free(take_ptr(channel->runner));
     for (size_t i = 0; i < ARRAY_LENGTH(sources); i++) {
@@ -344,8 +343,12 @@ static void on_socket(void *user, uint32_t events)
         on_ending(channel);
         return;
     }
-    while (result == TLS_OK && channel->stage < STAGE_OPEN)
+    while (result == TLS_OK && channel->stage < STAGE_MAKE)
         result = steps[channel->stage](channel, &err);
+    if (channel->stage == STAGE_MAKE) {
+        source_set_events(channel->socket_source, 0);
+        return;
+    }
     switch (result) {
     case TLS_OK:
         open_channel(channel);

@@ -19,6 +19,7 @@ struct channel_listener;
 struct error;
 struct key;
 struct loop;
+struct maker;
 
 enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK = 2, CHANNEL_FRAMES = 3 };
 
@@ -128,7 +129,7 @@ int channel_appraise_verify(struct channel *control, const struct appraise_answe
 
 /* ---- guest: accepts -------------------------------------------------------------------------- */
 
-/* Makes evidence with what only the agent has (devices); may be NULL where the type needs none. */
+/* Makes evidence that takes no time. */
 typedef int channel_produce_fn(void *user, const struct evidence_request *request,
                                struct evidence_output *output, struct error *err);
 
@@ -137,7 +138,8 @@ struct channel_listener_options {
     const struct key *key;           /* made at boot; borrowed, outlives the listener */
     const struct initdata *initdata; /* borrowed, likewise */
     const uint8_t *instance;         /* 32 bytes, made at boot; copied */
-    channel_produce_fn *produce;     /* NULL: the type's own */
+    const struct maker *maker;   /* of what takes time; borrowed, likewise. NULL: nothing does */
+    channel_produce_fn *produce; /* without a maker; NULL: the type's own */
     void *produce_user;
     uint64_t deadline_ms; /* 0: CHANNEL_DEADLINE_MS */
 };
@@ -165,8 +167,16 @@ static inline void channel_listener_freep(struct channel_listener **p)
 /* A connected, non-blocking socket that came about otherwise (dial-out), taken as if it had been
  * accepted just now. */
 void channel_listener_take(struct channel_listener *listener, int fd);
-/* For Appraise: fresh evidence on an open control, as the body of an EVIDENCE frame; the caller
- * frees. Numbers only grow. */
-int channel_evidence(struct channel *control, const uint8_t nonce[32], uint32_t number,
-                     uint8_t **ret, size_t *ret_length, struct error *err)
+/* For Appraise: fresh evidence on an open control, one at a time. Numbers only grow. made runs
+ * once, unless it is cancelled or the channel ends: err NULL, and the body of an EVIDENCE frame for
+ * the length of the call; or why there is none. */
+struct appraise_question {
+    const uint8_t *nonce; /* 32 bytes */
+    uint32_t number;
+};
+typedef void channel_evidence_fn(void *user, const uint8_t *body, size_t length,
+                                 const struct error *err);
+int channel_evidence(struct channel *control, const struct appraise_question *question,
+                     channel_evidence_fn *made, void *user, struct error *err)
     __attribute__((warn_unused_result));
+void channel_evidence_cancel(struct channel *control);

@@ -343,18 +343,39 @@ START_TEST(a_third_control_of_one_key_ends_the_first)
 }
 END_TEST
 
+struct made {
+    bool done;
+    uint8_t body[4096];
+    size_t length;
+};
+
+static void on_made(void *user, const uint8_t *body, size_t length, const struct error *err)
+{
+    struct made *made = user;
+
+    ck_assert_ptr_null(err);
+    ck_assert_uint_le(length, sizeof(made->body));
+    memcpy(made->body, body, length);
+    made->length = length;
+    made->done = true;
+}
+
 static int appraise(struct outcome *tenant, struct outcome *guest, uint32_t number, uint32_t told,
                     struct error *err)
 {
     uint8_t nonce[32];
-    scoped(freep) uint8_t *body = NULL;
+    const struct appraise_question question = {nonce, number};
     struct appraise_answer answer = {.nonce = nonce, .number = told};
     enum appraisal_check failed;
+    struct made made = {0};
 
     memset(nonce, (int) number, sizeof(nonce));
-    if (channel_evidence(guest->channel, nonce, number, &body, &answer.length, err) < 0)
+    if (channel_evidence(guest->channel, &question, on_made, &made, err) < 0)
         return -1;
-    answer.body = body;
+    ck_assert(!made.done); /* never from inside the call */
+    pair_until(&pair, &made.done);
+    answer.body = made.body;
+    answer.length = made.length;
     return channel_appraise_verify(tenant->channel, &answer, &failed, err);
 }
 
