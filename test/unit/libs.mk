@@ -47,6 +47,11 @@ test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/ve
 test_cli_check_LIBS   := $(cleave_LIBS)
 test_cli_check_PKGS   := $(cleave_PKGS)
 test_cli_check_LDLIBS := $(MBEDTLS)
+test_cli_check_reference_SRCS := test/unit/test_cli_check_reference.c \
+	$(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
+test_cli_check_reference_LIBS   := $(cleave_LIBS)
+test_cli_check_reference_PKGS   := $(cleave_PKGS)
+test_cli_check_reference_LDLIBS := $(MBEDTLS)
 test_guest_disk_LIBS := base
 test_dial_out_LIBS := base
 test_date_LIBS := base
@@ -57,7 +62,8 @@ $(1)_LIBS   := $$(secure_LIBS)
 $(1)_PKGS   := $$(secure_PKGS)
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_initdata test_lease_record test_mint test_statement test_event_log test_tpm_key test_tpm_quote test_hcl_report test_azure_evidence test_judge_tpm,$(eval $(call secure_test,$(t))))
+$(foreach t,test_initdata test_lease_record test_mint test_reference_store test_statement test_event_log test_tpm_key test_tpm_quote test_hcl_report test_azure_evidence test_judge_tpm,$(eval $(call secure_test,$(t))))
+test_reference_store_LDLIBS += -Wl,--wrap=rename
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base
 test_reaper_SRCS := test/unit/test_reaper.c guest-agent/reaper.c
