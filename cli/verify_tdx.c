@@ -161,10 +161,6 @@ static int set_exact(struct settings *settings, enum exact exact, const char *va
 {
     struct tdx_policy *policy = &settings->policy;
     const uint8_t **const places[EXACT_MAX] = {
-        [RTMR0] = &policy->rtmr[0],
-        [RTMR1] = &policy->rtmr[1],
-        [RTMR2] = &policy->rtmr[2],
-        [RTMR3] = &policy->rtmr[3],
         [MR_CONFIG_ID] = &policy->mr_config_id,
         [MR_OWNER] = &policy->mr_owner,
         [MR_OWNER_CONFIG] = &policy->mr_owner_config,
@@ -175,7 +171,11 @@ static int set_exact(struct settings *settings, enum exact exact, const char *va
         policy->skip &= ~(unsigned) TDX_SKIP_MR_CONFIG_ID;
     if (exact == MR_SERVICE_TD)
         policy->skip &= ~(unsigned) TDX_SKIP_MR_SERVICE_TD;
-    *places[exact] = settings->exact[exact];
+    if (exact <= RTMR3)
+        policy->rtmr[exact] = (struct tdx_values){
+            (const uint8_t(*)[TDX_MEASUREMENT_SIZE]) settings->exact[exact], 1};
+    else
+        *places[exact] = settings->exact[exact];
     return hex_decode(value, settings->exact[exact], TDX_MEASUREMENT_SIZE, err);
 }
 
@@ -286,10 +286,10 @@ static void claim_skipped(const struct tdx_policy *policy, const struct tdx_quot
         bool skipped;
     } parts[] = {
         {"mr_td", policy->skip & TDX_SKIP_MR_TD},
-        {"rtmr0", !policy->rtmr[0]},
-        {"rtmr1", !policy->rtmr[1]},
-        {"rtmr2", !policy->rtmr[2]},
-        {"rtmr3", !policy->rtmr[3]},
+        {"rtmr0", !policy->rtmr[0].count},
+        {"rtmr1", !policy->rtmr[1].count},
+        {"rtmr2", !policy->rtmr[2].count},
+        {"rtmr3", !policy->rtmr[3].count},
         {"mr_config_id", policy->skip & TDX_SKIP_MR_CONFIG_ID},
         {"mr_service_td",
          policy->skip & TDX_SKIP_MR_SERVICE_TD && quote->body.type == TDX_BODY_1_5},

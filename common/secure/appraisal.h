@@ -10,7 +10,6 @@
 
 struct error;
 struct hello;
-struct writer;
 
 struct appraisal { /* what this end knows of the connection */
     const struct initdata *initdata;
@@ -22,13 +21,16 @@ struct appraisal { /* what this end knows of the connection */
 };
 
 typedef int appraisal_produce_fn(void *user, const struct evidence_request *request,
-                                 struct writer *evidence, struct error *err);
+                                 struct evidence_output *output, struct error *err);
 
 struct appraisal_producer {
     const uint8_t *instance;
     appraisal_produce_fn *produce; /* NULL: the type's own */
     void *user;
 };
+
+/* With the limits of the frame that takes it. */
+void appraisal_output_init(struct evidence_output *output);
 
 /* Guest: appends the body of an EVIDENCE frame. */
 int appraisal_produce(const struct appraisal *appraisal, const struct appraisal_producer *producer,

@@ -531,16 +531,23 @@ void channel_retire(struct channel *channel)
 struct channel_facts channel_facts(const struct channel *channel)
 {
     const struct appraisal *appraisal = &channel->appraisal;
+    const struct evidence_verdict *verdict = channel->control ? &channel->control->verdict
+                                                              : &channel->verdict;
     struct channel_facts facts = {
         .class = channel->class,
         .role = channel->role,
         .evidence = appraisal->type->name,
+        .anchor = evidence_anchor_name(appraisal->type->anchor),
         .insecure = appraisal->type->insecure,
         .tls_version = appraisal->tls_version,
         .appraisals = channel->number,
+        .measurement_size = verdict->measurement_size,
+        .chip_size = verdict->chip_size,
         .opened_ms = channel->opened_ms,
     };
 
+    memcpy(facts.measurement, verdict->measurement, sizeof(facts.measurement));
+    memcpy(facts.chip, verdict->chip, sizeof(facts.chip));
     memcpy(facts.guest_spki, appraisal->guest_spki, sizeof(facts.guest_spki));
     memcpy(facts.tenant_spki, appraisal->tenant_spki, sizeof(facts.tenant_spki));
     memcpy(facts.instance, channel->instance, sizeof(facts.instance));

@@ -85,6 +85,7 @@ struct channel {
     struct channel_dial_options dial;
     bool instance_known;
     uint8_t expected_instance[32];
+    struct evidence_verdict verdict; /* of the last appraisal that passed */
     struct hello hello;
     struct join join;
     channel_open_fn *open_fn;

@@ -349,12 +349,13 @@ static int appraise(struct outcome *tenant, struct outcome *guest, uint32_t numb
     uint8_t nonce[32];
     scoped(freep) uint8_t *body = NULL;
     struct appraise_answer answer = {.nonce = nonce, .number = told};
+    enum appraisal_check failed;
 
     memset(nonce, (int) number, sizeof(nonce));
     if (channel_evidence(guest->channel, nonce, number, &body, &answer.length, err) < 0)
         return -1;
     answer.body = body;
-    return channel_appraise_verify(tenant->channel, &answer, err);
+    return channel_appraise_verify(tenant->channel, &answer, &failed, err);
 }
 
 START_TEST(later_appraisals_count_upwards)
@@ -390,6 +391,7 @@ START_TEST(a_later_appraisal_of_another_boot_is_refused)
     for (int same = 0; same < 2; same++) {
         uint8_t instance[32];
         const struct appraisal_producer producer = {.instance = instance};
+        enum appraisal_check failed;
         struct writer body;
 
         memcpy(instance, pair.instance, sizeof(instance));
@@ -399,9 +401,10 @@ START_TEST(a_later_appraisal_of_another_boot_is_refused)
             appraisal_produce(&guest->channel->appraisal, &producer, &hello, &body, &err), 0);
         answer.body = body.data;
         answer.length = body.size;
-        int rc = channel_appraise_verify(tenant.channel, &answer, &err);
+        int rc = channel_appraise_verify(tenant.channel, &answer, &failed, &err);
         writer_fini(&body);
         ck_assert_int_eq(rc, same ? 0 : -1);
+        ck_assert_int_eq(failed, same ? APPRAISAL_OK : APPRAISAL_INSTANCE);
         ck_assert_int_eq(channel_facts(tenant.channel).appraisals, same ? 2 : 1);
         if (!same)
             ck_assert_ptr_nonnull(strstr(err.message, "instance_id is that of another boot"));

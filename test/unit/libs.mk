@@ -49,6 +49,7 @@ test_cli_check_PKGS   := $(cleave_PKGS)
 test_cli_check_LDLIBS := $(MBEDTLS)
 test_guest_disk_LIBS := base
 test_dial_out_LIBS := base
+test_date_LIBS := base
 secure_LIBS := secure evidence io base
 secure_PKGS := json-c libevent_core libmd
 define secure_test
@@ -104,9 +105,9 @@ $(1)_LIBS   := evidence base
 $(1)_PKGS   := json-c libmd
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_chain test_snp test_sgx_pck,$(eval $(call evidence_test,$(t))))
+$(foreach t,test_chain test_snp test_sgx_pck test_reference_values test_reference_signature,$(eval $(call evidence_test,$(t))))
 define tdx_test
 $(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
 $(call evidence_test,$(1))
 endef
-$(foreach t,test_tdx test_tdx_quote test_tdx_collateral test_azure_tdx,$(eval $(call tdx_test,$(t))))
+$(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral test_azure_tdx,$(eval $(call tdx_test,$(t))))

@@ -66,10 +66,10 @@ static void put_octets(struct der *to, uint8_t item, const void *data, size_t si
 
 static void make_sgx(const struct fixture *fixture, struct der *ret)
 {
-    static const uint8_t ppid[16] = "a platform's id";
     struct der items = {0}, tcb = {0}, value = {0};
 
-    put_octets(&items, 1, ppid, sizeof(ppid));
+    if (!(fixture->sgx_left_out & BIT(1)))
+        put_octets(&items, 1, fixture->ppid, sizeof(fixture->ppid));
     for (uint8_t i = 1; i <= 17; i++) {
         struct der svn = {0};
 
@@ -83,6 +83,8 @@ static void make_sgx(const struct fixture *fixture, struct der *ret)
         put_octets(&items, 3, fixture->pce_id, sizeof(fixture->pce_id));
     if (!(fixture->sgx_left_out & BIT(4)))
         put_octets(&items, 4, fixture->fmspc, sizeof(fixture->fmspc));
+    if (fixture->has_instance)
+        put_octets(&items, 6, fixture->instance, sizeof(fixture->instance));
     der_wrap(ret, 0x30, &items);
 }
 
