@@ -116,4 +116,4 @@ define tdx_test
 $(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
 $(call evidence_test,$(1))
 endef
-$(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral,$(eval $(call tdx_test,$(t))))
+$(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral test_azure_tdx,$(eval $(call tdx_test,$(t))))
