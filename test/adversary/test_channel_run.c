@@ -14,6 +14,7 @@
 #include "secure/channel_private.h"
 #include "secure/key.h"
 #include "suite.h"
+#include "version.h"
 
 static struct pair pair;
 
@@ -78,7 +79,7 @@ START_TEST(bytes_pass_both_ways_on_control)
     struct channel_facts facts = channel_facts(guest->channel);
     ck_assert_int_eq(facts.role, PEER_CONTROL);
     ck_assert_int_eq(facts.class, CHANNEL_CONTROL);
-    ck_assert_int_eq(facts.tls_version, 0x0303);
+    ck_assert_int_eq(facts.tls_version, TLS_OF_THIS_BUILD);
     ck_assert(facts.insecure);
     ck_assert_mem_eq(channel_instance(tenant.channel), pair.instance, 32);
     ck_assert_mem_eq(facts.tenant_spki, key_spki(pair.tenant_key), 32);

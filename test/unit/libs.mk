@@ -62,7 +62,7 @@ $(1)_LIBS   := $$(secure_LIBS)
 $(1)_PKGS   := $$(secure_PKGS)
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_initdata test_lease_record test_mint test_reference_store test_statement test_event_log test_tpm_key test_tpm_quote test_hcl_report test_azure_evidence test_judge_tpm,$(eval $(call secure_test,$(t))))
+$(foreach t,test_initdata test_lease_record test_mint test_reference_store test_statement test_exporter_$(TLS) test_event_log test_tpm_key test_tpm_quote test_hcl_report test_azure_evidence test_judge_tpm,$(eval $(call secure_test,$(t))))
 test_reference_store_LDLIBS += -Wl,--wrap=rename
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include <mbedtls/ecdsa.h>
-#include <mbedtls/sha256.h>
 
+#include "base/digest.h"
 #include "base/hex.h"
 #include "x509_fixture.h"
 
@@ -38,7 +38,7 @@ static void sign(enum fixture_key key, const void *data, size_t length, uint8_t 
 
     mbedtls_mpi_init(&r);
     mbedtls_mpi_init(&s);
-    ck_assert(mbedtls_sha256_ret(data, length, hash, 0) == 0);
+    digest_sha256(data, length, hash);
     ck_assert(mbedtls_ecdsa_sign(&pair->grp, &r, &s, &pair->d, hash, sizeof(hash), x509_random,
                                  NULL) == 0);
     ck_assert(mbedtls_mpi_write_binary(&r, ret, 32) == 0);
@@ -176,7 +176,7 @@ static void bind_key(struct fixture *fixture, const uint8_t *auth, size_t length
 
     public_of(fixture->bound_key, hashed);
     memcpy(hashed + 64, auth, length);
-    ck_assert(mbedtls_sha256_ret(hashed, 64 + length, fixture->qe + 320, 0) == 0);
+    digest_sha256(hashed, 64 + length, fixture->qe + 320);
 }
 
 static void make_quote(struct fixture *fixture)
@@ -234,8 +234,7 @@ static void trust_root(struct fixture *fixture)
     int length = mbedtls_pk_write_pubkey_der(&keys[KEY_ROOT], der, sizeof(der));
 
     ck_assert(length > 0);
-    ck_assert(
-        mbedtls_sha256_ret(der + sizeof(der) - length, (size_t) length, fixture->roots[0], 0) == 0);
+    digest_sha256(der + sizeof(der) - length, (size_t) length, fixture->roots[0]);
     fixture->policy.roots = fixture->roots;
     fixture->policy.root_count = 1;
 }
