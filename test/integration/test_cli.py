@@ -255,6 +255,7 @@ def test_this_machine_can_be_looked_at():
 @pytest.mark.parametrize("words", [
     [], ["run"], ["check"], ["check", "guest"], ["check", "host", "tenant"], ["check", "host", "--config"],
     ["check", "host", "--colour"], ["status", "a", "b"], ["status", "--colour"], ["version", "--colour"], ["version", "host"],
+    ["policy"], ["policy", "check"], ["policy", "make", "x"], ["policy", "check", "x", "y"], ["policy", "check", "x", "--key"],
     ["evidence"], ["evidence", "make"], ["evidence", "verify"], ["evidence", "verify", "--type", "snp"],
     ["evidence", "verify", "--colour"], ["evidence", "verify", "--type"], ["evidence", "verify", "more"],
 ])
@@ -268,6 +269,7 @@ def test_an_unknown_verb_gets_a_hint():
 
 
 @pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"], ["status", "--help"], ["evidence", "--help"],
+                                   ["policy", "--help"], ["policy", "check", "--help"],
                                    ["evidence", "verify", "--help"]])
 def test_help_is_no_error(words):
     code, out, err = cleave(*words)

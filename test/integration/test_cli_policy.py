@@ -3,10 +3,11 @@
 import hashlib
 import json
 import subprocess
+import time
 
 import pytest
 
-from test_cli_evidence import NONCE, judge, made, put, quote_of, verify
+from test_cli_evidence import CLEAVE, NONCE, judge, made, put, quote_of, verify
 
 TIME = "2026-11-28T00:00:00Z"
 PCRS = {"4": "44" * 32, "9": "99" * 32}
@@ -35,8 +36,8 @@ class Policy:
     def write(self, values):
         return put(self.directory / "values.json", (values if isinstance(values, str) else json.dumps(values)).encode())
 
-    def words(self, values, *more, time=TIME):
-        return ("--type", "tpm", "--evidence", self.evidence, "--report-data", NONCE, "--time", time,
+    def words(self, values, *more, at=TIME):
+        return ("--type", "tpm", "--evidence", self.evidence, "--report-data", NONCE, "--time", at,
                 "--policy", self.write(values), *more)
 
     def judge(self, values, *more, **options):
@@ -81,8 +82,8 @@ def test_evidence_is_refused_by_values(policy, values, expected):
 
 
 def test_values_hold_up_to_their_end(policy):
-    assert policy.judge(tpm_values(), time="2027-01-01T00:00:00Z")["accepted"]
-    assert policy.refused(tpm_values(), time="2027-01-01T00:00:01Z") == ("policy", "not_after")
+    assert policy.judge(tpm_values(), at="2027-01-01T00:00:00Z")["accepted"]
+    assert policy.refused(tpm_values(), at="2027-01-01T00:00:01Z") == ("policy", "not_after")
 
 
 @pytest.mark.parametrize("kind", ["snp", "tdx", "az-snp-vtpm", "az-tdx-vtpm"])
@@ -162,3 +163,37 @@ def test_values_need_a_time(policy):
     code, out, err = verify("--type", "tpm", "--evidence", policy.evidence, "--report-data", NONCE, "--policy",
                             policy.write(tpm_values()))
     assert (code, out) == (2, "") and "--time is missing: reference values expire" in err
+
+
+def check(policy, values, *words):
+    done = subprocess.run([CLEAVE, "policy", "check", policy.write(values), *words], capture_output=True, text=True, timeout=60,
+                          check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_file_is_told_in_words(policy):
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+    values = tpm_values(not_after=later, epoch_min={"prod/db": 7}, snp={
+        "measurements": [96 * "1"], "products": ["Milan", "Genoa"], "guest_policy": {},
+        "tcb_min": {"Milan": dict.fromkeys(("bootloader", "tee", "snp", "microcode"), 0),
+                    "Genoa": dict.fromkeys(("bootloader", "tee", "snp", "microcode"), 9)}})
+    code, out, err = check(policy, values)
+    assert (code, err) == (0, "") and out.startswith(f"image, serial 3, until {later}, signature not looked at")
+    for line in ("open: Milan with any firmware, however old", "open: any chip of these products", "open: any attestation key",
+                 "Genoa: firmware not older than bootloader 9, tee 9, snp 9, microcode 9", "open: a TPM that the host runs",
+                 "PCR 4: one of 2", "AMD's revocation list has to be there", "pod prod/db: epoch 7 or higher"):
+        assert line in out
+    assert "tdx" not in out and "VLEK" not in out
+    words = "--key", sign(policy)[1]
+    code, out, _ = check(policy, values, *words)
+    assert code == 0 and f"until {later}, signed" in out
+
+
+def test_a_file_that_is_not_good_is_told(policy):
+    code, out, err = check(policy, tpm_values(not_after="2026-01-01T00:00:00Z"))
+    assert code == 1 and "has expired on 2026-01-01T00:00:00Z" in err and "until 2026-01-01" in out
+    code, out, err = check(policy, tpm_values(note=1))
+    assert (code, out) == (1, "") and "there is no member 'note'" in err
+    key = sign(policy)[1]
+    code, out, err = check(policy, tpm_values(), "--key", key)
+    assert (code, out) == (1, "") and "by none of the keys" in err
