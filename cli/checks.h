@@ -59,6 +59,8 @@ void check_kvm(struct node *node, struct check_result *result);
 void check_accel(struct node *node, struct check_result *result);
 void check_launch(struct node *node, struct check_result *result);
 void check_libvirt(struct node *node, struct check_result *result);
+void check_tpm(struct node *node, struct check_result *result);
+void check_domain(struct node *node, struct check_result *result);
 void check_memory(struct node *node, struct check_result *result);
 
 /* Checks of the host's network, in check_uplink.c. */

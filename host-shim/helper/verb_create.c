@@ -62,27 +62,6 @@ static int prepare(struct birth *birth, struct error *err)
     return disks_write(&birth->request, &birth->net, &birth->disks, err);
 }
 
-static enum domain_launch launch_of(const struct host_conf *conf)
-{
-    static const enum domain_launch launch[] = {
-        [HOST_LAUNCH_NONE] = DOMAIN_LAUNCH_NONE,
-        [HOST_LAUNCH_SEV_SNP] = DOMAIN_LAUNCH_SEV_SNP,
-        [HOST_LAUNCH_TDX] = DOMAIN_LAUNCH_TDX,
-    };
-
-    return launch[host_conf_launch(conf)];
-}
-
-static enum domain_tpm tpm_of(const struct host_conf *conf)
-{
-    static const enum domain_tpm tpms[] = {
-        [HOST_TPM_NONE] = DOMAIN_TPM_NONE,
-        [HOST_TPM_SWTPM] = DOMAIN_TPM_EMULATED,
-    };
-
-    return tpms[host_conf_tpm(conf)];
-}
-
 static int describe(struct birth *birth, char **ret_xml, struct error *err)
 {
     const struct host_conf *conf = birth->conf;
@@ -92,8 +71,8 @@ static int describe(struct birth *birth, char **ret_xml, struct error *err)
         .uuid = birth->uuid,
         .node = birth->node,
         .accel = accel_choose(conf),
-        .launch = launch_of(conf),
-        .tpm = tpm_of(conf),
+        .launch = verb_launch(conf),
+        .tpm = verb_tpm(conf),
         .vcpus = birth->request.vcpus,
         .memory = birth->request.memory,
         .kernel = conf->kernel,

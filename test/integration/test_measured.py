@@ -2,6 +2,7 @@
 """A boot that is measured, for real: QEMU, OVMF and swtpm through libvirt. The TPM is the host's own program, so this shows that the
 mechanism works, not that a host could not cheat."""
 import hashlib
+import re
 import struct
 
 import pytest
@@ -65,3 +66,28 @@ def test_firmware_and_kernel_measure_what_they_load(nodes, measured):
     assert options == hashlib.sha256(line.encode("utf-16-le")).digest()
     tenant.stop_pod(pod)
     tenant.remove_pod(pod)
+
+
+def check_host(bed):
+    """{row: (grade, fact)} of `cleave check host` on the host node."""
+    done = bed.run("host", f"{bed.state['build']}/bin/cleave", "check", "host", check=False)
+    rows = re.findall(r"(?m)^(ok|warn|FAIL) +([a-z-]+): (.+)$", done.stdout)
+    assert rows, done.stdout + done.stderr
+    return {name: (grade, fact) for grade, name, fact in rows}
+
+
+def test_a_host_is_told_what_its_libvirt_can_make(bed, measured):
+    found = check_host(bed)
+    assert found["domain"][0] == "ok" and found["tpm"][0] == "warn" and "host-vtpm" in found["tpm"][1]
+    conf = bed.path("host", "/etc/cleave/host.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = file.read()
+    for launch in ("sev-snp", "tdx"):
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(text.replace('tpm = "swtpm"', f'launch_security = "{launch}"'))
+        grade, fact = check_host(bed)["domain"]
+        assert grade == "FAIL" and f'launch_security = "{launch}"' in fact
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text.replace(bed_setup.MEASURED[1], "/usr/share/OVMF/OVMF_CODE_4M.fd"))
+    grade, fact = check_host(bed)["firmware"]
+    assert grade == "FAIL" and "64 KiB" in fact
