@@ -118,7 +118,7 @@ firmware = "/image/OVMF.fd"
 """)
     node.program("/usr/bin/cleave-host-helper")
     for name in ("vmlinuz", "initrd.img", "cmdline", "OVMF.fd"):
-        node.write("/image/" + name, "x")
+        node.write("/image/" + name, "x" * (65536 if name == "OVMF.fd" else 1))
     kernel = os.stat(node.path("/image/vmlinuz"))
     node.write("/var/lib/cleave/h/accel.json", json.dumps({
         "version": 1, "kind": "accel", "kvm": True,
