@@ -38,6 +38,7 @@ struct reference_store {
     char *names[WATCHED_MAX];
     struct identity seen[WATCHED_MAX];
     struct loaded loaded; /* values NULL: nothing holds */
+    uint64_t generation;
 };
 
 static void loaded_fini(struct loaded *loaded)
@@ -236,6 +237,7 @@ static int load(struct reference_store *store, struct error *err)
         return -1;
     }
     store->loaded = loaded;
+    store->generation++;
     memcpy(store->seen, before, sizeof(before));
     return 0;
 }
@@ -260,6 +262,11 @@ int reference_store_get(struct reference_store *store, const struct reference_va
         return error_wrap(err, "reference values");
     *ret = store->loaded.values;
     return 0;
+}
+
+uint64_t reference_store_generation(const struct reference_store *store)
+{
+    return store->generation;
 }
 
 const struct evidence_endorsements *reference_store_endorsements(

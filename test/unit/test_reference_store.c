@@ -72,8 +72,8 @@ static void sign(const char *text, mbedtls_pk_context *key)
     size_t length = 0;
 
     digest_sha256(text, strlen(text), hash);
-    ck_assert_int_eq(mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, sizeof(hash), signature, &length,
-                                     x509_random, NULL),
+    ck_assert_int_eq(mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, sizeof(hash), signature,
+                                     sizeof(signature), &length, x509_random, NULL),
                      0);
     put("values.json.sig", signature, length);
 }
