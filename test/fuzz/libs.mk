@@ -33,3 +33,4 @@ fuzz_snp_LIBS := evidence base
 fuzz_tdx_quote_LIBS := evidence base
 fuzz_tdx_collateral_LIBS := evidence base
 fuzz_sgx_pck_LIBS := evidence base
+fuzz_ovmf_LIBS := measure evidence base

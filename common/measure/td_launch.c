@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "measure/td_launch.h"
+
+#include <string.h>
+
+#include "base/scoped.h"
+#include "measure/le.h"
+#include "measure/memory_range.h"
+#include "measure/ovmf_table.h"
+#include "measure/tdvf_metadata.h"
+
+enum { BUFFER_SIZE = 128, ADDRESS_AT = 16, CHUNK = 256 };
+
+/* What the module hashes for a call: its name, the guest's address, zeros. */
+static void add_call(struct digest *digest, const char *name, uint64_t address)
+{
+    uint8_t buffer[BUFFER_SIZE] = {0};
+
+    memcpy(buffer, name, strlen(name));
+    le_put_u64(buffer + ADDRESS_AT, address);
+    digest_update(digest, buffer, sizeof(buffer));
+}
+
+/* KVM adds a page and extends by its contents before it goes on to the next. */
+static void add_section(struct digest *digest, const struct ovmf_table *table,
+                        const struct tdvf_section *section)
+{
+    const uint8_t *data = table->image + section->data_at;
+
+    for (uint64_t at = 0; at < section->size; at += CHUNK) {
+        if (at % MEMORY_PAGE == 0)
+            add_call(digest, "MEM.PAGE.ADD", section->address + at);
+        if (!(section->attributes & TDVF_MEASURED))
+            continue;
+        add_call(digest, "MR.EXTEND", section->address + at);
+        digest_update(digest, data + at, CHUNK);
+    }
+}
+
+void td_launch_digest(const struct ovmf_table *table, const struct tdvf_metadata *metadata,
+                      uint8_t ret[SHA384_SIZE])
+{
+    scoped(digest_freep) struct digest *digest = digest_new(DIGEST_SHA384);
+
+    for (size_t i = 0; i < metadata->count; i++)
+        add_section(digest, table, &metadata->sections[i]);
+    digest_value(digest, ret);
+}
