@@ -77,15 +77,16 @@ static int add_low_memory(struct list *list, const struct tdvf_metadata *metadat
     uint64_t at = 0;
 
     while ((section = next_section(metadata, at))) {
-        if (section->address + section->size > size)
+        uint64_t end = section->address + section->size;
+
+        if (end > size)
             return error_set(err, STATUS_INVALID_ARGUMENT,
                              "the firmware needs memory up to 0x%llx, a guest of that size has "
                              "0x%llx bytes below 4 GiB",
-                             (unsigned long long) (section->address + section->size),
-                             (unsigned long long) size);
+                             (unsigned long long) end, (unsigned long long) size);
         add_resource(list, RESOURCE_UNACCEPTED, at, section->address - at);
         add_resource(list, RESOURCE_MEMORY, section->address, section->size);
-        at = section->address + section->size;
+        at = end;
     }
     add_resource(list, RESOURCE_UNACCEPTED, at, size - at);
     return 0;

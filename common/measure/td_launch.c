@@ -11,12 +11,15 @@
 
 enum { BUFFER_SIZE = 128, ADDRESS_AT = 16, CHUNK = 256 };
 
+static const char page_add[ADDRESS_AT] = "MEM.PAGE.ADD";
+static const char extend[ADDRESS_AT] = "MR.EXTEND";
+
 /* What the module hashes for a call: its name, the guest's address, zeros. */
-static void add_call(struct digest *digest, const char *name, uint64_t address)
+static void add_call(struct digest *digest, const char name[ADDRESS_AT], uint64_t address)
 {
     uint8_t buffer[BUFFER_SIZE] = {0};
 
-    memcpy(buffer, name, strlen(name));
+    memcpy(buffer, name, ADDRESS_AT);
     le_put_u64(buffer + ADDRESS_AT, address);
     digest_update(digest, buffer, sizeof(buffer));
 }
@@ -29,10 +32,10 @@ static void add_section(struct digest *digest, const struct ovmf_table *table,
 
     for (uint64_t at = 0; at < section->size; at += CHUNK) {
         if (at % MEMORY_PAGE == 0)
-            add_call(digest, "MEM.PAGE.ADD", section->address + at);
+            add_call(digest, page_add, section->address + at);
         if (!(section->attributes & TDVF_MEASURED))
             continue;
-        add_call(digest, "MR.EXTEND", section->address + at);
+        add_call(digest, extend, section->address + at);
         digest_update(digest, data + at, CHUNK);
     }
 }
