@@ -332,6 +332,8 @@ static const struct check checks[] = {
     {"user", check_user, 0},
     {"config", check_conf, 0},
     {"evidence", check_evidence, NODE_CONF},
+    {"reference-values", check_reference_values, NODE_CONF},
+    {"endorsements", check_endorsements, NODE_CONF},
     {"directories", check_directories, 0},
     {"containerd", check_containerd, 0},
     {"containerd-config", check_containerd_conf, 0},

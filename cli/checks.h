@@ -61,6 +61,10 @@ void check_launch(struct node *node, struct check_result *result);
 void check_libvirt(struct node *node, struct check_result *result);
 void check_memory(struct node *node, struct check_result *result);
 
+/* Checks of a tenant's reference values, in check_reference.c. */
+void check_reference_values(struct node *node, struct check_result *result);
+void check_endorsements(struct node *node, struct check_result *result);
+
 /* Checks of the host's network, in check_uplink.c. */
 void check_tun(struct node *node, struct check_result *result);
 void check_redirects(struct node *node, struct check_result *result);

@@ -15,7 +15,8 @@
 #include "verify.h"
 
 static const struct verify_type *const types[] = {
-    &verify_snp, &verify_tdx, &verify_az_snp_vtpm, &verify_tpm, &verify_eventlog, &verify_ccel};
+    &verify_snp, &verify_tdx,      &verify_az_snp_vtpm, &verify_az_tdx_vtpm,
+    &verify_tpm, &verify_eventlog, &verify_ccel};
 
 enum output { OUTPUT_TEXT, OUTPUT_JSON };
 
@@ -35,7 +36,7 @@ static int usage(FILE *to)
         "                              [--json]\n\n"
         "Judges evidence of hardware offline. Nothing is fetched, no clock is asked. Report data "
         "and\n"
-        "time are needed, but for types that have no use for them.\n\n"
+        "time are needed, but for types that have no use for them; those refuse report data.\n\n"
         "  --type TYPE         what kind of evidence it is; see below\n"
         "  --evidence FILE     the report, as the hardware wrote it\n"
         "  --endorsements DIR  the certificates that go with it\n"
@@ -124,28 +125,28 @@ static int parse_report_data(const char *hex, struct verify_input *input, struct
     return 0;
 }
 
+static unsigned unused_by(const struct arguments *arguments)
+{
+    const struct verify_type *type = arguments->type;
+
+    return !type ? 0 : type->unused | (arguments->input.endorsements ? 0 : type->of_files);
+}
+
+/* Report data that nobody would compare is refused; a time is at worst not needed. */
 static int check_complete(struct arguments *arguments, struct error *err)
 {
-    const struct {
-        const char *option;
-        const void *value;
-        unsigned bit; /* by which a type can say that it has no use for it */
-    } needed[] = {
-        {"--type", arguments->type, 0},
-        {"--evidence", arguments->evidence, 0},
-        {"--report-data", arguments->report_data, VERIFY_REPORT_DATA},
-        {"--time", arguments->time, VERIFY_TIME},
-    };
+    unsigned unused = unused_by(arguments);
 
-    for (size_t i = 0; i < ARRAY_LENGTH(needed); i++) {
-        bool unused = arguments->type && (arguments->type->unused & needed[i].bit);
-
-        if (!needed[i].value == unused)
-            continue;
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         unused ? "%s means nothing to this type" : "%s is missing",
-                         needed[i].option);
-    }
+    if (!arguments->type || !arguments->evidence)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "%s is missing",
+                         arguments->type ? "--evidence" : "--type");
+    if (!arguments->report_data && !(unused & VERIFY_REPORT_DATA))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--report-data is missing");
+    if (arguments->report_data && unused & VERIFY_REPORT_DATA)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--report-data means nothing to this type%s",
+                         arguments->type->of_files ? " without --endorsements" : "");
+    if (!arguments->time && !(unused & VERIFY_TIME))
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--time is missing");
     if (arguments->report_data &&
         parse_report_data(arguments->report_data, &arguments->input, err) < 0)
         return -1;
@@ -273,6 +274,17 @@ int verify_read(const struct verify_input *input, const char *name, struct verif
     scoped(freep) char *path = xformat("%s/%s", input->endorsements, name);
 
     return file_read(path, VERIFY_FILE_MAX, &ret->data, &ret->length, err);
+}
+
+bool verify_has_any(const struct verify_input *input, const char *const *names)
+{
+    for (; *names; names++) {
+        scoped(freep) char *path = xformat("%s/%s", input->endorsements, *names);
+
+        if (file_exists(path))
+            return true;
+    }
+    return false;
 }
 
 int evidence_main(int argc, char *argv[])

@@ -66,6 +66,7 @@ static int complain(const char *text)
 
 static int set_type(struct arguments *arguments, const char *name, struct error *err)
 {
+    arguments->type = NULL;
     if (text_equal(name, "all"))
         return 0;
     for (size_t i = 0; i < ARRAY_LENGTH(types); i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* `cleave evidence verify`: one file for each type of evidence, behind this seam. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,13 +31,14 @@ struct verify_input {
     size_t policy_count;
 };
 
-/* Options that mean nothing to some types. */
+/* Options that some types have no use for. */
 enum { VERIFY_REPORT_DATA = 1 << 0, VERIFY_TIME = 1 << 1 };
 
 struct verify_type {
     const char *name;
-    unsigned unused;  /* VERIFY_ bits: refused; the others are needed */
-    const char *help; /* of its files and its keys of --policy; whole lines */
+    unsigned unused;   /* VERIFY_ bits: need not be there; report data must not */
+    unsigned of_files; /* the same without --endorsements */
+    const char *help;  /* of its files and its keys of --policy; whole lines */
     /* The verdict is filled; what the evidence says goes into claims. -1: there is no verdict,
      * because the input is incomplete. */
     int (*verify)(const struct verify_input *input, struct evidence_verdict *ret, struct js *claims,
@@ -44,13 +46,18 @@ struct verify_type {
 };
 
 extern const struct verify_type verify_snp, verify_tdx, verify_eventlog, verify_ccel, verify_tpm,
-    verify_az_snp_vtpm;
+    verify_az_snp_vtpm, verify_az_tdx_vtpm;
+
+/* The files of Intel's collateral, NULL-terminated. */
+extern const char *const verify_tdx_collateral[];
 
 /* DIR/NAME; absent: an empty file. */
 int verify_read_optional(const struct verify_input *input, const char *name,
                          struct verify_file *ret, struct error *err) must_check;
 int verify_read(const struct verify_input *input, const char *name, struct verify_file *ret,
                 struct error *err) must_check;
+/* Of a NULL-terminated list, in DIR. */
+bool verify_has_any(const struct verify_input *input, const char *const *names);
 static inline void verify_file_fini(struct verify_file *file)
 {
     free(file->data);

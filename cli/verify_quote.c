@@ -11,6 +11,9 @@
 
 static const uint32_t all_pcrs = 0xffffff;
 
+static const char selection_file[] = "pcr_selection.txt", reference_file[] = "pcrs.json";
+const char *const verify_quote_files[] = {selection_file, reference_file, NULL};
+
 /* "0,4,7" */
 static int set_pcrs(struct verify_quote *quote, const char *value, struct error *err)
 {
@@ -40,19 +43,38 @@ static int set_reset_count(struct verify_quote *quote, const char *value, struct
     return 0;
 }
 
+/* One line, as tpm2-tools writes a selection ("sha256:0,4,7") or without its bank. */
+static int read_selection(struct verify_quote *quote, const struct verify_input *input,
+                          struct error *err)
+{
+    scoped(verify_file_fini) struct verify_file file = {0};
+    static const char bank[] = "sha256:";
+    const char *list;
+
+    if (verify_read_optional(input, selection_file, &file, err) < 0)
+        return -1;
+    if (!file.data)
+        return 0;
+    list = text_starts(file.data, bank) ? file.data + strlen(bank) : file.data;
+    file.data[strcspn(file.data, "\r\n")] = '\0';
+    if (set_pcrs(quote, list, err) < 0)
+        return error_wrap(err, "%s", selection_file);
+    return 0;
+}
+
 static int read_reference(struct verify_quote *quote, const struct verify_input *input,
                           struct error *err)
 {
     scoped(verify_file_fini) struct verify_file file = {0};
     struct finding finding;
 
-    if (verify_read_optional(input, "pcrs.json", &file, err) < 0)
+    if (verify_read_optional(input, reference_file, &file, err) < 0)
         return -1;
     if (!file.data)
         return 0;
     registers_init(&quote->reference, REGISTERS_PCR, DIGEST_SHA256);
     if (registers_parse(file.data, file.length, &quote->reference, &finding) < 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "pcrs.json: %s", finding.text);
+        return error_set(err, STATUS_INVALID_ARGUMENT, "%s: %s", reference_file, finding.text);
     quote->policy.reference = &quote->reference;
     return 0;
 }
@@ -64,7 +86,9 @@ int verify_quote_init(struct verify_quote *quote, const struct verify_input *inp
                                               .nonce_size = input->report_data_length,
                                               .selection = all_pcrs}};
     if (!input->endorsements)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "--endorsements is missing");
+        return 0;
+    if (read_selection(quote, input, err) < 0)
+        return -1;
     return read_reference(quote, input, err);
 }
 

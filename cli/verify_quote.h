@@ -10,7 +10,10 @@ struct verify_quote {
     uint32_t reset_count;
 };
 
-/* Report data as nonce, all PCRs, pcrs.json if it is in DIR. */
+/* Files in DIR that say what a quote must be like, NULL-terminated; none is needed. */
+extern const char *const verify_quote_files[];
+
+/* Report data as nonce, and what those files say: else all PCRs, and any values. */
 int verify_quote_init(struct verify_quote *quote, const struct verify_input *input,
                       struct error *err) must_check;
 /* 1: it was a key of quotes, 0: it is of another kind, -1. */

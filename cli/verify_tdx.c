@@ -24,6 +24,9 @@ struct settings {
     struct tdx_bits attributes, xfam;
 };
 
+const char *const verify_tdx_collateral[] = {"tcb_info.json", "qe_identity.json", "tcb_signing.pem",
+                                             "pck_crl.der",   "root_crl.der",     NULL};
+
 struct files {
     struct verify_file tcb_info, qe_identity, tcb_signing, pck_crl, root_crl;
 };
@@ -158,10 +161,6 @@ static int set_exact(struct settings *settings, enum exact exact, const char *va
 {
     struct tdx_policy *policy = &settings->policy;
     const uint8_t **const places[EXACT_MAX] = {
-        [RTMR0] = &policy->rtmr[0],
-        [RTMR1] = &policy->rtmr[1],
-        [RTMR2] = &policy->rtmr[2],
-        [RTMR3] = &policy->rtmr[3],
         [MR_CONFIG_ID] = &policy->mr_config_id,
         [MR_OWNER] = &policy->mr_owner,
         [MR_OWNER_CONFIG] = &policy->mr_owner_config,
@@ -172,7 +171,11 @@ static int set_exact(struct settings *settings, enum exact exact, const char *va
         policy->skip &= ~(unsigned) TDX_SKIP_MR_CONFIG_ID;
     if (exact == MR_SERVICE_TD)
         policy->skip &= ~(unsigned) TDX_SKIP_MR_SERVICE_TD;
-    *places[exact] = settings->exact[exact];
+    if (exact <= RTMR3)
+        policy->rtmr[exact] = (struct tdx_values){
+            (const uint8_t(*)[TDX_MEASUREMENT_SIZE]) settings->exact[exact], 1};
+    else
+        *places[exact] = settings->exact[exact];
     return hex_decode(value, settings->exact[exact], TDX_MEASUREMENT_SIZE, err);
 }
 
@@ -229,28 +232,22 @@ static int read_settings(const struct verify_input *input, struct settings *ret,
 /* All or none, and an empty file is none of them. */
 static int read_files(const struct verify_input *input, struct files *ret, struct error *err)
 {
-    const struct {
-        const char *name;
-        struct verify_file *to;
-    } files[] = {{"tcb_info.json", &ret->tcb_info},
-                 {"qe_identity.json", &ret->qe_identity},
-                 {"tcb_signing.pem", &ret->tcb_signing},
-                 {"pck_crl.der", &ret->pck_crl},
-                 {"root_crl.der", &ret->root_crl}};
+    struct verify_file *const files[] = {&ret->tcb_info, &ret->qe_identity, &ret->tcb_signing,
+                                         &ret->pck_crl, &ret->root_crl};
     size_t count = 0;
 
     if (!input->endorsements)
         return 0;
     for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
-        if (verify_read_optional(input, files[i].name, files[i].to, err) < 0)
+        if (verify_read_optional(input, verify_tdx_collateral[i], files[i], err) < 0)
             return -1;
-        count += files[i].to->length > 0;
+        count += files[i]->length > 0;
     }
     for (size_t i = 0; i < ARRAY_LENGTH(files); i++)
-        if (!files[i].to->length && (count || files[i].to->data))
+        if (!files[i]->length && (count || files[i]->data))
             return error_set(err, STATUS_NOT_FOUND,
                              "%s is missing or empty in '%s'; collateral is all files or none",
-                             files[i].name, input->endorsements);
+                             verify_tdx_collateral[i], input->endorsements);
     if (!count)
         return error_set(err, STATUS_NOT_FOUND,
                          "there is no collateral in '%s'; without --endorsements none is judged",
@@ -289,10 +286,10 @@ static void claim_skipped(const struct tdx_policy *policy, const struct tdx_quot
         bool skipped;
     } parts[] = {
         {"mr_td", policy->skip & TDX_SKIP_MR_TD},
-        {"rtmr0", !policy->rtmr[0]},
-        {"rtmr1", !policy->rtmr[1]},
-        {"rtmr2", !policy->rtmr[2]},
-        {"rtmr3", !policy->rtmr[3]},
+        {"rtmr0", !policy->rtmr[0].count},
+        {"rtmr1", !policy->rtmr[1].count},
+        {"rtmr2", !policy->rtmr[2].count},
+        {"rtmr3", !policy->rtmr[3].count},
         {"mr_config_id", policy->skip & TDX_SKIP_MR_CONFIG_ID},
         {"mr_service_td",
          policy->skip & TDX_SKIP_MR_SERVICE_TD && quote->body.type == TDX_BODY_1_5},

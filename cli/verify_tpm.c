@@ -61,6 +61,8 @@ static int read_settings(const struct verify_input *input, struct settings *ret,
 {
     if (input->root.data)
         return error_set(err, STATUS_INVALID_ARGUMENT, "--root means nothing to this type");
+    if (!input->endorsements)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--endorsements is missing");
     if (verify_quote_init(&ret->quote, input, err) < 0)
         return -1;
     for (size_t i = 0; i < input->policy_count; i++)
@@ -125,19 +127,19 @@ static int verify(const struct verify_input *input, struct evidence_verdict *ret
 const struct verify_type verify_tpm = {
     .name = "tpm",
     .unused = VERIFY_TIME,
-    .help =
-        "  JSON as Trustee's attester writes it: {\"tpm_quote\": {\"message\", \"signature\", "
-        "\"pcrs\"},\n"
-        "  \"ak_public\"}. --report-data is extraData, all of it. Whoever runs a software TPM can "
-        "have it\n"
-        "  say anything. Files in DIR: ak.pem or ak.pub, the key that is enrolled (PEM, or a "
-        "TPM2B_PUBLIC,\n"
-        "  of which the attributes are checked); pcrs.json, {\"sha256\": {\"0\": HEX, ...}}, each "
-        "of which\n"
-        "  must be quoted; eventlog.bin, which must replay to what is quoted, but for PCR 10 and "
-        "17 to 22.\n"
-        "  Policy keys:\n"
-        "    pcrs=0,4,7           what must be quoted, exactly: all 24 if not given\n"
-        "    reset-count=N        the boot that is known; any if not given\n",
+    .help = "  JSON as Trustee's attester writes it: {\"tpm_quote\": {\"message\", \"signature\", "
+            "\"pcrs\"},\n"
+            "  \"ak_public\"}. --report-data is extraData, all of it. Whoever runs a software TPM "
+            "can have it\n"
+            "  say anything. Files in DIR: ak.pem or ak.pub, the key that is enrolled (PEM, or a "
+            "TPM2B_PUBLIC,\n"
+            "  of which the attributes are checked); pcr_selection.txt, 0,4,7 or sha256:0,4,7: "
+            "what must be\n"
+            "  quoted, exactly; pcrs.json, {\"sha256\": {\"0\": HEX, ...}}, each of which must be "
+            "quoted;\n"
+            "  eventlog.bin, which must replay to what is quoted, but for PCR 10 and 17 to 22.\n"
+            "  Policy keys:\n"
+            "    pcrs=0,4,7           instead of pcr_selection.txt; without either all 24\n"
+            "    reset-count=N        the boot that is known; any if not given\n",
     .verify = verify,
 };

@@ -7,6 +7,15 @@
 #include "evidence/evidence.h"
 #include "verbs.h"
 
+static const char *remark(const struct evidence_type *type)
+{
+    if (type->insecure)
+        return " (INSECURE: proves nothing, for development only)";
+    if (type->anchor == EVIDENCE_ANCHOR_HOST_VTPM)
+        return " (host-vtpm: the host runs the TPM, so it gives no protection from the host)";
+    return "";
+}
+
 static void print_text(void)
 {
     printf("cleave %s\n", CLEAVE_VERSION);
@@ -14,8 +23,7 @@ static void print_text(void)
         const struct evidence_type *type = evidence_find((uint8_t) code);
 
         if (type)
-            printf("evidence: %s%s\n", type->name,
-                   type->insecure ? " (INSECURE: proves nothing, for development only)" : "");
+            printf("evidence: %s%s\n", type->name, remark(type));
     }
 }
 
@@ -34,6 +42,7 @@ static void print_json(void)
         item = js_new_object();
         js_set_string(item, "name", type->name);
         js_set(item, "insecure", js_new_boolean(type->insecure));
+        js_set_string(item, "anchor", evidence_anchor_name(type->anchor));
         js_append(list, item);
     }
     js_set_string(root, "version", CLEAVE_VERSION);

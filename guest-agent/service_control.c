@@ -61,24 +61,51 @@ void service_configure(struct rpc *rpc, const struct ProtobufCMessage *message)
     answer_reply(entry, &reply.base);
 }
 
+/* An Appraise whose evidence is being made. */
+struct question {
+    struct rpc *rpc;
+    struct session *session;
+};
+
+static void evidence_made(void *user, const uint8_t *body, size_t length, const struct error *err)
+{
+    scoped(freep) struct question *question = user;
+    const struct session *session = question->session;
+    Agent__AppraiseResponse reply = AGENT__APPRAISE_RESPONSE__INIT;
+
+    if (err)
+        return rpc_fail_with(question->rpc, err);
+    if (session->peer.role == PEER_CONTROL)
+        lease_appraised(session->pod->lease, session);
+    reply.evidence.data = (uint8_t *) (uintptr_t) body;
+    reply.evidence.len = length;
+    rpc_reply(question->rpc, &reply.base);
+}
+
+static void question_cancelled(void *user)
+{
+    scoped(freep) struct question *question = user;
+
+    channel_evidence_cancel(question->session->channel);
+    rpc_fail(question->rpc, STATUS_CANCELLED, "the caller has given up");
+}
+
 void service_appraise(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__AppraiseRequest *request = (const Agent__AppraiseRequest *) message;
-    struct session *session = rpc_context(rpc);
-    Agent__AppraiseResponse reply = AGENT__APPRAISE_RESPONSE__INIT;
-    scoped(freep) uint8_t *body = NULL;
+    const struct appraise_question asked = {request->nonce.data, request->number};
+    scoped(freep) struct question *question = NULL;
     struct error err;
 
     if (request->nonce.len != 32)
         return rpc_fail(rpc, STATUS_INVALID_ARGUMENT, "a nonce has 32 bytes, not %zu",
                         request->nonce.len);
-    if (channel_evidence(session->channel, request->nonce.data, request->number, &body,
-                         &reply.evidence.len, &err) < 0)
+    question = xnew(struct question);
+    question->rpc = rpc;
+    question->session = rpc_context(rpc);
+    if (channel_evidence(question->session->channel, &asked, evidence_made, question, &err) < 0)
         return rpc_fail_with(rpc, &err);
-    if (session->peer.role == PEER_CONTROL)
-        lease_appraised(session->pod->lease, session);
-    reply.evidence.data = body;
-    rpc_reply(rpc, &reply.base);
+    rpc_on_cancel(rpc, question_cancelled, take_ptr(question));
 }
 
 void service_ping(struct rpc *rpc, const struct ProtobufCMessage *message)

@@ -119,7 +119,7 @@ def module_order(root, wanted):
     dependencies = {}
     base = os.path.join(root, os.listdir(root)[0])
     paths = {}
-    for directory, _, names in os.walk(os.path.join(base, "kernel")):
+    for directory, _, names in sorted(os.walk(os.path.join(base, "kernel"))):
         for name in names:
             if name.endswith(".ko"):
                 paths[name[:-3].replace("-", "_")] = os.path.join(directory, name)
@@ -228,7 +228,7 @@ def pack(cache, tree, out):
         with open(os.path.join(out, name), "w") as file:
             file.write(" ".join(lines(name)))
     with open(os.path.join(cache, "manifest")) as file:
-        packages = [line.split()[1] for line in file]
+        packages = {name: value for value, name in map(str.split, file)}
     result = {name: {algorithm: digest(os.path.join(out, path), algorithm)
                      for algorithm in ("sha256", "sha384")} for name, path in measured.items()}
     result["kernel_release"] = kernel[len("vmlinuz-"):]

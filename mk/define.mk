@@ -33,4 +33,20 @@ $($(1)_SRCS:%.c=$(BUILD)/obj/%.o): CPPFLAGS += $(foreach d,$(sort $(dir $($(1)_S
 TESTS += $(1)
 endef
 
+# MBEDTLS_ROOT is another mbedTLS than the system's, unpacked: `make tls13`, mk/tls13.mk. Its archives
+# are named by path, because its shared libraries would not be found when a program runs.
+MBEDTLS_ROOT ?=
+ifeq ($(MBEDTLS_ROOT),)
 MBEDTLS := -lmbedtls -lmbedx509 -lmbedcrypto
+else
+override CPPFLAGS += -isystem $(MBEDTLS_ROOT)/usr/include
+MBEDTLS := $(foreach l,tls x509 crypto,$(wildcard $(MBEDTLS_ROOT)/usr/lib/*/libmbed$(l).a))
+endif
+# One version of TLS per build: 1.3 with mbedTLS 3.6, 1.2 with 2.28. What differs is in *_tls12.c and *_tls13.c.
+TLS := $(if $(filter 3,$(shell printf '\043include <mbedtls/version.h>\nMBEDTLS_VERSION_MAJOR\n' \
+	| $(CC) $(CPPFLAGS) -E -P - 2>/dev/null | tail -n 1)),tls13,tls12)
+# 3.x renames the fields of its structures; of some there is no other way to know.
+ifeq ($(TLS),tls13)
+override CPPFLAGS += -DMBEDTLS_ALLOW_PRIVATE_ACCESS
+endif
+of_this_tls = $(filter-out %_$(if $(filter tls12,$(TLS)),tls13,tls12).c,$(1))

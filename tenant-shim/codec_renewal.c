@@ -40,6 +40,15 @@ struct renewal {
     uint32_t number; /* of the last appraisal that was asked for on this connection; 0: none */
 };
 
+/* What no later answer can mend. The others (a signature, a TCB, the form) can fail because of what
+ * this node has, such as a list that is too old: the guest freezes while that lasts. */
+static const bool is_final[] = {
+    [APPRAISAL_INITDATA] = true,          [APPRAISAL_HARDWARE] = true,
+    [APPRAISAL_ATTRIBUTES] = true,        [APPRAISAL_MEASUREMENT] = true,
+    [APPRAISAL_HARDWARE_INITDATA] = true, [APPRAISAL_REPORT_DATA] = true,
+    [APPRAISAL_INSTANCE] = true,
+};
+
 static void appraise(struct renewal *renewal);
 
 static uint64_t interval(const struct renewal *renewal)
@@ -106,12 +115,24 @@ static void renew(struct renewal *renewal)
         try_later(renewal, "Renew", "no call");
 }
 
+static void refuse(struct renewal *renewal, enum appraisal_check failed, const struct error *err)
+{
+    bool ends = (size_t) failed < ARRAY_LENGTH(is_final) && is_final[failed];
+
+    log_error("the guest is not what it was: %s", err->message);
+    if (ends && renewal->options.refused)
+        renewal->options.refused(renewal->options.user, err);
+    else
+        link_drop(renewal->options.link, err);
+}
+
 static void on_appraised(void *user, const struct rpc_result *result)
 {
     struct renewal *renewal = user;
     const Agent__AppraiseResponse *reply = (const Agent__AppraiseResponse *) result->reply;
     struct appraise_answer answer = {.nonce = renewal->nonce, .number = renewal->number};
     struct channel *control = link_control(renewal->options.link);
+    enum appraisal_check failed;
     struct error err;
     int r;
 
@@ -122,15 +143,16 @@ static void on_appraised(void *user, const struct rpc_result *result)
     }
     answer.body = reply->evidence.data;
     answer.length = reply->evidence.len;
-    r = channel_appraise_verify(control, &answer, &err);
+    r = channel_appraise_verify(control, &answer, &failed, &err);
     call_free(renewal);
     if (r < 0) {
-        log_error("the guest is not what it was: %s", err.message);
-        link_drop(renewal->options.link, &err);
+        refuse(renewal, failed, &err);
         return;
     }
     log_info("the guest is appraised again, number %u on this connection", renewal->number);
     renewal->appraised_ms = clock_monotonic_ms();
+    if (renewal->options.appraised)
+        renewal->options.appraised(renewal->options.user);
     renew(renewal);
 }
 
@@ -162,6 +184,13 @@ static void appraise(struct renewal *renewal)
         try_later(renewal, "Appraise", "no call");
 }
 
+static bool is_stale(const struct renewal *renewal)
+{
+    const struct renewal_options *options = &renewal->options;
+
+    return options->is_stale && options->is_stale(options->user);
+}
+
 static void on_tick(void *user)
 {
     struct renewal *renewal = user;
@@ -175,7 +204,7 @@ static void on_tick(void *user)
         error_set(&err, STATUS_DEADLINE_EXCEEDED, "the lease was not renewed for %llu s",
                   (unsigned long long) (now - renewal->renewed_ms) / 1000);
         link_drop(renewal->options.link, &err);
-    } else if (now - renewal->appraised_ms >= APPRAISE_MS) {
+    } else if (now - renewal->appraised_ms >= APPRAISE_MS || is_stale(renewal)) {
         appraise(renewal);
     } else {
         renew(renewal);

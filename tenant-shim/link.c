@@ -314,6 +314,8 @@ static void dial(struct link *link)
         .key = link->options.key,
         .initdata = link->options.initdata,
         .policy = link->options.policy,
+        .refresh = link->options.refresh,
+        .refresh_user = link->options.refresh_user,
         .instance = link->has_instance ? link->instance : NULL,
         .deadline_ms = attempt_ms(link),
     };

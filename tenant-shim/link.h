@@ -22,9 +22,11 @@ struct link_options {
     const struct key *key;           /* borrowed; outlives the link */
     const struct initdata *initdata; /* borrowed, likewise */
     struct evidence_policy policy;   /* likewise */
-    uint64_t dial_timeout_ms;        /* of one attempt */
-    uint64_t request_timeout_ms;     /* of a call that names none */
-    uint64_t lost_timeout_ms;        /* without a connection until the link has ended */
+    channel_policy_fn *refresh;      /* of it, before each appraisal; may be NULL */
+    void *refresh_user;
+    uint64_t dial_timeout_ms;    /* of one attempt */
+    uint64_t request_timeout_ms; /* of a call that names none */
+    uint64_t lost_timeout_ms;    /* without a connection until the link has ended */
 };
 
 struct link_events {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pod.h"
 
+#include "appraiser.h"
 #include "base/clock.h"
 #include "base/dial_out.h"
 #include "base/error.h"
@@ -60,6 +61,7 @@ struct pod {
     struct key *key;
     struct initdata *initdata;
     struct link *link;
+    struct appraiser *appraiser;
     struct renewal *renewal; /* from the first appraisal on */
     struct fate *fate;
     struct watch *watch;
@@ -209,6 +211,54 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     do_next(pod, 0, tell_created);
 }
 
+static void tell_dead(struct pod *pod)
+{
+    if (pod->dead_told)
+        return;
+    pod->dead_told = true;
+    pod->events.dead(pod->user, pod->exit_status);
+}
+
+/* Nobody knows how what ran there ended. */
+static void begin_loss(struct pod *pod, void (*step)(struct pod *pod))
+{
+    set_state(pod, POD_STOPPING);
+    pod->exit_status = 255;
+    do_next(pod, 0, step);
+}
+
+/* Its host half goes, and with it the machine; a host that lets it run keeps a guest that freezes
+ * for want of a renewal. */
+static void on_refused(void *user, const struct error *err)
+{
+    struct pod *pod = user;
+
+    if (pod->state == POD_STOPPING || pod->state == POD_DEAD)
+        return;
+    if (!pod->created) {
+        fail(pod, err);
+        return;
+    }
+    log_error("the pod is given up: %s", err->message);
+    link_end(pod->link);
+    begin_loss(pod, remove_host);
+}
+
+static bool is_stale(void *user)
+{
+    const struct pod *pod = user;
+
+    return appraiser_is_stale(pod->appraiser);
+}
+
+static void on_appraised_again(void *user)
+{
+    const struct pod *pod = user;
+    const struct channel_facts facts = channel_facts(link_control(pod->link));
+
+    appraiser_record(pod->appraiser, &facts);
+}
+
 static int begin_lease(struct pod *pod, const struct channel_facts *facts, struct error *err)
 {
     const struct renewal_options options = {
@@ -218,6 +268,10 @@ static int begin_lease(struct pod *pod, const struct channel_facts *facts, struc
         .instance = facts->instance,
         .ttl_ms = (uint64_t) pod->conf.lease_ttl * 1000,
         .power_off_ms = (uint64_t) pod->conf.lease_power_off * 1000,
+        .appraised = on_appraised_again,
+        .is_stale = is_stale,
+        .refused = on_refused,
+        .user = pod,
     };
 
     return pod->renewal ? 0 : renewal_new(&options, &pod->renewal, err);
@@ -236,8 +290,12 @@ static int on_appraised(void *user, const struct channel_facts *facts, struct er
 
     if (begin_lease(pod, facts, err) < 0)
         return -1;
+    appraiser_record(pod->appraiser, facts);
     if (facts->insecure)
         log_warn("the guest's evidence is '%s': it proves nothing", facts->evidence);
+    else if (text_equal(facts->anchor, "host-vtpm"))
+        log_warn("the guest is appraised by '%s' (host-vtpm): no protection from the host",
+                 facts->evidence);
     else
         log_info("the guest is appraised by '%s'", facts->evidence);
     if (pod->state == POD_DIALING)
@@ -270,22 +328,6 @@ static void on_lost(void *user, const struct error *err)
     }
     if (pod->stage == STOP_QUIET) /* powered off */
         do_next(pod, 0, remove_host);
-}
-
-static void tell_dead(struct pod *pod)
-{
-    if (pod->dead_told)
-        return;
-    pod->dead_told = true;
-    pod->events.dead(pod->user, pod->exit_status);
-}
-
-/* Nobody knows how what ran there ended. */
-static void begin_loss(struct pod *pod, void (*step)(struct pod *pod))
-{
-    set_state(pod, POD_STOPPING);
-    pod->exit_status = 255;
-    do_next(pod, 0, step);
 }
 
 static void on_gone(void *user)
@@ -353,6 +395,17 @@ static int choose_endpoint(struct pod *pod, const struct provision_answer *answe
     return endpoint_make(transport, address, port, &pod->endpoint, err);
 }
 
+/* What is wrong with the policy of this node is said before a guest is asked. */
+static int begin_appraising(struct pod *pod, struct evidence_policy *policy, struct error *err)
+{
+    const struct appraiser_options options = {
+        .conf = &pod->conf, .config = pod->config, .initdata = pod->initdata, .half = pod->half};
+
+    if (appraiser_new(&options, &pod->appraiser, err) < 0)
+        return -1;
+    return appraiser_refresh(pod->appraiser, policy, err);
+}
+
 static int begin_dialing(struct pod *pod, const struct provision_answer *answer, struct error *err)
 {
     static const struct link_events events = {
@@ -365,7 +418,7 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
     struct link_options options = {
         .loop = pod->loop,
         .queue = pod->queue,
-        .policy = {.allow_insecure = (const char *const *) pod->conf.allow_insecure},
+        .refresh = appraiser_refresh,
         .dial_timeout_ms = (uint64_t) pod->conf.dial_timeout * 1000,
         .request_timeout_ms = (uint64_t) pod->conf.request_timeout * 1000,
         .lost_timeout_ms = (uint64_t) pod->conf.lost_timeout * 1000,
@@ -375,11 +428,13 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
         initdata_load(answer->initdata_path, &pod->initdata, err) < 0 ||
         check_initdata(pod, answer->sandbox_id, err) < 0 || choose_endpoint(pod, answer, err) < 0)
         return -1;
-    if (fate_new(pod->loop, pod->half, on_gone, pod, &pod->fate, err) < 0)
+    if (begin_appraising(pod, &options.policy, err) < 0 ||
+        fate_new(pod->loop, pod->half, on_gone, pod, &pod->fate, err) < 0)
         return -1;
     options.endpoint = pod->endpoint;
     options.key = pod->key;
     options.initdata = pod->initdata;
+    options.refresh_user = pod->appraiser;
     return link_new(&options, &events, pod, &pod->link, err);
 }
 
@@ -502,6 +557,7 @@ void pod_free(struct pod *pod)
     stdio_free(pod->stdio);
     link_free(pod->link);
     offers_free(pod->offers);
+    appraiser_free(pod->appraiser);
     initdata_free(pod->initdata);
     key_free(pod->key);
     provision_free(pod->provision);

@@ -2,8 +2,8 @@
 #pragma once
 /* The lease of the one instance that was appraised: claimed in the record of this node before
  * anything goes to the guest, then renewed on every connection. The guest is appraised again every
- * ten minutes, and when it says that it needs it. A ttl without a renewal ends the connection: the
- * next one begins with an appraisal. */
+ * ten minutes, when it says that it needs it, and when what is good has changed. A ttl without a
+ * renewal ends the connection: the next one begins with an appraisal. */
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/scoped.h"
@@ -21,7 +21,14 @@ struct renewal_options {
     const struct initdata *initdata;
     const uint8_t *instance; /* 32 bytes, as appraised */
     uint64_t ttl_ms;
-    uint64_t power_off_ms; /* that the guest waits, frozen, before it powers off */
+    uint64_t power_off_ms;         /* that the guest waits, frozen, before it powers off */
+    void (*appraised)(void *user); /* again; NULL: nobody asks */
+    /* What is good may have changed since the last appraisal; looked at before each renewal. NULL:
+     * it never does. */
+    bool (*is_stale)(void *user);
+    /* A guest that was appraised is none of ours any more: it has to end. */
+    void (*refused)(void *user, const struct error *err);
+    void *user;
 };
 
 /* For the first appraisal of a boot. FAILED_PRECONDITION: somebody else has the lease. */

@@ -10,6 +10,8 @@
 #include "base/scoped.h"
 #include "evidence/base64url.h"
 #include "evidence/finding.h"
+#include "evidence/td_report.h"
+#include "evidence/tdx_quote.h"
 #include "evidence/tpm_quote.h"
 
 enum {
@@ -65,44 +67,68 @@ static int read_quote(const struct js *quote, struct tpm_evidence *ret, struct e
     return tpm_evidence_read_pcrs(js_get(quote, "pcrs"), &ret->pcrs, err);
 }
 
-static int read_members(const struct js *root, struct azure_evidence *evidence, size_t *hcl_size,
-                        struct error *err)
+/* What makes the report of the hardware verifiable. */
+static int read_endorsement(const struct js *root, enum hcl_report_type type,
+                            struct azure_evidence *evidence, struct error *err)
 {
-    static const char *const members[] = {"hcl_report", "tpm_quote", "vcek", "version", NULL};
+    if (type == HCL_REPORT_TDX)
+        return read_base64url(root, "td_quote", TDX_QUOTE_MAX, &evidence->td_quote,
+                              &evidence->td_quote_size, err);
+    return read_base64url(root, "vcek", LEAF_MAX, &evidence->leaf, &evidence->leaf_size, err);
+}
+
+static int read_members(const struct js *root, enum hcl_report_type type,
+                        struct azure_evidence *evidence, size_t *hcl_size, struct error *err)
+{
+    static const char *const members[][5] = {
+        [HCL_REPORT_SNP] = {"hcl_report", "tpm_quote", "vcek", "version", NULL},
+        [HCL_REPORT_TDX] = {"hcl_report", "tpm_quote", "td_quote", "version", NULL},
+    };
     int64_t version;
 
     if (js_type(root) != JS_OBJECT || !js_get(root, "version"))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "no object with a version (version 0 is not taken)");
     if (js_need_integer(root, "version", VERSION_MIN, VERSION_MAX, &version, err) < 0 ||
-        js_only(root, members, err) < 0)
+        js_only(root, members[type], err) < 0)
         return -1;
     evidence->version = (unsigned) version;
-    if (read_base64url(root, "vcek", LEAF_MAX, &evidence->leaf, &evidence->leaf_size, err) < 0 ||
+    if (read_endorsement(root, type, evidence, err) < 0 ||
         read_base64url(root, "hcl_report", HCL_REPORT_MAX, &evidence->hcl_bytes, hcl_size, err) < 0)
         return -1;
     return read_quote(js_get(root, "tpm_quote"), &evidence->quote, err);
 }
 
-static int read_all(const struct js *root, struct azure_evidence *evidence, struct finding *finding)
+static int check_td_report(const struct azure_evidence *evidence, struct finding *finding)
+{
+    struct tdx_quote quote;
+    struct error err;
+
+    if (tdx_quote_parse(evidence->td_quote, evidence->td_quote_size, &quote, &err) < 0)
+        return finding_set(finding, FINDING_EVIDENCE, "azure evidence: td_quote: %s", err.message);
+    return td_report_check(evidence->hcl.hardware, &quote.body, finding);
+}
+
+static int read_all(const struct js *root, enum hcl_report_type type,
+                    struct azure_evidence *evidence, struct finding *finding)
 {
     struct error err;
     size_t hcl_size = 0;
 
     registers_init(&evidence->quote.pcrs, REGISTERS_PCR, DIGEST_SHA256);
-    if (read_members(root, evidence, &hcl_size, &err) < 0)
+    if (read_members(root, type, evidence, &hcl_size, &err) < 0)
         return finding_set(finding, FINDING_EVIDENCE, "azure evidence: %s", err.message);
     if (hcl_report_parse(evidence->hcl_bytes, hcl_size, &evidence->hcl, finding) < 0)
         return -1;
     evidence->quote.key = take_ptr(evidence->hcl.key);
-    if (evidence->hcl.type != HCL_REPORT_SNP)
-        return finding_set(finding, FINDING_HCL_HEADER,
-                           "HCL report: report_type is not that of SEV-SNP");
-    return 0;
+    if (evidence->hcl.type != type)
+        return finding_set(finding, FINDING_HCL_HEADER, "HCL report: report_type is not that of %s",
+                           type == HCL_REPORT_SNP ? "SEV-SNP" : "TDX");
+    return type == HCL_REPORT_TDX ? check_td_report(evidence, finding) : 0;
 }
 
-int azure_evidence_parse(const char *text, size_t length, struct azure_evidence *ret,
-                         struct finding *finding)
+int azure_evidence_parse(const char *text, size_t length, enum hcl_report_type type,
+                         struct azure_evidence *ret, struct finding *finding)
 {
     scoped(js_freep) struct js *root = NULL;
     struct azure_evidence evidence = {0};
@@ -113,7 +139,7 @@ int azure_evidence_parse(const char *text, size_t length, struct azure_evidence 
                            length, TPM_EVIDENCE_MAX);
     if (js_parse(text, length, &root, &err) < 0)
         return finding_set(finding, FINDING_EVIDENCE, "azure evidence: %s", err.message);
-    if (read_all(root, &evidence, finding) < 0) {
+    if (read_all(root, type, &evidence, finding) < 0) {
         azure_evidence_fini(&evidence);
         return -1;
     }
@@ -127,6 +153,7 @@ void azure_evidence_fini(struct azure_evidence *evidence)
     hcl_report_fini(&evidence->hcl);
     free(evidence->hcl_bytes);
     free(evidence->leaf);
+    free(evidence->td_quote);
     *evidence = (struct azure_evidence){0};
 }
 

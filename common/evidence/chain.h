@@ -24,11 +24,6 @@ enum {
 struct chain_certificate;
 struct chain_crl;
 
-struct chain_bytes {
-    const uint8_t *data;
-    size_t length;
-};
-
 struct chain_bundle {
     struct chain_certificate *certificates[CHAIN_LENGTH_MAX];
     size_t count;

@@ -4,11 +4,51 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include <mbedtls/sha512.h>
+
+#include "base/digest.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "evidence/sample.h"
 
-static const struct evidence_type *const types[] = {&evidence_sample};
+static void digest_sha512(const void *statement, size_t length, uint8_t *ret)
+{
+    (void) mbedtls_sha512_ret(statement, length, ret, 0);
+}
+
+static void digest_32(const void *statement, size_t length, uint8_t *ret)
+{
+    digest_sha256(statement, length, ret);
+}
+
+static const struct evidence_type snp = {
+    .code = EVIDENCE_SNP,
+    .name = "snp",
+    .anchor = EVIDENCE_ANCHOR_HARDWARE,
+    .digest = digest_sha512,
+};
+
+static const struct evidence_type tdx = {
+    .code = EVIDENCE_TDX,
+    .name = "tdx",
+    .anchor = EVIDENCE_ANCHOR_HARDWARE,
+    .digest = digest_sha512,
+};
+
+static const struct evidence_type tpm = {
+    .code = EVIDENCE_TPM,
+    .name = "tpm",
+    .anchor = EVIDENCE_ANCHOR_HOST_VTPM,
+    .digest = digest_32,
+};
+
+static const struct evidence_type *const types[] = {&snp, &tdx, &tpm, &evidence_sample};
+
+static const char *const anchor_names[] = {
+    [EVIDENCE_ANCHOR_NONE] = "none",
+    [EVIDENCE_ANCHOR_HOST_VTPM] = "host-vtpm",
+    [EVIDENCE_ANCHOR_HARDWARE] = "hardware",
+};
 
 static const char *const check_names[] = {
     [APPRAISAL_OK] = "ok",
@@ -55,9 +95,21 @@ bool evidence_allowed(const struct evidence_type *type, const struct evidence_po
     return false;
 }
 
+const char *evidence_anchor_name(enum evidence_anchor anchor)
+{
+    return anchor_names[anchor];
+}
+
 const char *appraisal_check_name(enum appraisal_check check)
 {
     return (size_t) check < ARRAY_LENGTH(check_names) ? check_names[check] : "unknown";
+}
+
+void evidence_output_fini(struct evidence_output *output)
+{
+    writer_fini(&output->evidence);
+    writer_fini(&output->endorsements);
+    writer_fini(&output->event_log);
 }
 
 static void fail(struct evidence_verdict *verdict, enum appraisal_check check, const char *fmt,

@@ -51,6 +51,7 @@ static const struct {
     [FINDING_HCL_HEADER] = {"hcl-header", APPRAISAL_FORMAT},
     [FINDING_HCL_HASH] = {"hcl-hash", APPRAISAL_SIGNATURE},
     [FINDING_HCL_VARIABLE] = {"hcl-variable", APPRAISAL_FORMAT},
+    [FINDING_TD_REPORT] = {"td-report", APPRAISAL_FORMAT},
 };
 
 int finding_set(struct finding *finding, enum finding_code code, const char *fmt, ...)

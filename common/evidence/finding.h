@@ -45,6 +45,7 @@ enum finding_code {
     FINDING_HCL_HEADER,   /* magic, version or type */
     FINDING_HCL_HASH,     /* the variable data is not what the hardware report is about */
     FINDING_HCL_VARIABLE, /* what stands in the variable data */
+    FINDING_TD_REPORT,    /* no TDREPORT, or another than the quote was made of */
     FINDING_CODES,
 };
 

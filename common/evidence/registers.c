@@ -162,6 +162,38 @@ int registers_cover(const struct registers *quoted, const struct registers *refe
     return 0;
 }
 
+static bool in_list(const uint8_t *value, const struct registers_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (memcmp(value, list->values[i], SHA256_SIZE) == 0)
+            return true;
+    return false;
+}
+
+int registers_allow(const struct registers *quoted, const struct registers_lists *lists,
+                    struct finding *finding)
+{
+    assert(quoted->type == DIGEST_SHA256);
+    for (unsigned i = 0; i < registers_count(quoted->kind); i++) {
+        const char *kind = registers_kind_name(quoted->kind);
+        char hex[2 * 8 + 1];
+
+        if (!(lists->set & BIT(i)))
+            continue;
+        if (!(quoted->set & BIT(i)))
+            return finding_set(finding, FINDING_QUOTE_PCRS,
+                               "%s %u has reference values, but is not quoted", kind, i);
+        if (in_list(quoted->values[i], &lists->lists[i]))
+            continue;
+        hex_encode(quoted->values[i], 8, hex);
+        return finding_set(finding, FINDING_REGISTER_VALUE,
+                           "%s %u of bank sha256 is %s..., which is none of its %zu reference "
+                           "values",
+                           kind, i, hex, lists->lists[i].count);
+    }
+    return 0;
+}
+
 int registers_prove(const struct registers *quoted, const struct registers *replayed,
                     uint32_t except, struct finding *finding)
 {

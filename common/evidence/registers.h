@@ -42,6 +42,19 @@ int registers_match(const struct registers *found, const struct registers *refer
 int registers_cover(const struct registers *quoted, const struct registers *reference,
                     struct finding *finding) __attribute__((warn_unused_result));
 
+/* Several values that a register may have; of bank SHA-256. */
+struct registers_lists {
+    uint32_t set; /* those that have a list */
+    struct registers_list {
+        const uint8_t (*values)[SHA256_SIZE];
+        size_t count;
+    } lists[REGISTERS_MAX];
+};
+
+/* What was quoted, against these: each listed one is quoted and has one of its values. */
+int registers_allow(const struct registers *quoted, const struct registers_lists *lists,
+                    struct finding *finding) __attribute__((warn_unused_result));
+
 /* What was quoted, against what a log replays to: each quoted one has the value of the replay, but
  * for those of the mask `except` (of PCR 10, which is the kernel's own, firmware keeps no log). */
 int registers_prove(const struct registers *quoted, const struct registers *replayed,

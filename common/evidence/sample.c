@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include <mbedtls/ecdsa.h>
-#include <mbedtls/sha512.h>
+#include <mbedtls/md.h>
 
 #include "base/bytes.h"
 #include "base/digest.h"
@@ -45,7 +45,7 @@ static int random_of_kernel(void *unused, unsigned char *to, size_t length)
 
 static void sample_digest(const void *statement, size_t length, uint8_t *ret)
 {
-    (void) mbedtls_sha512_ret(statement, length, ret, 0);
+    (void) mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA512), statement, length, ret);
 }
 
 static int load_key(mbedtls_ecdsa_context *key)
@@ -102,10 +102,11 @@ static int check_signature(const uint8_t hash[SHA256_SIZE], const struct report 
     return rc;
 }
 
-static int sample_produce(const struct evidence_request *request, struct writer *evidence,
+static int sample_produce(const struct evidence_request *request, struct evidence_output *output,
                           struct error *err)
 {
     uint8_t report_data[REPORT_DATA_SIZE], hash[SHA256_SIZE], signature[64];
+    struct writer *evidence = &output->evidence;
     size_t start = evidence->size;
 
     sample_digest(request->statement, EVIDENCE_STATEMENT_SIZE, report_data);
@@ -152,9 +153,8 @@ static bool measurement_known(const struct evidence_policy *policy, const uint8_
     return false;
 }
 
-static void sample_appraise(const struct evidence_bundle *bundle,
-                            const struct evidence_request *expected,
-                            const struct evidence_policy *policy, struct evidence_verdict *ret)
+void sample_judge(const struct evidence_bundle *bundle, const struct evidence_request *expected,
+                  const struct evidence_policy *policy, struct evidence_verdict *ret)
 {
     struct report report;
     uint8_t hash[SHA256_SIZE], report_data[REPORT_DATA_SIZE];
@@ -179,6 +179,7 @@ static void sample_appraise(const struct evidence_bundle *bundle,
                              "report_data does not speak of this connection");
     }
     memcpy(ret->measurement, report.measurement, sizeof(ret->measurement));
+    ret->measurement_size = sizeof(report.measurement);
     ret->failed = APPRAISAL_OK;
 }
 
@@ -188,5 +189,4 @@ const struct evidence_type evidence_sample = {
     .insecure = true,
     .digest = sample_digest,
     .produce = sample_produce,
-    .appraise = sample_appraise,
 };

@@ -7,3 +7,5 @@
 enum { SAMPLE_SIZE = 8 + 1 + 64 + 48 + 48 + 64 };
 
 extern const struct evidence_type evidence_sample;
+void sample_judge(const struct evidence_bundle *bundle, const struct evidence_request *expected,
+                  const struct evidence_policy *policy, struct evidence_verdict *ret);

@@ -2,8 +2,9 @@
 /*
  * SEQUENCE of SEQUENCE { OID .1.n, value }; the values that matter: .2 the TCB, a SEQUENCE of the
  * same shape with INTEGERs .2.1 to .2.16 (components) and .2.17 (PCESVN); .3 PCEID and .4 FMSPC,
- * both OCTET STRING. The certificate is signed by Intel, so what is not known here is passed over;
- * but what is needed must be there, and once.
+ * both OCTET STRING; .1 PPID and .6 the platform instance, where they are. The certificate is
+ * signed by Intel, so what is not known here is passed over; but what is needed must be there, and
+ * once.
  */
 #include "evidence/sgx_pck.h"
 
@@ -14,7 +15,14 @@
 #include "base/error.h"
 #include "base/scoped.h"
 
-enum { ITEM_TCB = 2, ITEM_PCE_ID = 3, ITEM_FMSPC = 4, TCB_PCE_SVN = 17 };
+enum {
+    ITEM_PPID = 1,
+    ITEM_TCB = 2,
+    ITEM_PCE_ID = 3,
+    ITEM_FMSPC = 4,
+    ITEM_INSTANCE = 6,
+    TCB_PCE_SVN = 17,
+};
 
 static const uint8_t prefix[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};
 
@@ -112,21 +120,32 @@ static int take_item(const struct item *item, struct sgx_pck *ret, uint32_t *see
 {
     uint8_t n = item->oid_length == 1 ? item->oid[0] : 0;
 
-    if (n < ITEM_TCB || n > ITEM_FMSPC)
+    if (n != ITEM_INSTANCE && (n < ITEM_PPID || n > ITEM_FMSPC))
         return 0;
     if (*seen & BIT(n))
         return malformed("an item stands twice", err);
     *seen |= BIT(n);
-    if (n == ITEM_TCB)
+    switch (n) {
+    case ITEM_PPID:
+        ret->has_ppid = true;
+        return octets(item, ret->ppid, sizeof(ret->ppid), err);
+    case ITEM_TCB:
         return take_tcb(item, ret, err);
-    return n == ITEM_PCE_ID ? octets(item, ret->pce_id, sizeof(ret->pce_id), err)
-                            : octets(item, ret->fmspc, sizeof(ret->fmspc), err);
+    case ITEM_PCE_ID:
+        return octets(item, ret->pce_id, sizeof(ret->pce_id), err);
+    case ITEM_INSTANCE:
+        ret->has_instance = true;
+        return octets(item, ret->instance, sizeof(ret->instance), err);
+    default:
+        return octets(item, ret->fmspc, sizeof(ret->fmspc), err);
+    }
 }
 
 int sgx_pck_parse(const uint8_t *der, size_t length, struct sgx_pck *ret, struct error *err)
 {
     uint8_t *at = (uint8_t *) (uintptr_t) der; /* mbedTLS only reads */
     const uint8_t *end = at + length;
+    const uint32_t needed = BIT(ITEM_TCB) | BIT(ITEM_PCE_ID) | BIT(ITEM_FMSPC);
     struct sgx_pck pck = {0};
     uint32_t seen = 0;
     struct item item = {0};
@@ -138,7 +157,7 @@ int sgx_pck_parse(const uint8_t *der, size_t length, struct sgx_pck *ret, struct
     while (at < end)
         if (next_item(&at, end, &item, err) < 0 || take_item(&item, &pck, &seen, err) < 0)
             return -1;
-    if (seen != (BIT(ITEM_TCB) | BIT(ITEM_PCE_ID) | BIT(ITEM_FMSPC)))
+    if ((seen & needed) != needed)
         return malformed("TCB, PCEID or FMSPC is missing", err);
     *ret = pck;
     return 0;

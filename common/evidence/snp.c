@@ -101,11 +101,14 @@ static int find_path(struct chain *chain, enum snp_key key, struct evidence_verd
     return 0;
 }
 
-static int verify_chain(const struct snp_evidence *evidence, enum snp_key key, struct chain *chain,
-                        struct evidence_verdict *verdict)
+static int verify_chain(const struct snp_evidence *evidence, const struct snp_policy *policy,
+                        enum snp_key key, struct chain *chain, struct evidence_verdict *verdict)
 {
     const struct chain_crl *crls[1];
 
+    if (policy->crl == SNP_CRL_REQUIRED && !evidence->crl.length)
+        return evidence_fail_field(verdict, APPRAISAL_SIGNATURE, "crl_missing",
+                                   "CRL: policy requires the revocation list and there is none");
     if (parse_all(evidence, key, chain, verdict) < 0)
         return -1;
     trust(evidence, chain);
@@ -217,14 +220,14 @@ static int check_binding(const struct snp_report *report, const struct snp_certi
     return 0;
 }
 
-static int verify_authenticity(const struct snp_evidence *evidence, const struct snp_report *report,
-                               struct snp_certificate *certificate,
+static int verify_authenticity(const struct snp_evidence *evidence, const struct snp_policy *policy,
+                               const struct snp_report *report, struct snp_certificate *certificate,
                                struct evidence_verdict *verdict)
 {
     scoped(chain_fini) struct chain chain = {0};
     enum snp_key key = snp_report_key(report);
 
-    if (verify_chain(evidence, key, &chain, verdict) < 0 ||
+    if (verify_chain(evidence, policy, key, &chain, verdict) < 0 ||
         verify_signature(evidence, report, chain.leaf, verdict) < 0 ||
         snp_certificate_read(chain.leaf, certificate, verdict) < 0 ||
         check_kind(&chain, certificate, key, verdict) < 0 ||
@@ -242,7 +245,7 @@ static int verify(const struct snp_evidence *evidence, const struct snp_policy *
 
     if (snp_report_parse(evidence->report.data, evidence->report.length, &report, verdict) < 0 ||
         snp_policy_admit(policy, &report, verdict) < 0 ||
-        verify_authenticity(evidence, &report, &certificate, verdict) < 0 ||
+        verify_authenticity(evidence, policy, &report, &certificate, verdict) < 0 ||
         snp_policy_hardware(policy, &report, &certificate, verdict) < 0 ||
         snp_policy_tcb(policy, &report, certificate.product, verdict) < 0 ||
         snp_policy_attributes(policy, &report, verdict) < 0 ||

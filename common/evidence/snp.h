@@ -12,11 +12,14 @@ enum {
     SNP_SKIP_HOST_DATA = BIT(1),
 };
 
+enum snp_crl_need { SNP_CRL_IF_GIVEN, SNP_CRL_REQUIRED };
+
 /* What is accepted. The pointers are the caller's. */
 struct snp_policy {
     uint32_t version_min; /* of the report; 2 takes such as do not say which product made them */
-    unsigned keys;        /* BIT(SNP_VCEK): the chip's own; BIT(SNP_VLEK): one that a cloud holds */
-    unsigned products;    /* BIT(enum snp_product) */
+    enum snp_crl_need crl;
+    unsigned keys;     /* BIT(SNP_VCEK): the chip's own; BIT(SNP_VLEK): one that a cloud holds */
+    unsigned products; /* BIT(enum snp_product) */
     const uint8_t (*chips)[SNP_CHIP_ID_SIZE]; /* none: any chip of these products */
     size_t chip_count;
     const char *const *csp_ids;           /* of a VLEK, NULL-terminated; NULL: any */

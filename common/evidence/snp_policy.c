@@ -20,6 +20,11 @@ static const struct {
     {SNP_POLICY_MIGRATE_MA, "policy.migrate_ma"},
     {SNP_POLICY_DEBUG, "policy.debug"},
     {SNP_POLICY_SINGLE_SOCKET, "policy.single_socket"},
+    {SNP_POLICY_CXL, "policy.cxl"},
+    {SNP_POLICY_AES_256_XTS, "policy.aes_256_xts"},
+    {SNP_POLICY_RAPL_DISABLED, "policy.rapl_disabled"},
+    {SNP_POLICY_CIPHERTEXT, "policy.ciphertext_hiding"},
+    {SNP_POLICY_NO_SWAP, "policy.page_swap_disabled"},
     {UINT64_MAX, "policy"},
 };
 

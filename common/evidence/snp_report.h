@@ -33,6 +33,11 @@ enum snp_key { SNP_VCEK = 0, SNP_VLEK = 1, SNP_KEY_NONE = 7 };
 #define SNP_POLICY_MIGRATE_MA    (UINT64_C(1) << 18)
 #define SNP_POLICY_DEBUG         (UINT64_C(1) << 19)
 #define SNP_POLICY_SINGLE_SOCKET (UINT64_C(1) << 20)
+#define SNP_POLICY_CXL           (UINT64_C(1) << 21)
+#define SNP_POLICY_AES_256_XTS   (UINT64_C(1) << 22)
+#define SNP_POLICY_RAPL_DISABLED (UINT64_C(1) << 23)
+#define SNP_POLICY_CIPHERTEXT    (UINT64_C(1) << 24) /* hidden from the host, in DRAM */
+#define SNP_POLICY_NO_SWAP       (UINT64_C(1) << 25)
 #define SNP_POLICY_KNOWN         ((UINT64_C(1) << 26) - 1)
 
 struct snp_tcb {

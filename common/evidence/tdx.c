@@ -159,7 +159,8 @@ static int verify_chain(const struct chain_bundle *bundle, const struct tdx_coll
 
     if (check_chain(bundle, &roots, verdict) < 0 ||
         read_extension(platform.pck, &ret->pck, verdict) < 0 ||
-        check_signatures(platform.pck, &ret->quote, verdict) < 0)
+        check_signatures(platform.pck, &ret->quote, verdict) < 0 ||
+        tdx_policy_hardware(&ret->pck, policy, verdict) < 0)
         return -1;
     return check_collateral(collateral, &platform, &roots, policy, &ret->status, verdict);
 }

@@ -52,10 +52,16 @@ struct tdx_policy {
      * under debug is refused whatever this says. */
     const struct tdx_bits *attributes;
     const struct tdx_bits *xfam; /* NULL: any */
-    struct tdx_values mr_td;     /* one of these; none: all refused */
-    struct tdx_values mr_seam;   /* one of these; none: any */
+    /* Families of platforms, and platforms: the PPID, or the instance where Intel certified one of
+     * several processors. None: any. */
+    const uint8_t (*fmspc)[SGX_FMSPC_SIZE];
+    size_t fmspc_count;
+    const uint8_t (*chips)[SGX_CHIP_SIZE];
+    size_t chip_count;
+    struct tdx_values mr_td;           /* one of these; none: all refused */
+    struct tdx_values mr_seam;         /* one of these; none: any */
+    struct tdx_values rtmr[TDX_RTMRS]; /* each one of these; none: any */
     /* Exactly this; NULL: any. */
-    const uint8_t *rtmr[4];
     const uint8_t *mr_owner, *mr_owner_config;
     const uint8_t *mr_config_id;  /* NULL: zero */
     const uint8_t *mr_service_td; /* NULL: zero, where there is the field: no service TD is bound */

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/date.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -103,21 +103,14 @@ static int check_signer(const struct chain_bundle *bundle,
     return 0;
 }
 
-/* "2025-06-19T10:16:03Z" and no other spelling. */
 static int need_time(const struct js *object, const char *key, int64_t *ret, struct error *err)
 {
-    struct tm tm = {0};
     const char *text;
-    char again[32];
 
     if (js_need_string(object, key, &text, err) < 0)
         return -1;
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    time_t time = timegm(&tm);
-    if (!end || *end || !gmtime_r(&time, &tm) ||
-        !strftime(again, sizeof(again), "%Y-%m-%dT%H:%M:%SZ", &tm) || !text_equal(text, again))
+    if (!date_parse(text, ret))
         return error_set(err, STATUS_INVALID_ARGUMENT, "%s is not a time", key);
-    *ret = time;
     return 0;
 }
 

@@ -92,15 +92,16 @@ static int check_service_td(const struct tdx_body *body, const struct tdx_policy
 static int check_measurements(const struct tdx_body *body, const struct tdx_policy *policy,
                               struct evidence_verdict *verdict)
 {
-    static const char *const names[4] = {"rtmr0", "rtmr1", "rtmr2", "rtmr3"};
+    static const char *const names[TDX_RTMRS] = {"rtmr0", "rtmr1", "rtmr2", "rtmr3"};
 
     if (policy->mr_seam.count && check_set(body->mr_seam, &policy->mr_seam, "mr_seam", verdict) < 0)
         return -1;
     if (!(policy->skip & TDX_SKIP_MR_TD) &&
         check_set(body->mr_td, &policy->mr_td, "mr_td", verdict) < 0)
         return -1;
-    for (size_t i = 0; i < 4; i++)
-        if (check_exact(body->rtmr[i], policy->rtmr[i], names[i], verdict) < 0)
+    for (size_t i = 0; i < TDX_RTMRS; i++)
+        if (policy->rtmr[i].count &&
+            check_set(body->rtmr[i], &policy->rtmr[i], names[i], verdict) < 0)
             return -1;
     if (check_exact(body->mr_owner, policy->mr_owner, "mr_owner", verdict) < 0 ||
         check_exact(body->mr_owner_config, policy->mr_owner_config, "mr_owner_config", verdict) < 0)
@@ -126,6 +127,35 @@ static int check_content(const struct tdx_body *body, const struct tdx_policy *p
     verdict->signed_digest_size = TDX_REPORT_DATA_SIZE;
     return evidence_fail_field(verdict, APPRAISAL_REPORT_DATA, "report_data",
                                "report_data is not the expected one");
+}
+
+static bool listed(const uint8_t *found, const void *list, size_t count, size_t size)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(found, (const uint8_t *) list + i * size, size) == 0)
+            return true;
+    return false;
+}
+
+static bool chip_listed(const struct tdx_policy *policy, const struct sgx_pck *pck)
+{
+    return (pck->has_ppid && listed(pck->ppid, policy->chips, policy->chip_count, SGX_CHIP_SIZE)) ||
+           (pck->has_instance &&
+            listed(pck->instance, policy->chips, policy->chip_count, SGX_CHIP_SIZE));
+}
+
+int tdx_policy_hardware(const struct sgx_pck *pck, const struct tdx_policy *policy,
+                        struct evidence_verdict *verdict)
+{
+    if (policy->fmspc_count &&
+        !listed(pck->fmspc, policy->fmspc, policy->fmspc_count, SGX_FMSPC_SIZE))
+        return evidence_fail_field(verdict, APPRAISAL_HARDWARE, "fmspc",
+                                   "fmspc of certificate PCK is not on the allow-list");
+    if (policy->chip_count && !chip_listed(policy, pck))
+        return evidence_fail_field(verdict, APPRAISAL_HARDWARE, "ppid",
+                                   "neither ppid nor platform instance of certificate PCK is on "
+                                   "the allow-list");
+    return 0;
 }
 
 int tdx_policy_check(const struct tdx_body *body, const struct tdx_policy *policy,

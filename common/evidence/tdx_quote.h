@@ -12,6 +12,7 @@ enum {
     TDX_QUOTE_MAX = 64 * 1024,
     TDX_REPORT_DATA_SIZE = 64,
     TDX_MEASUREMENT_SIZE = 48,
+    TDX_RTMRS = 4,
     TDX_SVN_SIZE = 16,
     TDX_SIGNATURE_SIZE = 64, /* r, s big-endian */
     TDX_KEY_SIZE = 64,       /* x, y of P-256 */

@@ -117,6 +117,8 @@ static int check_enrolled(const struct tpm_key *key, const struct tpm_policy *po
 {
     char hex[2 * 8 + 1];
 
+    if (policy->skip & TPM_SKIP_ENROLMENT)
+        return 0;
     for (size_t i = 0; i < policy->enrolled_count; i++)
         if (memcmp(policy->enrolled[i], tpm_key_spki_digest(key), TPM_KEY_SPKI_DIGEST_SIZE) == 0)
             return 0;
@@ -140,7 +142,9 @@ static int check_quote(const struct tpm_evidence *evidence, const struct tpm_pol
     if (tpm_quote_parse(evidence->message, evidence->message_size, &quote, finding) < 0 ||
         tpm_quote_check(&quote, &expected, finding) < 0)
         return -1;
-    return policy->reference ? registers_cover(&quoted, policy->reference, finding) : 0;
+    if (policy->reference && registers_cover(&quoted, policy->reference, finding) < 0)
+        return -1;
+    return policy->lists ? registers_allow(&quoted, policy->lists, finding) : 0;
 }
 
 static struct tpm_signed signed_of(const struct tpm_evidence *evidence)

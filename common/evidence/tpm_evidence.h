@@ -27,14 +27,19 @@ struct js;
 int tpm_evidence_read_pcrs(const struct js *array, struct registers *pcrs, struct error *err)
     __attribute__((warn_unused_result));
 
+/* What a caller can leave unjudged, by name only. */
+enum { TPM_SKIP_ENROLMENT = 1 << 0 };
+
 struct tpm_policy {
     const uint8_t *nonce; /* at least one byte */
     size_t nonce_size;
     uint32_t selection; /* the PCRs that the quote must have, exactly */
     const uint8_t (*enrolled)[TPM_KEY_SPKI_DIGEST_SIZE];
     size_t enrolled_count;
-    const struct registers *reference; /* each of them must be quoted; NULL: no value is judged */
-    const uint32_t *reset_count;       /* NULL: any boot */
+    const struct registers *reference;   /* each of them must be quoted; NULL: no value is judged */
+    const struct registers_lists *lists; /* likewise, one of several; NULL: no value is judged */
+    const uint32_t *reset_count;         /* NULL: any boot */
+    unsigned skip;                       /* TPM_SKIP_... */
 };
 
 /* Signature, then key, then nonce, boot, PCRs. */

@@ -10,10 +10,10 @@
 #include "measure/authenticode.h"
 #include "measure/firmware_volume.h"
 #include "measure/le.h"
-#include "measure/platform_info.h"
+#include "measure/ovmf_build.h"
 #include "measure/setup_header.h"
 
-enum { CMDLINE_MAX = 2048 };
+enum { CMDLINE_MAX = 2000 };
 
 static void extend_text(struct registers *pcrs, unsigned index, const char *text)
 {
@@ -33,33 +33,49 @@ static void extend_separator(struct registers *pcrs, unsigned index)
 
 /* ---- PCR 0: the firmware, of which nothing but two volumes is measured ---------------------- */
 
-static int extend_firmware(const struct pcr_input *input, struct pcr_values *values,
-                           const struct platform_build **ret_build, struct error *err)
+static void extend_utf16(struct registers *pcrs, unsigned index, const char *text)
 {
-    const struct platform_shape shape = {input->memory, input->vcpus};
-    static const uint8_t version[2] = {0}; /* "" in UTF-16 */
-    scoped(firmware_volumes_fini) struct firmware_volumes volumes = {0};
-    struct registers *pcrs = &values->registers;
-    const struct platform_build *build;
+    size_t length = strlen(text) + 1;
+    scoped(freep) uint8_t *wide = xalloc(2 * length);
     uint8_t digest[SHA256_SIZE];
+
+    for (size_t i = 0; i < length; i++)
+        wide[2 * i] = (uint8_t) text[i];
+    digest_sha256(wide, 2 * length, digest);
+    registers_extend(pcrs, index, digest);
+}
+
+static void extend_volumes(const struct firmware_volumes *volumes, const char *version,
+                           struct registers *pcrs)
+{
+    uint8_t digest[SHA256_SIZE];
+
+    extend_utf16(pcrs, 0, version);
+    for (size_t i = 0; i < volumes->count; i++) {
+        digest_sha256(volumes->items[i].data, volumes->items[i].size, digest);
+        registers_extend(pcrs, 0, digest);
+    }
+    extend_separator(pcrs, 0);
+}
+
+static int extend_firmware(const struct pcr_input *input, struct pcr_values *values,
+                           const struct ovmf_build **ret_build, struct error *err)
+{
+    const struct ovmf_shape shape = {input->memory, input->vcpus};
+    scoped(firmware_volumes_fini) struct firmware_volumes volumes = {0};
+    const struct ovmf_build *build;
 
     if (firmware_volumes_unpack(input->firmware.data, input->firmware.size, &volumes, err) < 0)
         return -1;
-    build = *ret_build = platform_build_find(volumes.items[0].data, volumes.items[0].size);
-    if (build && build->at && build->address_bits != input->address_bits) {
+    build = *ret_build = ovmf_build_find(volumes.items[0].data, volumes.items[0].size);
+    if (build && build->address_bits && build->address_bits != input->address_bits) {
         values->left_out[0] = "this firmware measures what it knows of the processor, and that is "
                               "known here only for 40 bits of physical addresses";
         return 0;
     }
     if (build)
-        platform_info_write(build, &shape, volumes.items[0].data);
-    digest_sha256(version, sizeof(version), digest);
-    registers_extend(pcrs, 0, digest);
-    for (size_t i = 0; i < volumes.count; i++) {
-        digest_sha256(volumes.items[i].data, volumes.items[i].size, digest);
-        registers_extend(pcrs, 0, digest);
-    }
-    extend_separator(pcrs, 0);
+        build->write(volumes.items[0].data + build->at, &shape);
+    extend_volumes(&volumes, build ? build->version : "", &values->registers);
     return 0;
 }
 
@@ -99,14 +115,15 @@ static void extend_variable(struct registers *pcrs, const uint8_t guid[16], cons
     registers_extend(pcrs, 7, digest);
 }
 
-static void extend_secure_boot(struct registers *pcrs)
+static void extend_secure_boot(struct registers *pcrs, const struct ovmf_build *build)
 {
+    bool absent = build && build->secure_boot == OVMF_SECURE_BOOT_ABSENT;
     static const uint8_t global[16] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
                                        0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
     static const uint8_t security[16] = {0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45,
                                          0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f};
 
-    extend_variable(pcrs, global, "SecureBoot", "\0", 1);
+    extend_variable(pcrs, global, "SecureBoot", "\0", absent ? 0 : 1);
     extend_variable(pcrs, global, "PK", "", 0);
     extend_variable(pcrs, global, "KEK", "", 0);
     extend_variable(pcrs, security, "db", "", 0);
@@ -119,21 +136,15 @@ static void extend_secure_boot(struct registers *pcrs)
 static int extend_options(const struct pcr_input *input, struct registers *pcrs, struct error *err)
 {
     scoped(freep) char *text = xformat("%s initrd=initrd", input->cmdline);
-    size_t length = strlen(text) + 1;
-    scoped(freep) uint8_t *wide = NULL;
     uint8_t digest[SHA256_SIZE];
 
-    if (length > CMDLINE_MAX)
+    if (strlen(input->cmdline) > CMDLINE_MAX)
         return error_set(err, STATUS_INVALID_ARGUMENT, "the command line is longer than %d bytes",
-                         CMDLINE_MAX - 16);
-    wide = xalloc(2 * length);
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char) text[i] >= 0x80)
+                         CMDLINE_MAX);
+    for (const char *p = text; *p; p++)
+        if ((unsigned char) *p >= 0x80)
             return error_set(err, STATUS_INVALID_ARGUMENT, "the command line is not ASCII");
-        wide[2 * i] = (uint8_t) text[i];
-    }
-    digest_sha256(wide, 2 * length, digest);
-    registers_extend(pcrs, 9, digest);
+    extend_utf16(pcrs, 9, text);
     digest_sha256(input->initrd.data, input->initrd.size, digest);
     registers_extend(pcrs, 9, digest);
     return 0;
@@ -172,7 +183,7 @@ static bool kernel_is_known(const struct pcr_input *input)
     return false;
 }
 
-static void name_comparisons(const struct pcr_input *input, const struct platform_build *build,
+static void name_comparisons(const struct pcr_input *input, const struct ovmf_build *build,
                              struct pcr_values *values)
 {
     bool kernel = kernel_is_known(input) && input->kernel_header == PCR_KERNEL_PATCHED;
@@ -184,7 +195,7 @@ static void name_comparisons(const struct pcr_input *input, const struct platfor
 
 int pcr_calculate(const struct pcr_input *input, struct pcr_values *ret, struct error *err)
 {
-    const struct platform_build *build = NULL;
+    const struct ovmf_build *build = NULL;
     struct pcr_values values = {.left_out = {
                                     [1] = "the firmware's boot order, which depends on the disks",
                                     [10] = "the kernel's own (IMA)",
@@ -195,7 +206,7 @@ int pcr_calculate(const struct pcr_input *input, struct pcr_values *ret, struct 
     if (extend_firmware(input, &values, &build, err) < 0 || extend_kernel(input, pcrs, err) < 0 ||
         extend_options(input, pcrs, err) < 0)
         return -1;
-    extend_secure_boot(pcrs);
+    extend_secure_boot(pcrs, build);
     extend_rest(input, pcrs);
     name_comparisons(input, build, &values);
     *ret = values;

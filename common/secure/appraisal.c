@@ -6,13 +6,16 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/scoped.h"
+#include "evidence/judge.h"
+#include "evidence/reference_values.h"
 #include "secure/hello.h"
 #include "secure/statement.h"
 
 _Static_assert((int) STATEMENT_SIZE == (int) EVIDENCE_STATEMENT_SIZE, "one statement");
 
-static void state(const struct appraisal *appraisal, const struct hello *hello,
-                  const uint8_t instance[32], uint8_t ret[STATEMENT_SIZE])
+void appraisal_state(const struct appraisal *appraisal, const uint8_t instance[32],
+                     const struct hello *hello, uint8_t ret[EVIDENCE_STATEMENT_SIZE])
 {
     const struct initdata_content *content = &appraisal->initdata->content;
     struct statement statement = {
@@ -38,15 +41,25 @@ static void state(const struct appraisal *appraisal, const struct hello *hello,
 
 static int call_producer(const struct appraisal *appraisal,
                          const struct appraisal_producer *producer,
-                         const struct evidence_request *request, struct writer *evidence,
+                         const struct evidence_request *request, struct evidence_output *output,
                          struct error *err)
 {
     if (producer->produce)
-        return producer->produce(producer->user, request, evidence, err);
+        return producer->produce(producer->user, request, output, err);
     if (appraisal->type->produce)
-        return appraisal->type->produce(request, evidence, err);
+        return appraisal->type->produce(request, output, err);
     return error_set(err, STATUS_UNIMPLEMENTED, "no way to make %s evidence",
                      appraisal->type->name);
+}
+
+static int take_part(const struct writer *from, const char *name, struct blob *ret,
+                     struct error *err)
+{
+    if (from->failed)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "the %s would be more than %zu bytes",
+                         name, from->limit);
+    *ret = (struct blob){from->data, from->size};
+    return 0;
 }
 
 static void explain_report_data(const struct evidence_type *type, const uint8_t *expected,
@@ -59,6 +72,27 @@ static void explain_report_data(const struct evidence_type *type, const uint8_t 
     if (field)
         (void) snprintf(verdict->text + used, sizeof(verdict->text) - used,
                         ": the field '%s' was signed with another value", field->name);
+}
+
+/* Of the guest: what it may become can be revoked like what it is. */
+static void judge_revoked(const struct initdata *initdata, const struct evidence_policy *policy,
+                          struct evidence_verdict *ret)
+{
+    const struct {
+        const char *field;
+        const uint8_t *digest;
+        size_t size;
+    } parts[] = {
+        {"initdata", initdata->digest, sizeof(initdata->digest)},
+        {"initdata", initdata->hardware_digest, initdata_digest_size(initdata->content.algorithm)},
+        {"manifest_digest", initdata->content.manifest_digest,
+         sizeof(initdata->content.manifest_digest)},
+    };
+
+    for (size_t i = 0; policy->values && i < ARRAY_LENGTH(parts); i++)
+        if (reference_values_revoked(policy->values, parts[i].digest, parts[i].size))
+            (void) evidence_fail_field(ret, APPRAISAL_INITDATA, parts[i].field,
+                                       "%s was revoked by the reference values", parts[i].field);
 }
 
 static void judge_body(const struct appraisal *appraisal, const struct evidence_policy *policy,
@@ -83,10 +117,36 @@ static void judge_body(const struct appraisal *appraisal, const struct evidence_
     if (body->initdata.length != initdata->length ||
         memcmp(body->initdata.data, initdata->bytes, initdata->length) != 0)
         return evidence_fail(ret, APPRAISAL_INITDATA, "the guest carries other initdata than ours");
-    state(appraisal, hello, body->instance, statement);
-    appraisal->type->appraise(&bundle, &expected, policy, ret);
+    appraisal_state(appraisal, body->instance, hello, statement);
+    evidence_judge(appraisal->type, &bundle, &expected, policy, ret);
     if (ret->failed == APPRAISAL_REPORT_DATA && ret->signed_digest_size)
         explain_report_data(appraisal->type, statement, ret);
+}
+
+void appraisal_output_init(struct evidence_output *output)
+{
+    writer_init(&output->evidence, EVIDENCE_MAX);
+    writer_init(&output->endorsements, ENDORSEMENTS_MAX);
+    writer_init(&output->event_log, EVENT_LOG_MAX);
+}
+
+int appraisal_write(const struct appraisal *appraisal, const uint8_t instance[32],
+                    const struct evidence_output *output, struct writer *body, struct error *err)
+{
+    struct evidence_body answer = {
+        .type = (uint8_t) appraisal->type->code,
+        .initdata = {appraisal->initdata->bytes, appraisal->initdata->length},
+    };
+
+    memcpy(answer.instance, instance, sizeof(answer.instance));
+    if (take_part(&output->evidence, "evidence", &answer.evidence, err) < 0 ||
+        take_part(&output->endorsements, "endorsements", &answer.endorsements, err) < 0 ||
+        take_part(&output->event_log, "event log", &answer.event_log, err) < 0)
+        return -1;
+    evidence_body_write(body, &answer);
+    if (body->failed)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "evidence does not fit into its frame");
+    return 0;
 }
 
 int appraisal_produce(const struct appraisal *appraisal, const struct appraisal_producer *producer,
@@ -94,22 +154,13 @@ int appraisal_produce(const struct appraisal *appraisal, const struct appraisal_
 {
     uint8_t statement[STATEMENT_SIZE];
     const struct evidence_request request = {statement, appraisal->initdata->hardware_digest};
-    struct evidence_body answer = {.type = (uint8_t) appraisal->type->code};
-    struct writer evidence;
+    scoped(evidence_output_fini) struct evidence_output output;
 
-    memcpy(answer.instance, producer->instance, sizeof(answer.instance));
-    state(appraisal, hello, producer->instance, statement);
-    writer_init(&evidence, EVIDENCE_MAX);
-    int rc = call_producer(appraisal, producer, &request, &evidence, err);
-    if (rc == 0) {
-        answer.evidence = (struct blob){evidence.data, evidence.size};
-        answer.initdata = (struct blob){appraisal->initdata->bytes, appraisal->initdata->length};
-        evidence_body_write(body, &answer);
-    }
-    if (rc == 0 && (evidence.failed || body->failed))
-        rc = error_set(err, STATUS_RESOURCE_EXHAUSTED, "evidence does not fit");
-    writer_fini(&evidence);
-    return rc;
+    appraisal_output_init(&output);
+    appraisal_state(appraisal, producer->instance, hello, statement);
+    if (call_producer(appraisal, producer, &request, &output, err) < 0)
+        return -1;
+    return appraisal_write(appraisal, producer->instance, &output, body, err);
 }
 
 void appraisal_judge(const struct appraisal *appraisal, const struct evidence_policy *policy,
@@ -120,12 +171,11 @@ void appraisal_judge(const struct appraisal *appraisal, const struct evidence_po
     struct error err;
 
     *ret = (struct evidence_verdict){.failed = APPRAISAL_FORMAT};
-    if (!evidence_allowed(appraisal->type, policy))
-        return evidence_fail(ret, APPRAISAL_POLICY, "evidence type %s is insecure and not allowed",
-                             appraisal->type->name);
     if (evidence_body_parse(answer->body, answer->length, &body, &err) < 0)
         return evidence_fail(ret, APPRAISAL_FORMAT, "%s", err.message);
     judge_body(appraisal, policy, hello, &body, ret);
+    if (ret->failed == APPRAISAL_OK)
+        judge_revoked(appraisal->initdata, policy, ret);
     if (ret->failed != APPRAISAL_OK)
         return;
     if (answer->instance && memcmp(answer->instance, body.instance, sizeof(body.instance)) != 0)

@@ -10,7 +10,6 @@
 
 struct error;
 struct hello;
-struct writer;
 
 struct appraisal { /* what this end knows of the connection */
     const struct initdata *initdata;
@@ -22,7 +21,7 @@ struct appraisal { /* what this end knows of the connection */
 };
 
 typedef int appraisal_produce_fn(void *user, const struct evidence_request *request,
-                                 struct writer *evidence, struct error *err);
+                                 struct evidence_output *output, struct error *err);
 
 struct appraisal_producer {
     const uint8_t *instance;
@@ -30,7 +29,17 @@ struct appraisal_producer {
     void *user;
 };
 
-/* Guest: appends the body of an EVIDENCE frame. */
+/* With the limits of the frame that takes it. */
+void appraisal_output_init(struct evidence_output *output);
+
+/* Guest: the statement that evidence on this connection has to cover. */
+void appraisal_state(const struct appraisal *appraisal, const uint8_t instance[32],
+                     const struct hello *hello, uint8_t ret[EVIDENCE_STATEMENT_SIZE]);
+/* Appends the body of an EVIDENCE frame around what was made for that statement. */
+int appraisal_write(const struct appraisal *appraisal, const uint8_t instance[32],
+                    const struct evidence_output *output, struct writer *body, struct error *err)
+    __attribute__((warn_unused_result));
+/* Both, for evidence that takes no time. */
 int appraisal_produce(const struct appraisal *appraisal, const struct appraisal_producer *producer,
                       const struct hello *hello, struct writer *body, struct error *err)
     __attribute__((warn_unused_result));

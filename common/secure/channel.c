@@ -19,11 +19,9 @@ static const char *const class_names[] = {
 };
 
 static const char *const stage_names[] = {
-    [STAGE_CONNECT] = "while connecting",
-    [STAGE_HANDSHAKE] = "during the TLS handshake",
-    [STAGE_SEND] = "while a frame was sent",
-    [STAGE_RECEIVE] = "while a frame was awaited",
-    [STAGE_OPEN] = "while open",
+    [STAGE_CONNECT] = "while connecting",     [STAGE_HANDSHAKE] = "during the TLS handshake",
+    [STAGE_SEND] = "while a frame was sent",  [STAGE_RECEIVE] = "while a frame was awaited",
+    [STAGE_MAKE] = "while evidence was made", [STAGE_OPEN] = "while open",
     [STAGE_ENDED] = "after its end",
 };
 
@@ -58,6 +56,7 @@ static void release(struct channel *channel)
                                  &channel->retirement};
     int *descriptors[] = {&channel->plain_inner, &channel->plain_outer};
 
+    channel_evidence_cancel(channel);
     channel_offer_release(channel);
     pump_runner_free(take_ptr(channel->runner));
     for (size_t i = 0; i < ARRAY_LENGTH(sources); i++) {
@@ -344,8 +343,12 @@ static void on_socket(void *user, uint32_t events)
         on_ending(channel);
         return;
     }
-    while (result == TLS_OK && channel->stage < STAGE_OPEN)
+    while (result == TLS_OK && channel->stage < STAGE_MAKE)
         result = steps[channel->stage](channel, &err);
+    if (channel->stage == STAGE_MAKE) {
+        source_set_events(channel->socket_source, 0);
+        return;
+    }
     switch (result) {
     case TLS_OK:
         open_channel(channel);
@@ -531,16 +534,23 @@ void channel_retire(struct channel *channel)
 struct channel_facts channel_facts(const struct channel *channel)
 {
     const struct appraisal *appraisal = &channel->appraisal;
+    const struct evidence_verdict *verdict = channel->control ? &channel->control->verdict
+                                                              : &channel->verdict;
     struct channel_facts facts = {
         .class = channel->class,
         .role = channel->role,
         .evidence = appraisal->type->name,
+        .anchor = evidence_anchor_name(appraisal->type->anchor),
         .insecure = appraisal->type->insecure,
         .tls_version = appraisal->tls_version,
         .appraisals = channel->number,
+        .measurement_size = verdict->measurement_size,
+        .chip_size = verdict->chip_size,
         .opened_ms = channel->opened_ms,
     };
 
+    memcpy(facts.measurement, verdict->measurement, sizeof(facts.measurement));
+    memcpy(facts.chip, verdict->chip, sizeof(facts.chip));
     memcpy(facts.guest_spki, appraisal->guest_spki, sizeof(facts.guest_spki));
     memcpy(facts.tenant_spki, appraisal->tenant_spki, sizeof(facts.tenant_spki));
     memcpy(facts.instance, channel->instance, sizeof(facts.instance));

@@ -19,7 +19,7 @@ struct channel_listener;
 struct error;
 struct key;
 struct loop;
-struct writer;
+struct maker;
 
 enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK = 2, CHANNEL_FRAMES = 3 };
 
@@ -63,9 +63,13 @@ struct channel_facts {
     enum channel_class class;
     enum peer_role role;  /* of the tenant's key in initdata */
     const char *evidence; /* name of the type; of the control's, if joined */
+    const char *anchor;   /* whose word it is: "hardware", "host-vtpm", "none" */
     bool insecure;        /* it proves nothing */
     uint16_t tls_version;
     uint16_t appraisals; /* number of the last one */
+    /* What it proved; of a joined connection: its control. */
+    uint8_t measurement[EVIDENCE_MEASUREMENT_SIZE], chip[EVIDENCE_CHIP_MAX];
+    size_t measurement_size, chip_size;
     uint8_t guest_spki[32];
     uint8_t tenant_spki[32];
     uint8_t instance[32];
@@ -79,16 +83,21 @@ struct channel *channel_control(const struct channel *channel);
 
 /* ---- tenant: dials --------------------------------------------------------------------------- */
 
+/* Brings the policy up to date (time, reference values). -1: nothing is appraised by it now. */
+typedef int channel_policy_fn(void *user, struct evidence_policy *policy, struct error *err);
+
 struct channel_dial_options {
     struct endpoint endpoint;
     const struct key *key;           /* borrowed; outlives the channel and what joins it */
     const struct initdata *initdata; /* borrowed, likewise; its limits name the evidence type */
     struct evidence_policy policy;   /* what it points to is borrowed, likewise */
-    const uint8_t *instance;         /* 32 bytes: the boot that it must be; NULL: any. Copied */
-    uint64_t deadline_ms;            /* 0: CHANNEL_DEADLINE_MS */
-    uint64_t records_max;            /* 0: CHANNEL_RECORDS_MAX */
-    uint64_t age_ms;                 /* 0: CHANNEL_AGE_MS */
-    uint64_t retire_ms;              /* 0: CHANNEL_RETIRE_MS */
+    channel_policy_fn *refresh;      /* before each appraisal; NULL: the policy stays as it is */
+    void *refresh_user;
+    const uint8_t *instance; /* 32 bytes: the boot that it must be; NULL: any. Copied */
+    uint64_t deadline_ms;    /* 0: CHANNEL_DEADLINE_MS */
+    uint64_t records_max;    /* 0: CHANNEL_RECORDS_MAX */
+    uint64_t age_ms;         /* 0: CHANNEL_AGE_MS */
+    uint64_t retire_ms;      /* 0: CHANNEL_RETIRE_MS */
 };
 
 /* Once: open (err NULL) or failed; err names the check. After a failure only channel_free() is left
@@ -106,7 +115,8 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
                  void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));
 /* A later appraisal of an open control. nonce: 32 fresh random bytes; number: larger than any
- * before (1 was the first). On failure the caller ends the channel. */
+ * before (1 was the first). On failure the caller ends the channel. *ret_failed: the
+ * check of the evidence that failed; APPRAISAL_OK with a failure: it could not be judged. */
 struct appraise_answer {
     const uint8_t *nonce; /* 32 bytes, as sent */
     uint32_t number;
@@ -114,20 +124,22 @@ struct appraise_answer {
     size_t length;
 };
 int channel_appraise_verify(struct channel *control, const struct appraise_answer *answer,
-                            struct error *err) __attribute__((warn_unused_result));
+                            enum appraisal_check *ret_failed, struct error *err)
+    __attribute__((warn_unused_result));
 
 /* ---- guest: accepts -------------------------------------------------------------------------- */
 
-/* Makes evidence with what only the agent has (devices); may be NULL where the type needs none. */
+/* Makes evidence that takes no time. */
 typedef int channel_produce_fn(void *user, const struct evidence_request *request,
-                               struct writer *evidence, struct error *err);
+                               struct evidence_output *output, struct error *err);
 
 struct channel_listener_options {
     int fd; /* listening TCP socket, in `outer`; taken, also on failure. -1: it only gets */
     const struct key *key;           /* made at boot; borrowed, outlives the listener */
     const struct initdata *initdata; /* borrowed, likewise */
     const uint8_t *instance;         /* 32 bytes, made at boot; copied */
-    channel_produce_fn *produce;     /* NULL: the type's own */
+    const struct maker *maker;   /* of what takes time; borrowed, likewise. NULL: nothing does */
+    channel_produce_fn *produce; /* without a maker; NULL: the type's own */
     void *produce_user;
     uint64_t deadline_ms; /* 0: CHANNEL_DEADLINE_MS */
 };
@@ -155,8 +167,16 @@ static inline void channel_listener_freep(struct channel_listener **p)
 /* A connected, non-blocking socket that came about otherwise (dial-out), taken as if it had been
  * accepted just now. */
 void channel_listener_take(struct channel_listener *listener, int fd);
-/* For Appraise: fresh evidence on an open control, as the body of an EVIDENCE frame; the caller
- * frees. Numbers only grow. */
-int channel_evidence(struct channel *control, const uint8_t nonce[32], uint32_t number,
-                     uint8_t **ret, size_t *ret_length, struct error *err)
+/* For Appraise: fresh evidence on an open control, one at a time. Numbers only grow. made runs
+ * once, unless it is cancelled or the channel ends: err NULL, and the body of an EVIDENCE frame for
+ * the length of the call; or why there is none. */
+struct appraise_question {
+    const uint8_t *nonce; /* 32 bytes */
+    uint32_t number;
+};
+typedef void channel_evidence_fn(void *user, const uint8_t *body, size_t length,
+                                 const struct error *err);
+int channel_evidence(struct channel *control, const struct appraise_question *question,
+                     channel_evidence_fn *made, void *user, struct error *err)
     __attribute__((warn_unused_result));
+void channel_evidence_cancel(struct channel *control);

@@ -36,6 +36,25 @@ static int reject(struct channel *channel, const struct evidence_verdict *verdic
     return channel_say(channel, err);
 }
 
+/* -1: it could not be judged. */
+static int judge(struct channel *channel, const struct hello *hello,
+                 const struct appraisal_answer *answer, struct evidence_verdict *ret,
+                 struct error *err)
+{
+    struct channel_dial_options *options = &channel->dial;
+    uint8_t instance[32];
+
+    if (options->refresh && options->refresh(options->refresh_user, &options->policy, err) < 0)
+        return error_wrap(err, "appraisal");
+    appraisal_judge(&channel->appraisal, &options->policy, hello, answer, instance, ret);
+    if (ret->failed != APPRAISAL_OK)
+        return 0;
+    memcpy(channel->instance, instance, sizeof(instance));
+    channel->verdict = *ret;
+    channel->number = hello->number;
+    return 0;
+}
+
 static int judge_evidence(struct channel *channel, const struct blob *body, struct error *err)
 {
     const struct appraisal_answer answer = {
@@ -47,11 +66,10 @@ static int judge_evidence(struct channel *channel, const struct blob *body, stru
 
     if (expect(channel, FRAME_EVIDENCE, err) < 0 || channel_expect_silence(channel, err) < 0)
         return -1;
-    appraisal_judge(&channel->appraisal, &channel->dial.policy, &channel->hello, &answer,
-                    channel->instance, &verdict);
+    if (judge(channel, &channel->hello, &answer, &verdict, err) < 0)
+        return -1;
     if (verdict.failed != APPRAISAL_OK)
         return reject(channel, &verdict, err);
-    channel->number = channel->hello.number;
     accept_write(&channel->output);
     return channel_say(channel, err);
 }
@@ -252,7 +270,7 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
 }
 
 int channel_appraise_verify(struct channel *control, const struct appraise_answer *answer,
-                            struct error *err)
+                            enum appraisal_check *ret_failed, struct error *err)
 {
     const struct appraisal_answer appraised = {
         .body = answer->body,
@@ -262,8 +280,8 @@ int channel_appraise_verify(struct channel *control, const struct appraise_answe
     struct hello hello = {.number = (uint16_t) answer->number,
                           .evidence = (uint8_t) control->appraisal.type->code};
     struct evidence_verdict verdict = {0};
-    uint8_t instance[32];
 
+    *ret_failed = APPRAISAL_OK;
     memcpy(hello.nonce, answer->nonce, sizeof(hello.nonce));
     if (control->stage != STAGE_OPEN || control->class != CHANNEL_CONTROL ||
         control->side != TLS_TENANT)
@@ -271,12 +289,11 @@ int channel_appraise_verify(struct channel *control, const struct appraise_answe
     if (answer->number <= control->number || answer->number > UINT16_MAX) {
         evidence_fail(&verdict, APPRAISAL_NUMBER, "appraisal number %u after %u", answer->number,
                       control->number);
+        *ret_failed = verdict.failed;
         return appraisal_error(&verdict, err);
     }
-    appraisal_judge(&control->appraisal, &control->dial.policy, &hello, &appraised, instance,
-                    &verdict);
-    if (verdict.failed != APPRAISAL_OK)
-        return appraisal_error(&verdict, err);
-    control->number = hello.number;
-    return 0;
+    if (judge(control, &hello, &appraised, &verdict, err) < 0)
+        return -1;
+    *ret_failed = verdict.failed;
+    return verdict.failed == APPRAISAL_OK ? 0 : appraisal_error(&verdict, err);
 }

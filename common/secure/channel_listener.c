@@ -77,10 +77,42 @@ static int reserve_fill(struct reserve *reserve, struct error *err)
 
 /* ---- HELLO ----------------------------------------------------------------------------------- */
 
+static int begin_evidence(struct channel *channel, const struct hello *hello,
+                          channel_evidence_fn *made, void *user, struct error *err)
+{
+    const struct channel_listener_options *given = &channel->listener->options;
+    const struct channel_evidence_options options = {
+        .maker = given->maker,
+        .produce = given->produce,
+        .produce_user = given->produce_user,
+        .made = made,
+        .user = user,
+    };
+
+    return channel_make_evidence(channel, hello, &options, err);
+}
+
+static void hello_evidence_made(void *user, const uint8_t *body, size_t length,
+                                const struct error *err)
+{
+    struct channel *channel = user;
+    struct error fault;
+
+    if (!err) {
+        evidence_write(&channel->output, body, length);
+        channel->answered = true;
+        if (channel_say(channel, &fault) < 0)
+            err = &fault;
+    }
+    if (err)
+        channel_end(channel, err);
+    else
+        source_set_events(channel->socket_source, LOOP_WRITE);
+}
+
 static int answer_hello(struct channel *channel, const struct blob *body, struct error *err)
 {
     struct hello hello;
-    struct writer answer;
 
     if (hello_parse(body->data, body->length, &hello, err) < 0)
         return -1;
@@ -89,16 +121,10 @@ static int answer_hello(struct channel *channel, const struct blob *body, struct
                          hello.evidence, channel->appraisal.type->code);
     if (channel_expect_silence(channel, err) < 0)
         return -1;
-    writer_init(&answer, FRAME_BODY_MAX);
-    int rc = channel_listener_make_evidence(channel, &hello, &answer, err);
-    if (rc == 0)
-        evidence_write(&channel->output, answer.data, answer.size);
-    writer_fini(&answer);
-    if (rc < 0)
+    if (begin_evidence(channel, &hello, hello_evidence_made, channel, err) < 0)
         return -1;
-    channel->number = hello.number;
-    channel->answered = true;
-    return channel_say(channel, err);
+    channel->stage = STAGE_MAKE;
+    return 0;
 }
 
 static int take_verdict(struct channel *channel, const struct blob *body, struct error *err)
@@ -421,19 +447,6 @@ void channel_listener_forget(struct channel_listener *listener, struct channel *
     }
 }
 
-int channel_listener_make_evidence(struct channel *channel, const struct hello *hello,
-                                   struct writer *body, struct error *err)
-{
-    const struct channel_listener *listener = channel->listener;
-    const struct appraisal_producer producer = {
-        .instance = listener->instance,
-        .produce = listener->options.produce,
-        .user = listener->options.produce_user,
-    };
-
-    return appraisal_produce(&channel->appraisal, &producer, hello, body, err);
-}
-
 static int prepare(struct channel_listener *listener, struct error *err)
 {
     const char *evidence = listener->options.initdata->content.limits.evidence;
@@ -496,25 +509,16 @@ void channel_listener_take(struct channel_listener *listener, int fd)
     take_or_refuse(listener, fd);
 }
 
-int channel_evidence(struct channel *control, const uint8_t nonce[32], uint32_t number,
-                     uint8_t **ret, size_t *ret_length, struct error *err)
+int channel_evidence(struct channel *control, const struct appraise_question *question,
+                     channel_evidence_fn *made, void *user, struct error *err)
 {
-    struct hello hello = {.number = (uint16_t) number};
-    struct writer body;
+    struct hello hello = {.number = (uint16_t) question->number};
 
     if (control->stage != STAGE_OPEN || control->class != CHANNEL_CONTROL || !control->listener)
         return error_set(err, STATUS_FAILED_PRECONDITION, "only an open control is appraised");
-    if (number <= control->number || number > UINT16_MAX)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "appraisal number %u after %u", number,
-                         control->number);
-    memcpy(hello.nonce, nonce, sizeof(hello.nonce));
-    writer_init(&body, FRAME_BODY_MAX);
-    int rc = channel_listener_make_evidence(control, &hello, &body, err);
-    if (rc == 0) {
-        *ret = xmemdup(body.data, body.size);
-        *ret_length = body.size;
-        control->number = hello.number;
-    }
-    writer_fini(&body);
-    return rc;
+    if (question->number <= control->number || question->number > UINT16_MAX)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "appraisal number %u after %u",
+                         question->number, control->number);
+    memcpy(hello.nonce, question->nonce, sizeof(hello.nonce));
+    return begin_evidence(control, &hello, made, user, err);
 }

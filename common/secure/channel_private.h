@@ -11,6 +11,8 @@
 #include "secure/offers.h"
 #include "secure/tls.h"
 
+struct making;
+struct maker;
 struct pump_runner;
 struct source;
 
@@ -19,6 +21,7 @@ enum channel_stage {
     STAGE_HANDSHAKE,
     STAGE_SEND,
     STAGE_RECEIVE,
+    STAGE_MAKE, /* guest: evidence; nothing is read or sent meanwhile */
     STAGE_OPEN,
     STAGE_ENDED,
 };
@@ -85,6 +88,7 @@ struct channel {
     struct channel_dial_options dial;
     bool instance_known;
     uint8_t expected_instance[32];
+    struct evidence_verdict verdict; /* of the last appraisal that passed */
     struct hello hello;
     struct join join;
     channel_open_fn *open_fn;
@@ -99,6 +103,7 @@ struct channel {
     /* Guest. */
     struct channel_listener *listener;
     bool answered; /* evidence is on its way, or JOINED */
+    struct making *making;
 };
 
 /* Makes a channel around a socket, which it takes. */
@@ -141,5 +146,15 @@ void channel_offer_late(struct channel *channel, struct error *err);
 
 /* Guest: in channel_listener.c. */
 void channel_listener_forget(struct channel_listener *listener, struct channel *channel);
-int channel_listener_make_evidence(struct channel *channel, const struct hello *hello,
-                                   struct writer *body, struct error *err) must_check;
+
+/* Guest: in channel_evidence.c. */
+struct channel_evidence_options {
+    const struct maker *maker; /* borrowed; NULL: made at once */
+    channel_produce_fn *produce;
+    void *produce_user;
+    channel_evidence_fn *made; /* never from inside this call */
+    void *user;
+};
+int channel_make_evidence(struct channel *channel, const struct hello *hello,
+                          const struct channel_evidence_options *options,
+                          struct error *err) must_check;

@@ -373,6 +373,11 @@ const char *initdata_network_name(enum initdata_network network)
     return network_names[network];
 }
 
+size_t initdata_digest_size(enum initdata_algorithm algorithm)
+{
+    return algorithm == INITDATA_SHA256 ? SHA256_SIZE : SHA384_SIZE;
+}
+
 enum initdata_algorithm initdata_algorithm_of(const char *evidence)
 {
     return text_equal(evidence, "tdx") || text_equal(evidence, "sample") ? INITDATA_SHA384

@@ -55,6 +55,8 @@ struct initdata {
     struct initdata_content content;
 };
 
+size_t initdata_digest_size(enum initdata_algorithm algorithm); /* without the zeros */
+
 int initdata_parse(const void *bytes, size_t length, struct initdata **ret, struct error *err)
     __attribute__((warn_unused_result)); /* copies */
 int initdata_load(const char *path, struct initdata **ret, struct error *err)

@@ -15,6 +15,7 @@
 #include "base/hex.h"
 #include "base/random.h"
 #include "base/scoped.h"
+#include "evidence/compat_mbedtls.h"
 #include "secure/key_mbedtls.h"
 
 enum { PEM_MAX = 4096, CERTIFICATE_MAX = 2048 };
@@ -47,16 +48,15 @@ static int set_name(mbedtls_x509write_cert *writer)
     return rc != 0 ? rc : mbedtls_x509write_crt_set_issuer_name(writer, name);
 }
 
-static int fill_certificate(const struct key *key, mbedtls_x509write_cert *writer,
-                            mbedtls_mpi *serial)
+static int fill_certificate(const struct key *key, mbedtls_x509write_cert *writer)
 {
+    unsigned char serial[] = {1};
+
     mbedtls_x509write_crt_set_version(writer, MBEDTLS_X509_CRT_VERSION_3);
     mbedtls_x509write_crt_set_md_alg(writer, MBEDTLS_MD_SHA256);
     mbedtls_x509write_crt_set_subject_key(writer, key_pk(key));
     mbedtls_x509write_crt_set_issuer_key(writer, key_pk(key));
-    int rc = mbedtls_mpi_lset(serial, 1);
-    if (rc == 0)
-        rc = mbedtls_x509write_crt_set_serial(writer, serial);
+    int rc = mbedtls_x509write_crt_set_serial_raw(writer, serial, sizeof(serial));
     /* Time is not judged: a guest has no clock to trust. */
     if (rc == 0)
         rc = mbedtls_x509write_crt_set_validity(writer, "19700101000000", "99991231235959");
@@ -68,14 +68,11 @@ static int make_certificate(struct key *key, struct error *err)
 {
     uint8_t der[CERTIFICATE_MAX];
     mbedtls_x509write_cert writer;
-    mbedtls_mpi serial;
 
     mbedtls_x509write_crt_init(&writer);
-    mbedtls_mpi_init(&serial);
-    int rc = fill_certificate(key, &writer, &serial);
+    int rc = fill_certificate(key, &writer);
     if (rc == 0)
         rc = mbedtls_x509write_crt_der(&writer, der, sizeof(der), key_random, NULL);
-    mbedtls_mpi_free(&serial);
     mbedtls_x509write_crt_free(&writer);
     if (rc > 0) /* the length; written at the end of the buffer */
         rc = mbedtls_x509_crt_parse_der(&key->certificate, der + sizeof(der) - rc, (size_t) rc);
@@ -139,7 +136,8 @@ int key_load(const char *path, struct key **ret, struct error *err)
 
     if (check_mode(path, err) < 0 || file_read(path, PEM_MAX, &pem, &length, err) < 0)
         return -1;
-    int rc = mbedtls_pk_parse_key(&key->pk, (const unsigned char *) pem, length + 1, NULL, 0);
+    int rc = mbedtls_pk_parse_key(&key->pk, (const unsigned char *) pem, length + 1, NULL, 0,
+                                  key_random, NULL);
     bytes_wipe(pem, length);
     free(pem);
     if (rc != 0)

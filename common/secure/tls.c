@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/scoped.h"
+#include "evidence/compat_mbedtls.h"
 #include "secure/key_mbedtls.h"
 
 /* Own configuration per connection: nothing is shared with another thread but the key, which is
@@ -26,12 +27,6 @@ struct tls {
     int io_errno;
     bool peer_seen;
     uint8_t peer_spki[32];
-};
-
-static const mbedtls_ecp_group_id curves[] = {
-    MBEDTLS_ECP_DP_SECP256R1,
-    MBEDTLS_ECP_DP_SECP384R1,
-    MBEDTLS_ECP_DP_NONE,
 };
 
 static int send_bytes(void *user, const unsigned char *data, size_t length)
@@ -100,16 +95,13 @@ static int configure(struct tls *tls)
 
     if (rc != 0)
         return rc;
-    tls->exporter = exporter_new(conf);
     mbedtls_ssl_conf_rng(conf, key_random, NULL);
-    mbedtls_ssl_conf_curves(conf, curves);
     mbedtls_ssl_conf_cert_profile(conf, &mbedtls_x509_crt_profile_suiteb);
     mbedtls_ssl_conf_authmode(conf, MBEDTLS_SSL_VERIFY_REQUIRED);
     /* REQUIRED without any anchor fails before the callback can speak: the own leaf is a dummy. */
     mbedtls_ssl_conf_ca_chain(conf, key_certificate(key), NULL);
     mbedtls_ssl_conf_verify(conf, verify, tls);
     mbedtls_ssl_conf_renegotiation(conf, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
-    mbedtls_ssl_conf_legacy_renegotiation(conf, MBEDTLS_SSL_LEGACY_BREAK_HANDSHAKE);
     mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
     mbedtls_ssl_conf_cert_req_ca_list(conf, MBEDTLS_SSL_CERT_REQ_CA_LIST_DISABLED);
     return mbedtls_ssl_conf_own_cert(conf, key_certificate(key), key_pk(key));
@@ -123,6 +115,8 @@ int tls_new(const struct tls_options *options, struct tls **ret, struct error *e
     mbedtls_ssl_config_init(&tls->conf);
     mbedtls_ssl_init(&tls->ssl);
     int rc = configure(tls);
+    if (rc == 0 && exporter_new(&tls->conf, &tls->exporter, err) < 0)
+        return -1;
     if (rc == 0)
         rc = mbedtls_ssl_setup(&tls->ssl, &tls->conf);
     if (rc == 0)
@@ -156,10 +150,10 @@ static const char *explain(int rc)
         return "the peer ended the connection";
     case MBEDTLS_ERR_SSL_INVALID_MAC:
         return "a record was changed on its way";
-    case MBEDTLS_ERR_SSL_BAD_HS_PROTOCOL_VERSION:
+    case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
         return "the peer wants another version of TLS";
-    case MBEDTLS_ERR_SSL_NO_CIPHER_CHOSEN:
-        return "the peer offers no suite that is taken";
+    case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
+        return "the peer offers nothing that is taken";
     case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE:
         return "the peer has no certificate";
     default:

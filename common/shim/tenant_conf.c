@@ -21,6 +21,12 @@ static const struct config_key keys[] = {
     KEY("", "provisioner", CONFIG_STRING, provisioner, 0, 0, "\"cri\""),
     KEY("", "evidence", CONFIG_STRING, evidence, 0, 0, "\"snp\""),
     KEY("", "allow_insecure_evidence", CONFIG_STRINGS, allow_insecure, 0, 0, "[]"),
+    KEY("", "reference_values", CONFIG_STRING, reference_values, 0, 0,
+        "\"/etc/cleave/reference-values.json\""),
+    KEY("", "reference_keys", CONFIG_STRING, reference_keys, 0, 0,
+        "\"/etc/cleave/reference-keys.pem\""),
+    KEY("", "endorsements", CONFIG_STRING, endorsements, 0, 0, "\"/etc/cleave/endorsements\""),
+    KEY("", "vendor_roots", CONFIG_STRING, vendor_roots, 0, 0, "\"\""),
     KEY("", "peers", CONFIG_STRINGS, peers, 0, 0, "[]"),
     KEY("", "default_vcpus", CONFIG_INTEGER, default_vcpus, 1, 512, "1"),
     KEY("", "default_memory", CONFIG_SIZE, default_memory, 128 * MIB, TIB, "\"512MiB\""),
@@ -63,6 +69,26 @@ static int check_peers(char *const *peers, struct error *err)
                 return error_set(err, STATUS_INVALID_ARGUMENT, "peers names the key of '%s' twice",
                                  peers[count]);
     }
+    return 0;
+}
+
+/* Whose working directory would be meant is nobody's guess. */
+static int check_paths(const struct tenant_conf *conf, struct error *err)
+{
+    const struct {
+        const char *key, *value;
+        bool needed;
+    } paths[] = {
+        {"reference_values", conf->reference_values, true},
+        {"reference_keys", conf->reference_keys, true},
+        {"endorsements", conf->endorsements, false},
+        {"vendor_roots", conf->vendor_roots, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++)
+        if (paths[i].value[0] ? paths[i].value[0] != '/' : paths[i].needed)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "%s is '%s': it is an absolute path",
+                             paths[i].key, paths[i].value);
     return 0;
 }
 
@@ -116,7 +142,7 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: kubelet_root is '%s': it is an absolute path without a slash behind",
                          name, conf->kubelet_root);
-    if (check_peers(conf->peers, err) < 0)
+    if (check_paths(conf, err) < 0 || check_peers(conf->peers, err) < 0)
         return error_wrap(err, "%s", name);
     return 0;
 }

@@ -15,10 +15,14 @@ struct config_key;
 enum { TENANT_CONF_PEERS_MAX = 8 };
 
 struct tenant_conf {
-    char *provisioner;     /* "cri", "static", ...: cleave-provision-NAME; or an absolute path */
-    char *evidence;        /* the one type that the initdata of new sandboxes asks for */
-    char **allow_insecure; /* names of insecure evidence types that are taken nevertheless */
-    char **peers;          /* keys besides the tenant's own, "role:<SHA-256 of the SPKI in hex>" */
+    char *provisioner;      /* "cri", "static", ...: cleave-provision-NAME; or an absolute path */
+    char *evidence;         /* the one type that the initdata of new sandboxes asks for */
+    char **allow_insecure;  /* names of insecure evidence types that are taken nevertheless */
+    char *reference_values; /* file that says which guests are good; signed, NAME.sig beside it */
+    char *reference_keys;   /* PEM: who may sign it */
+    char *endorsements;     /* directory of the vendors' certificates and lists; empty: none */
+    char *vendor_roots;     /* PEM: roots instead of the vendors'; empty: the vendors' */
+    char **peers;           /* keys besides the tenant's own, "role:<SHA-256 of the SPKI in hex>" */
     int64_t default_vcpus;
     uint64_t default_memory;
     char *network;           /* "none" in this version */

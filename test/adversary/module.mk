@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The host, or whoever sits between, is the attacker. One program per place where it attacks.
-adversary_NAMES := $(patsubst test/adversary/%.c,%,$(wildcard test/adversary/test_*.c))
+adversary_NAMES := $(patsubst test/adversary/%.c,%,$(call of_this_tls,$(wildcard test/adversary/test_*.c)))
 define adversary
-$(1)_SRCS   := test/adversary/$(1).c test/adversary/pair.c test/adversary/raw.c
+$(1)_SRCS   := test/adversary/$(1).c $(addprefix test/adversary/,pair.c raw.c other.c)
 $(1)_LIBS   := secure evidence io base
 $(1)_PKGS   := json-c libevent_core libmd libssl libcrypto
 $(1)_LDLIBS := $(MBEDTLS) -lpthread

@@ -120,6 +120,7 @@ void pair_listen(struct pair *pair)
         .key = pair->guest_key,
         .initdata = pair->initdata,
         .instance = pair->instance,
+        .maker = pair->maker,
         .produce = pair->produce,
         .produce_user = pair->produce_user,
         .deadline_ms = pair->guest_deadline_ms,

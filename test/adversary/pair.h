@@ -35,8 +35,9 @@ struct pair {
     size_t refused_count;
     struct error refused; /* the last one */
     void (*serve)(
-        struct outcome *guest);  /* in the listener's callback, as an agent does; or NULL */
-    channel_produce_fn *produce; /* set before pair_listen() */
+        struct outcome *guest); /* in the listener's callback, as an agent does; or NULL */
+    const struct maker *maker;  /* these are set before pair_listen() */
+    channel_produce_fn *produce;
     void *produce_user;
     uint64_t guest_deadline_ms;
     uint64_t records_max, age_ms, retire_ms; /* of what is dialled */

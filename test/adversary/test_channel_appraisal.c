@@ -13,6 +13,8 @@
 #include "io/loop.h"
 #include "pair.h"
 #include "raw.h"
+#include "secure/appraisal.h"
+#include "secure/hello.h"
 #include "secure/key.h"
 #include "secure/statement.h"
 #include "suite.h"
@@ -61,12 +63,14 @@ struct lie {
     uint8_t replayed[SAMPLE_SIZE]; /* the first evidence, given again */
     bool replays, recorded;
     size_t cut, added;
+    size_t endorsements, event_log; /* bytes of these, where the type has none */
 };
 
-static int produce_lie(void *user, const struct evidence_request *request, struct writer *evidence,
-                       struct error *err)
+static int produce_lie(void *user, const struct evidence_request *request,
+                       struct evidence_output *output, struct error *err)
 {
     struct lie *lie = user;
+    struct writer *evidence = &output->evidence;
     uint8_t statement[STATEMENT_SIZE], digest[48];
     struct evidence_request altered = {statement, digest};
 
@@ -76,7 +80,7 @@ static int produce_lie(void *user, const struct evidence_request *request, struc
         statement[lie->statement_bit / 8] ^= (uint8_t) (1 << lie->statement_bit % 8);
     if (lie->other_initdata_digest)
         digest[47] ^= 1;
-    if (evidence_sample.produce(&altered, evidence, err) < 0)
+    if (evidence_sample.produce(&altered, output, err) < 0)
         return -1;
     if (lie->recorded)
         memcpy(evidence->data, lie->replayed, SAMPLE_SIZE);
@@ -88,6 +92,8 @@ static int produce_lie(void *user, const struct evidence_request *request, struc
         evidence->data[lie->evidence_bit / 8] ^= (uint8_t) (1 << lie->evidence_bit % 8);
     evidence->size -= lie->cut;
     writer_zeros(evidence, lie->added);
+    writer_zeros(&output->endorsements, lie->endorsements);
+    writer_zeros(&output->event_log, lie->event_log);
     return 0;
 }
 
@@ -111,6 +117,80 @@ START_TEST(an_honest_guest_is_accepted)
 
     dial_liar(&lie);
     ck_assert_msg(tenant.opened, "%s", tenant.err.message);
+}
+END_TEST
+
+static int produce_all(void *user, const struct evidence_request *request,
+                       struct evidence_output *output, struct error *err)
+{
+    writer_bytes(&output->evidence, "report", 6);
+    writer_bytes(&output->endorsements, "certificates", 12);
+    writer_bytes(&output->event_log, "log", 3);
+    return 0;
+}
+
+START_TEST(each_part_that_is_made_is_sent_as_its_own)
+{
+    const struct appraisal appraisal = {.initdata = pair.initdata, .type = &evidence_sample};
+    const struct appraisal_producer producer = {.instance = pair.instance, .produce = produce_all};
+    const struct hello hello = {.number = 1};
+    struct evidence_body got;
+    struct writer writer;
+    struct error err;
+
+    writer_init(&writer, FRAME_BODY_MAX);
+    ck_assert_int_eq(appraisal_produce(&appraisal, &producer, &hello, &writer, &err), 0);
+    ck_assert_int_eq(evidence_body_parse(writer.data, writer.size, &got, &err), 0);
+    ck_assert_uint_eq(got.evidence.length, 6);
+    ck_assert_mem_eq(got.evidence.data, "report", 6);
+    ck_assert_uint_eq(got.endorsements.length, 12);
+    ck_assert_mem_eq(got.endorsements.data, "certificates", 12);
+    ck_assert_uint_eq(got.event_log.length, 3);
+    ck_assert_mem_eq(got.event_log.data, "log", 3);
+    ck_assert_uint_eq(got.initdata.length, pair.initdata->length);
+    writer_fini(&writer);
+}
+END_TEST
+
+START_TEST(parts_that_a_sample_does_not_have_are_refused)
+{
+    static const size_t sizes[][2] = {{1, 0}, {0, 1}, {ENDORSEMENTS_MAX, EVENT_LOG_MAX}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        struct lie lie = honest();
+
+        lie.endorsements = sizes[i][0];
+        lie.event_log = sizes[i][1];
+        dial_liar(&lie);
+        tenant_refuses("appraisal failed: ", "format");
+        again();
+    }
+}
+END_TEST
+
+START_TEST(a_guest_does_not_send_more_of_a_part_than_the_frame_takes)
+{
+    static const struct {
+        size_t evidence, endorsements, event_log;
+        const char *why;
+    } cases[] = {
+        {EVIDENCE_MAX, 0, 0, "the evidence would be more than 65536 bytes"},
+        {0, ENDORSEMENTS_MAX + 1, 0, "the endorsements would be more than 131072 bytes"},
+        {0, 0, EVENT_LOG_MAX + 1, "the event log would be more than 655360 bytes"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct lie lie = honest();
+
+        lie.added = cases[i].evidence;
+        lie.endorsements = cases[i].endorsements;
+        lie.event_log = cases[i].event_log;
+        dial_liar(&lie);
+        ck_assert(tenant.failed);
+        pair_until_refused(&pair, 1);
+        ck_assert_msg(strstr(pair.refused.message, cases[i].why), "%s", pair.refused.message);
+        again();
+    }
 }
 END_TEST
 
@@ -527,6 +607,9 @@ int main(void)
         &(struct suite){
             .name = "channel_appraisal", .setup = setup, .teardown = teardown, .timeout_s = 120},
         (const TTest *[]){an_honest_guest_is_accepted,
+                          each_part_that_is_made_is_sent_as_its_own,
+                          parts_that_a_sample_does_not_have_are_refused,
+                          a_guest_does_not_send_more_of_a_part_than_the_frame_takes,
                           each_field_of_the_statement_counts,
                           each_field_of_sample_evidence_counts,
                           evidence_of_another_length_is_refused,

@@ -82,7 +82,8 @@ START_TEST(a_stranger_is_refused_at_the_tls_layer)
 
     ck_assert_int_eq(key_generate(&stranger, &err), 0);
     raw = raw_dial(&pair, stranger);
-    ck_assert(!raw_handshake(raw));
+    /* In TLS 1.3 a client is done before it is judged, and hears of it when it reads. */
+    ck_assert(!raw_handshake(raw) || raw_is_ended(raw));
     pair_until_refused(&pair, 1);
     ck_assert_ptr_nonnull(strstr(pair.refused.message, "not one that is named"));
     ck_assert_uint_eq(pair.guest_count, 0);

@@ -582,6 +582,7 @@ static void appraise(struct bed *bed, uint32_t number)
     Agent__AppraiseResponse *reply;
     struct appraise_answer answer = {.number = number};
     uint8_t nonce[32];
+    enum appraisal_check failed;
     struct error err;
 
     random_bytes(nonce, sizeof(nonce));
@@ -591,7 +592,7 @@ static void appraise(struct bed *bed, uint32_t number)
     answer.nonce = nonce;
     answer.body = reply->evidence.data;
     answer.length = reply->evidence.len;
-    if (channel_appraise_verify(bed->control_channel, &answer, &err) < 0)
+    if (channel_appraise_verify(bed->control_channel, &answer, &failed, &err) < 0)
         bed_die("the later appraisal: %s", err.message);
     protobuf_c_message_free_unpacked(&reply->base, NULL);
 }

@@ -20,14 +20,14 @@ static void check_report(const uint8_t *data, size_t size)
     hcl_report_fini(&report);
 }
 
-static void check_evidence(const char *text, size_t size)
+static void check_evidence(const char *text, size_t size, enum hcl_report_type type)
 {
     const struct tpm_policy policy = {.nonce = (const uint8_t *) "n", .nonce_size = 1};
     const uint8_t report_data[64] = {0};
     struct azure_evidence evidence;
     struct finding finding = {0};
 
-    if (azure_evidence_parse(text, size, &evidence, &finding) < 0)
+    if (azure_evidence_parse(text, size, type, &evidence, &finding) < 0)
         return;
     if (azure_evidence_check(&evidence, report_data, &policy, &finding) == 0)
         abort();
@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     if (data[0] & 1)
-        check_evidence((const char *) data + 1, size - 1);
+        check_evidence((const char *) data + 1, size - 1,
+                       data[0] & 2 ? HCL_REPORT_TDX : HCL_REPORT_SNP);
     else
         check_report(data + 1, size - 1);
     return 0;

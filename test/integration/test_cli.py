@@ -214,8 +214,8 @@ def test_traps_in_the_tenants_containerd_are_named(tenant, old, new, name, word)
 
 
 def test_evidence_that_this_build_cannot_verify_fails(tenant):
-    tenant.write("/etc/cleave/tenant.conf", '[cri]\nendpoint = "/run/host.sock"\n')
-    tenant.fails("evidence", "snp")
+    tenant.write("/etc/cleave/tenant.conf", 'evidence = "cca"\n[cri]\nendpoint = "/run/host.sock"\n')
+    tenant.fails("evidence", "cca")
     tenant.write("/etc/cleave/tenant.conf", 'evidence = "sample"\n[cri]\nendpoint = "/run/host.sock"\n')
     tenant.fails("evidence", "not allowed")
 
@@ -254,7 +254,7 @@ def test_this_machine_can_be_looked_at():
 
 @pytest.mark.parametrize("words", [
     [], ["run"], ["check"], ["check", "guest"], ["check", "host", "tenant"], ["check", "host", "--config"],
-    ["check", "host", "--colour"], ["version", "--colour"], ["version", "host"],
+    ["check", "host", "--colour"], ["status", "a", "b"], ["status", "--colour"], ["version", "--colour"], ["version", "host"],
     ["evidence"], ["evidence", "make"], ["evidence", "verify"], ["evidence", "verify", "--type", "snp"],
     ["evidence", "verify", "--colour"], ["evidence", "verify", "--type"], ["evidence", "verify", "more"],
 ])
@@ -267,7 +267,7 @@ def test_an_unknown_verb_gets_a_hint():
     assert "cleave --help" in cleave("run")[2]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"], ["evidence", "--help"],
+@pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"], ["status", "--help"], ["evidence", "--help"],
                                    ["evidence", "verify", "--help"]])
 def test_help_is_no_error(words):
     code, out, err = cleave(*words)
@@ -281,7 +281,55 @@ def test_the_version_says_what_evidence_is_worth():
     assert cleave("--version")[1] == out
     parsed = json.loads(cleave("version", "--json")[1])
     assert parsed["version"] == out.split()[1]
-    assert {"name": "sample", "insecure": True} in parsed["evidence"]
+    assert {"name": "sample", "insecure": True, "anchor": "none"} in parsed["evidence"]
+    assert {"name": "tpm", "insecure": False, "anchor": "host-vtpm"} in parsed["evidence"]
+    assert re.search("^evidence: tpm .*no protection from the host", out, re.M)
+
+
+RECORD = {"kind": "appraisal", "version": 1, "namespace": "default", "name": "web", "cri_sandbox": "cd" * 32, "sandbox": "ab" * 16,
+          "type": "tpm", "anchor": "host-vtpm", "measurement": "01" * 32, "chip": "02" * 32,
+          "reference_values": "guest-image, serial 3", "tls_version": 0x0304, "epoch": 7, "appraisal": 2, "appraised_at": 1}
+
+
+def record(directory, entry, **changes):
+    """One appraisal as the tenant shim writes it; a member that is None is left out."""
+    path = directory / entry
+    path.mkdir()
+    members = {key: value for key, value in {**RECORD, **changes}.items() if value is not None}
+    (path / "appraisal.json").write_text(json.dumps(members))
+
+
+def test_status_shows_the_last_appraisals(tmp_path):
+    record(tmp_path, "a")
+    record(tmp_path, "b", name="db", namespace="prod", type="sample", anchor="none", chip="", reference_values="",
+           cri_sandbox="ef" * 32, sandbox="12" * 16)
+    (tmp_path / "c").mkdir()                    # not appraised yet
+    where = "--directory", str(tmp_path)
+    code, out, err = cleave("status", *where)
+    assert (code, err) == (0, "")
+    for word in ("default/web\n", "evidence      tpm (host-vtpm: ", "no protection from the host", "chip          0202", "TLS           1.3\n",
+                 "epoch         7\n", "judged by     guest-image, serial 3", " s ago, number 2 of its connection", "prod/db\n",
+                 "evidence      sample (INSECURE: proves nothing)", "chip          -\n"):
+        assert word in out, word
+    for pod in ("web", "default/web", "cdcd", "abababab"):
+        out = cleave("status", *where, pod)[1]
+        assert "default/web" in out and "prod/db" not in out, pod
+    lines = cleave("status", "--json", *where)[1].splitlines()
+    assert [json.loads(line)["name"] for line in lines] == ["web", "db"]
+    assert json.loads(lines[0]).items() <= RECORD.items()
+
+
+def test_status_says_what_it_cannot_show(tmp_path):
+    where = "--directory", str(tmp_path)
+    assert cleave("status", *where) == (0, "", "")
+    for pod in ("web", "c"):
+        code, out, err = cleave("status", *where, pod)
+        assert (code, out) == (1, "") and f"no pod '{pod}'" in err
+    record(tmp_path, "a", epoch=None)
+    code, out, err = cleave("status", *where)
+    assert (code, out) == (1, "") and "epoch" in err and str(tmp_path) in err
+    record(tmp_path, "b", version=2, name="db")
+    assert "version" in cleave("status", *where)[2]
 
 
 def evidence(directory, **options):

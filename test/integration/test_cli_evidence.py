@@ -85,6 +85,17 @@ def test_tpm_evidence_is_judged(tmp_path):
     assert answer["claims"]["not_judged"] == ["pcrs", "eventlog"]
     assert judge(*words[:-1], "00")["field"] == "quote-nonce"
     assert judge(*words, "--policy", "pcrs=0,1")["field"] == "quote-pcrs"
+    for selection in (b"0,1", b"sha256:0,1\n", b"sha256:0,1\r\n"):
+        put(tmp_path / "pcr_selection.txt", selection)
+        assert judge(*words)["field"] == "quote-pcrs"
+    every = ",".join(map(str, range(24)))
+    assert judge(*words, "--policy", f"pcrs={every}")["accepted"]
+    put(tmp_path / "pcr_selection.txt", f"sha256:{every}\n".encode())
+    assert judge(*words, "--time", "2026-11-28T19:45:00Z")["accepted"]
+    put(tmp_path / "pcr_selection.txt", b"sha384:0\n")
+    code, _, err = verify(*words)
+    assert code == 2 and "pcr_selection.txt: there is no PCR 'sha384:0'" in err
+    os.unlink(tmp_path / "pcr_selection.txt")
     assert judge(*words, "--policy", "reset-count=8")["field"] == "quote-reset"
     put(tmp_path / "pcrs.json", json.dumps({"sha256": {"9": "11" * 32}}).encode())
     assert judge(*words)["field"] == "register-value"
@@ -132,7 +143,7 @@ def test_a_log_must_explain_what_is_quoted(tmp_path):
 
 @pytest.mark.parametrize("words, text", [
     (["--report-data", NONCE], "--report-data means nothing to this type"),
-    (["--time", "now"], "--time means nothing to this type"),
+    (["--time", "yesterday"], "yesterday"),
     (["--root", "/proc/version"], "--root means nothing to this type"),
     (["--endorsements", "/nowhere"], "/nowhere/pcrs.json"),
     (["--policy", "bank=sha1"], "--policy bank=sha1"),
@@ -147,7 +158,11 @@ def test_a_log_without_a_verdict_exits_2(words, text, tmp_path):
     (["--policy", "rtmr0=00"], "--policy rtmr0"),
     (["--policy", "rtmr4=" + 48 * "00"], "--policy rtmr4"),
     (["--policy", "bank=sha256"], "--policy bank=sha256"),
-    (["--endorsements", "/tmp"], "--endorsements means nothing"),
+    (["--report-data", NONCE], "--report-data means nothing to this type without --endorsements"),
+    (["--endorsements", "/nowhere"], "--report-data is missing"),
+    (["--endorsements", "/nowhere", "--report-data", 64 * "00"], "--time is missing"),
+    (["--endorsements", "/nowhere", "--report-data", 64 * "00", "--time", "now"], "/nowhere/quote.bin"),
+    (["--root", "/proc/version"], "--root means nothing to this type without --endorsements"),
 ])
 def test_a_ccel_without_a_verdict_exits_2(words, text, tmp_path):
     code, out, err = verify("--type", "ccel", "--evidence", made(tmp_path, "event_log/ccel_ff"), *words)
@@ -156,7 +171,7 @@ def test_a_ccel_without_a_verdict_exits_2(words, text, tmp_path):
 
 @pytest.mark.parametrize("words, text", [
     ([], "--report-data is missing"),
-    (["--report-data", NONCE, "--time", "now"], "--time means nothing to this type"),
+    (["--report-data", NONCE, "--time", "yesterday"], "yesterday"),
     (["--report-data", NONCE, "--endorsements", "/nowhere"], "neither ak.pem nor ak.pub"),
     (["--report-data", NONCE, "--policy", "pcrs=24"], "there is no PCR '24'"),
     (["--report-data", NONCE, "--policy", "pcrs="], "there is no PCR ''"),

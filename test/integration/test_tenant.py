@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tenant shim under a real containerd, its guest a stub."""
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import time
 import grpc
 import pytest
 
-from conftest import BUSYBOX, LAYERS, configure, eventually, find_processes, kill9
+from conftest import BUILD, BUSYBOX, LAYERS, configure, eventually, find_processes, kill9
 
 PAUSE_SHIM = r"containerd-shim-cleave-tenant-v2"
 GUEST = r"cleave-agent --stub"
@@ -41,6 +42,17 @@ def test_a_container_runs_in_the_guest(tenant, pod):
     eventually(lambda: "web" in text(tenant.log(ctr), "stdout"), what="the log")
     assert text(tenant.log(ctr), "stdout") == "out\nweb\n"
     assert text(tenant.log(ctr), "stderr") == "err\n"
+
+
+def test_status_tells_by_what_the_guest_is_trusted(tenant, bed, pod):
+    done = subprocess.run([f"{BUILD}/bin/cleave", "status", "--json", "--directory", bed.path("tenant", "/run/cleave/t"), pod[:12]],
+                          capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert (told["namespace"], told["name"], told["cri_sandbox"]) == ("test", "web", pod)
+    assert (told["type"], told["anchor"], told["tls_version"], told["appraisal"]) == ("sample", "none", 0x0303, 1)
+    assert told["epoch"] >= 1 and 0 <= time.time() - told["appraised_at"] < 120
+    tenant.stop_pod(pod)
+    assert not os.path.exists(bed.path("tenant", f"/run/cleave/t/{told['sandbox']}"))
 
 
 def test_layers_whiteouts_and_blobs_are_sent_once(tenant, pod):

@@ -123,6 +123,22 @@ def test_a_ccel_replays_to_the_rtmrs_of_its_quote():
         assert answer["field"] == "register-value" and f"RTMR {index} " in answer["reason"]
 
 
+def test_a_ccel_is_judged_with_the_quote_that_it_explains(tmp_path):
+    words = "--endorsements", str(tmp_path), "--report-data", content("tdx/gotdx-cos-113-nonce.dat").hex(), "--time", "2025-06-20T00:00:00Z"
+    put(tmp_path / "quote.bin", content("tdx/gotdx-cos-113-tdx-quote.dat"))
+    answer = judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", *words)
+    assert answer["accepted"] and answer["claims"]["not_judged"] == []
+    assert [answer["claims"]["rtmrs"].get(str(index), "00" * 48) for index in range(4)] == COS
+    assert judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", *words[:3], "11" * 64, *words[4:])["check"] == "report-data"
+    assert judge_log("ccel", "ccel/trustee-CCEL_data_gcp", *words)["field"] == "register-value"
+    put(tmp_path / "quote.bin", content("tdx/trustee-tdx_quote_4.dat"))
+    assert judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", *words)["field"] == "debug"
+
+
+def test_the_acpi_table_of_a_ccel_is_no_log():
+    assert judge_log("ccel", "ccel/gotdx-cos-113-ccel_table.dat")["check"] == "format"
+
+
 @pytest.mark.parametrize("name", CCELS)
 def test_published_ccels_replay_and_match_no_quote_of_another(name):
     answer = judge_log("ccel", f"ccel/{name}")
@@ -242,73 +258,5 @@ def test_evidence_of_trustee_is_refused_until_its_key_is_enrolled(tmp_path):
     put(tmp_path / "ak.pem", f"-----BEGIN PUBLIC KEY-----\n{key}-----END PUBLIC KEY-----\n".encode())
     assert judge(*words, nonce.hex())["accepted"]
     assert judge(*words, nonce[:32].hex())["field"] == "quote-nonce"
-
-
-class Azure:
-    """Evidence of version 0 has byte arrays and PEM; here it becomes version 1."""
-
-    def __init__(self, directory, name):
-        self.directory, self.evidence = directory, json.loads(content(f"azure/{name}"))
-        if "version" not in self.evidence:
-            quote = {key: [bytes(pcr).hex() for pcr in value] if key == "pcrs" else bytes(value).hex()
-                     for key, value in self.evidence["quote"].items()}
-            pem = "".join(line for line in self.evidence["vcek"].splitlines() if not line.startswith("-"))
-            self.evidence = {"version": 1, "tpm_quote": quote, "vcek": pem.replace("+", "-").replace("/", "_"),
-                             "hcl_report": base64.urlsafe_b64encode(bytes(self.evidence["report"])).decode()}
-        message = bytes.fromhex(self.evidence["tpm_quote"]["message"])
-        size, = struct.unpack_from(">H", message, 42)
-        self.nonce = message[44:44 + size].hex()
-        product = "genoa" if "genoa" in name else "milan"
-        put(directory / "ask.pem", content(f"certs-amd/trustee-{product}_ask_ark_asvk.pem"))
-
-    @property
-    def hcl(self):
-        return base64.urlsafe_b64decode(self.evidence["hcl_report"])
-
-    @hcl.setter
-    def hcl(self, report):
-        self.evidence["hcl_report"] = base64.urlsafe_b64encode(report).decode()
-
-    def judge(self, *words, nonce=None):
-        return judge("--type", "az-snp-vtpm", "--evidence",
-                     put(self.directory / "evidence.json", json.dumps(self.evidence).encode()), "--endorsements",
-                     str(self.directory), "--report-data", nonce or self.nonce, "--time", "2025-06-01T00:00:00Z",
-                     "--policy", "version-min=2", *words)
-
-
-@pytest.mark.parametrize("name", ["v0", "v1", "v2", "genoa"])
-def test_evidence_of_azure_is_taken_as_one_chain(name, tmp_path):
-    azure = Azure(tmp_path, f"snp-evidence-{name}.json")
-    answer = azure.judge()
-    assert answer["accepted"], answer
-    assert ("user-data" in answer["claims"]["not_judged"]) == (name != "v2")
-    assert azure.judge(nonce="00" * 32)["field"] == "quote-nonce"
-    assert azure.judge("--policy", "pcrs=0,1")["field"] == "quote-pcrs"
-    assert azure.judge("--policy", "measurement=" + "00" * 48)["check"] == "measurement"
-    reference(tmp_path, {"4": "00" * 32})
-    assert azure.judge()["field"] == "register-value"
-
-
-def test_a_broken_link_in_evidence_of_azure_is_refused(tmp_path):
-    azure = Azure(tmp_path, "snp-evidence-v1.json")
-    report = azure.hcl
-    azure.hcl = report.replace(b'"secure-boot":true', b'"secure-boot":null')
-    assert azure.judge()["check"] == "report-data"          # the JSON is not what hardware vouches for
-    azure.hcl = report[:0x20 + 0x90] + bytes([report[0x20 + 0x90] ^ 1]) + report[0x20 + 0x91:]
-    assert azure.judge()["check"] == "signature"            # the measurement is not what was signed
-    azure.hcl = content("azure/snp-hcl-report.bin")         # a genuine report of another machine
-    assert azure.judge()["check"] == "signature"
-    azure = Azure(tmp_path, "snp-evidence-v1.json")
-    signature = azure.evidence["tpm_quote"]["signature"]
-    azure.evidence["tpm_quote"]["signature"] = content("azure/snp-tpm-quote.sig").hex()
-    assert azure.judge()["field"] == "signature"
-    azure.evidence["tpm_quote"]["signature"] = signature
-    azure.evidence["version"] = 2                           # where user-data is the nonce
-    assert azure.judge()["field"] == "quote-nonce"
-    azure.evidence["version"] = 3
-    assert azure.judge()["field"] == "evidence"
-    del azure.evidence["version"]
-    assert azure.judge()["field"] == "evidence"
-    azure = Azure(tmp_path, "snp-evidence-v1.json")
-    azure.hcl = content("azure/tdx-hcl-report.bin")
-    assert azure.judge()["field"] == "hcl-header"
+    put(tmp_path / "pcr_selection.txt", b"sha256:0,1,2\n")
+    assert judge(*words, nonce.hex())["field"] == "quote-pcrs"

@@ -156,6 +156,12 @@ def test_tdx_old_collateral_is_authentic_and_refused(tmp_path, name, old, expect
     assert (answer["check"], answer["field"]) == expected and "not of this time" in answer["reason"]
 
 
+def test_tdx_a_list_of_the_ca_is_none_of_the_root(tmp_path):
+    sample = Tdx(tmp_path, *PHALA)
+    sample.collateral["root_crl.der"] = file("tdx/gotdx-pckcrl.der")
+    assert sample.refused() == ("signature", "root_crl")
+
+
 @pytest.mark.parametrize("name, old, new, expected", [
     ("tcb_info.json", b'"tcbType":0', b'"tcbType": 0', ("signature", "tcb_info_signature")),
     ("tcb_info.json", b'"isvsvn":3', b'"isvsvn":2', ("signature", "tcb_info_signature")),

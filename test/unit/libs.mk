@@ -47,8 +47,14 @@ test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/ve
 test_cli_check_LIBS   := $(cleave_LIBS)
 test_cli_check_PKGS   := $(cleave_PKGS)
 test_cli_check_LDLIBS := $(MBEDTLS)
+test_cli_check_reference_SRCS := test/unit/test_cli_check_reference.c \
+	$(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
+test_cli_check_reference_LIBS   := $(cleave_LIBS)
+test_cli_check_reference_PKGS   := $(cleave_PKGS)
+test_cli_check_reference_LDLIBS := $(MBEDTLS)
 test_guest_disk_LIBS := base
 test_dial_out_LIBS := base
+test_date_LIBS := base
 secure_LIBS := secure evidence io base
 secure_PKGS := json-c libevent_core libmd
 define secure_test
@@ -56,7 +62,8 @@ $(1)_LIBS   := $$(secure_LIBS)
 $(1)_PKGS   := $$(secure_PKGS)
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_initdata test_lease_record test_mint test_statement test_event_log test_tpm_key test_tpm_quote test_hcl_report test_azure_evidence,$(eval $(call secure_test,$(t))))
+$(foreach t,test_initdata test_lease_record test_mint test_reference_store test_statement test_exporter_$(TLS) test_event_log test_tpm_key test_tpm_quote test_hcl_report test_azure_evidence test_judge_tpm,$(eval $(call secure_test,$(t))))
+test_reference_store_LDLIBS += -Wl,--wrap=rename
 test_confine_SRCS := test/unit/test_confine.c guest-agent/confine.c
 test_confine_LIBS := base
 test_reaper_SRCS := test/unit/test_reaper.c guest-agent/reaper.c
@@ -104,15 +111,9 @@ $(1)_LIBS   := evidence base
 $(1)_PKGS   := json-c libmd
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
-$(foreach t,test_chain test_snp test_sgx_pck,$(eval $(call evidence_test,$(t))))
+$(foreach t,test_chain test_snp test_sgx_pck test_reference_values test_reference_signature,$(eval $(call evidence_test,$(t))))
 define tdx_test
 $(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
 $(call evidence_test,$(1))
 endef
-$(foreach t,test_tdx test_tdx_quote test_tdx_collateral,$(eval $(call tdx_test,$(t))))
-define launch_test
-$(1)_LIBS   := measure evidence base
-$(1)_PKGS   := json-c libmd
-$(1)_LDLIBS := $$(MBEDTLS)
-endef
-$(foreach t,test_ovmf test_snp_launch test_td_launch,$(eval $(call launch_test,$(t))))
+$(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral test_azure_tdx,$(eval $(call tdx_test,$(t))))

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include <mbedtls/ecdsa.h>
-#include <mbedtls/sha256.h>
 
+#include "base/digest.h"
 #include "base/hex.h"
 #include "x509_fixture.h"
 
@@ -38,7 +38,7 @@ static void sign(enum fixture_key key, const void *data, size_t length, uint8_t 
 
     mbedtls_mpi_init(&r);
     mbedtls_mpi_init(&s);
-    ck_assert(mbedtls_sha256_ret(data, length, hash, 0) == 0);
+    digest_sha256(data, length, hash);
     ck_assert(mbedtls_ecdsa_sign(&pair->grp, &r, &s, &pair->d, hash, sizeof(hash), x509_random,
                                  NULL) == 0);
     ck_assert(mbedtls_mpi_write_binary(&r, ret, 32) == 0);
@@ -66,10 +66,10 @@ static void put_octets(struct der *to, uint8_t item, const void *data, size_t si
 
 static void make_sgx(const struct fixture *fixture, struct der *ret)
 {
-    static const uint8_t ppid[16] = "a platform's id";
     struct der items = {0}, tcb = {0}, value = {0};
 
-    put_octets(&items, 1, ppid, sizeof(ppid));
+    if (!(fixture->sgx_left_out & BIT(1)))
+        put_octets(&items, 1, fixture->ppid, sizeof(fixture->ppid));
     for (uint8_t i = 1; i <= 17; i++) {
         struct der svn = {0};
 
@@ -83,6 +83,8 @@ static void make_sgx(const struct fixture *fixture, struct der *ret)
         put_octets(&items, 3, fixture->pce_id, sizeof(fixture->pce_id));
     if (!(fixture->sgx_left_out & BIT(4)))
         put_octets(&items, 4, fixture->fmspc, sizeof(fixture->fmspc));
+    if (fixture->has_instance)
+        put_octets(&items, 6, fixture->instance, sizeof(fixture->instance));
     der_wrap(ret, 0x30, &items);
 }
 
@@ -174,7 +176,7 @@ static void bind_key(struct fixture *fixture, const uint8_t *auth, size_t length
 
     public_of(fixture->bound_key, hashed);
     memcpy(hashed + 64, auth, length);
-    ck_assert(mbedtls_sha256_ret(hashed, 64 + length, fixture->qe + 320, 0) == 0);
+    digest_sha256(hashed, 64 + length, fixture->qe + 320);
 }
 
 static void make_quote(struct fixture *fixture)
@@ -232,8 +234,7 @@ static void trust_root(struct fixture *fixture)
     int length = mbedtls_pk_write_pubkey_der(&keys[KEY_ROOT], der, sizeof(der));
 
     ck_assert(length > 0);
-    ck_assert(
-        mbedtls_sha256_ret(der + sizeof(der) - length, (size_t) length, fixture->roots[0], 0) == 0);
+    digest_sha256(der + sizeof(der) - length, (size_t) length, fixture->roots[0]);
     fixture->policy.roots = fixture->roots;
     fixture->policy.root_count = 1;
 }

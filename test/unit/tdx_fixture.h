@@ -44,7 +44,8 @@ struct fixture {
     enum fixture_key quote_signer, qe_signer, bound_key;
     uint8_t components[16];
     uint16_t pce_svn;
-    uint8_t pce_id[2], fmspc[6];
+    uint8_t pce_id[2], fmspc[6], ppid[16], instance[16];
+    int has_instance;
     unsigned sgx_left_out; /* BIT(n): item .n of the SGX extension; 0: none */
     int sgx_absent;        /* no extension at all */
     struct fixture_certificate pck, ca, root, signer;

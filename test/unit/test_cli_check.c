@@ -488,7 +488,9 @@ END_TEST
 START_TEST(evidence_must_be_verifiable_and_allowed)
 {
     begin();
-    expect(&tenant_realm, "evidence", CHECK_FAIL, "cannot verify 'snp', only: sample");
+    put(TENANT_CONF, "evidence = \"cca\"\n");
+    expect(&tenant_realm, "evidence", CHECK_FAIL,
+           "cannot verify 'cca', only: snp, tdx, tpm, sample");
     put(TENANT_CONF, "evidence = \"sample\"\n");
     expect(&tenant_realm, "evidence", CHECK_FAIL, "not allowed");
     put(TENANT_CONF, "evidence = \"sample\"\nallow_insecure_evidence = [\"other\"]\n");

@@ -41,7 +41,9 @@ int64_t clock_wall_ns(void)
 static struct link_listener *listener;
 static unsigned drops;
 static char drop_reason[256];
-static bool verdict_good;
+static enum appraisal_check verdict;
+static bool cannot_judge, stale;
+static unsigned given_up;
 static uint16_t appraisals; /* on this connection */
 static int channel;         /* stands for the control */
 
@@ -72,10 +74,11 @@ struct channel_facts channel_facts(const struct channel *control)
 }
 
 int channel_appraise_verify(struct channel *control, const struct appraise_answer *answer,
-                            struct error *err)
+                            enum appraisal_check *ret_failed, struct error *err)
 {
     ck_assert_uint_gt(answer->number, appraisals);
-    if (!verdict_good)
+    *ret_failed = verdict;
+    if (verdict != APPRAISAL_OK || cannot_judge)
         return error_set(err, STATUS_UNAUTHENTICATED, "not the one");
     appraisals = (uint16_t) answer->number;
     return 0;
@@ -150,13 +153,26 @@ static struct renewal *renewal;
 static struct rpc_channel *const one = (struct rpc_channel *) &renewals,
                                  *const two = (struct rpc_channel *) &last_seq;
 
+static bool is_stale(void *user)
+{
+    return stale;
+}
+
+static void on_refused(void *user, const struct error *err)
+{
+    ck_assert_str_eq(err->message, "not the one");
+    given_up++;
+}
+
 static int begin(struct error *err)
 {
     const struct renewal_options options = {.link = (struct link *) &drops,
                                             .directory = root,
                                             .initdata = &initdata,
                                             .instance = instance,
-                                            .ttl_ms = TTL_MS};
+                                            .ttl_ms = TTL_MS,
+                                            .is_stale = is_stale,
+                                            .refused = on_refused};
 
     return renewal_new(&options, &renewal, err);
 }
@@ -178,7 +194,9 @@ static void setup(void)
     now_ms = 1000000;
     drops = renewals = 0;
     last_seq = 0;
-    verdict_good = true;
+    verdict = APPRAISAL_OK;
+    cannot_judge = stale = false;
+    given_up = 0;
     refused = false;
     ck_assert_msg(begin(&err) == 0, "%s", err.message);
     ck_assert(renewal_holds(renewal));
@@ -304,13 +322,64 @@ END_TEST
 
 START_TEST(another_guest_is_not_renewed)
 {
+    static const enum appraisal_check final[] = {
+        APPRAISAL_INITDATA,          APPRAISAL_HARDWARE,    APPRAISAL_ATTRIBUTES,
+        APPRAISAL_MEASUREMENT,       APPRAISAL_REPORT_DATA, APPRAISAL_INSTANCE,
+        APPRAISAL_HARDWARE_INITDATA,
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(final); i++) {
+        setup();
+        guest_answers("Renew", STATUS_OK, true);
+        verdict = final[i];
+        guest_answers("Appraise", STATUS_OK, false);
+        ck_assert_uint_eq(given_up, 1);
+        ck_assert_uint_eq(drops, 0);
+        ck_assert_uint_eq(renewals, 1);
+        teardown();
+    }
+}
+END_TEST
+
+/* A list of this node's may be too old, its policy damaged: that can be mended, and until then the
+ * guest is not renewed. */
+START_TEST(one_that_cannot_be_judged_is_only_let_go)
+{
+    static const enum appraisal_check mendable[] = {APPRAISAL_OK, APPRAISAL_SIGNATURE,
+                                                    APPRAISAL_TCB, APPRAISAL_POLICY};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(mendable); i++) {
+        setup();
+        guest_answers("Renew", STATUS_OK, true);
+        cannot_judge = true;
+        verdict = mendable[i];
+        guest_answers("Appraise", STATUS_OK, false);
+        ck_assert_uint_eq(given_up, 0);
+        ck_assert_uint_eq(drops, 1);
+        ck_assert_str_eq(drop_reason, "not the one");
+        ck_assert_uint_eq(renewals, 1);
+        teardown();
+    }
+}
+END_TEST
+
+START_TEST(a_change_of_what_is_good_is_judged_at_the_next_renewal)
+{
     setup();
-    guest_answers("Renew", STATUS_OK, true);
-    verdict_good = false;
-    guest_answers("Appraise", STATUS_OK, false);
-    ck_assert_uint_eq(drops, 1);
-    ck_assert_str_eq(drop_reason, "not the one");
+    guest_answers("Renew", STATUS_OK, false);
+    stale = true;
+    pass(TTL_MS / 4);
     ck_assert_uint_eq(renewals, 1);
+    stale = false;
+    guest_answers("Appraise", STATUS_OK, false);
+    ck_assert_uint_eq(renewals, 2);
+    guest_answers("Renew", STATUS_OK, false);
+    stale = true;
+    pass(TTL_MS / 4);
+    verdict = APPRAISAL_MEASUREMENT;
+    guest_answers("Appraise", STATUS_OK, false);
+    ck_assert_uint_eq(given_up, 1);
+    ck_assert_uint_eq(renewals, 2);
     teardown();
 }
 END_TEST
@@ -409,6 +478,8 @@ int main(void)
                                     a_guest_that_needs_it_is_appraised_and_then_renewed,
                                     a_number_whose_answer_was_lost_is_not_used_again,
                                     it_is_appraised_every_ten_minutes, another_guest_is_not_renewed,
+                                    one_that_cannot_be_judged_is_only_let_go,
+                                    a_change_of_what_is_good_is_judged_at_the_next_renewal,
                                     a_guest_is_frozen_when_its_last_renewal_is_old,
                                     a_ttl_without_an_answer_ends_the_connection,
                                     a_failed_renewal_is_tried_again_soon_with_another_number,

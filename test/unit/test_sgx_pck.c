@@ -13,7 +13,9 @@ struct odd {
     int svn; /* .2.svn has this value */
     int value;
     int svn_twice, item_twice;
-    int more; /* an item that nobody knows */
+    unsigned chip; /* BIT(1): there is a PPID, BIT(6): an instance */
+    int chip_size; /* of both; 0: as it should be */
+    int more;      /* an item that nobody knows */
 };
 
 static void put_item(struct der *to, int a, int b, const struct der *value)
@@ -60,6 +62,15 @@ static int parse(const struct odd *odd, struct sgx_pck *ret, struct error *err)
                 put_item(&items, i, 0, i == 3 ? &pce_id : &fmspc);
         }
     }
+    for (int i = 1; i <= 6; i += 5) {
+        struct der chip = {0};
+        char text[] = "chip 0 of many!!";
+
+        text[5] = (char) ('0' + i);
+        der_put(&chip, 0x04, text, odd->chip_size ? (size_t) odd->chip_size : 16);
+        for (int times = 0; odd->chip & BIT(i) && times <= (odd->item_twice == i); times++)
+            put_item(&items, i, 0, &chip);
+    }
     der_wrap(&whole, 0x30, &items);
     return sgx_pck_parse(whole.data, whole.size, ret, err);
 }
@@ -78,6 +89,30 @@ START_TEST(an_extension_says_which_platform_it_is)
         ck_assert_int_eq(pck.pce_svn, goods[i].svn == 17 ? goods[i].value : 17);
         ck_assert_mem_eq(pck.pce_id, "\1\2", 2);
         ck_assert_mem_eq(pck.fmspc, "fmspc!", 6);
+        ck_assert(!pck.has_ppid && !pck.has_instance);
+    }
+}
+END_TEST
+
+START_TEST(an_extension_says_which_chip_it_is)
+{
+    static const struct {
+        struct odd odd;
+        bool has_ppid, has_instance;
+    } cases[] = {{{.chip = BIT(1)}, true, false},
+                 {{.chip = BIT(6)}, false, true},
+                 {{.chip = BIT(1) | BIT(6)}, true, true}};
+    struct sgx_pck pck;
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        ck_assert_int_eq(parse(&cases[i].odd, &pck, &err), 0);
+        ck_assert_int_eq(pck.has_ppid, cases[i].has_ppid);
+        ck_assert_int_eq(pck.has_instance, cases[i].has_instance);
+        if (pck.has_ppid)
+            ck_assert_mem_eq(pck.ppid, "chip 1 of many!!", 16);
+        if (pck.has_instance)
+            ck_assert_mem_eq(pck.instance, "chip 6 of many!!", 16);
     }
 }
 END_TEST
@@ -93,6 +128,10 @@ START_TEST(an_item_that_is_odd_is_refused)
         {{.item_twice = 2}, "an item stands twice"},
         {{.item_twice = 3}, "an item stands twice"},
         {{.item_twice = 4}, "an item stands twice"},
+        {{.chip = BIT(1), .item_twice = 1}, "an item stands twice"},
+        {{.chip = BIT(6), .item_twice = 6}, "an item stands twice"},
+        {{.chip = BIT(1), .chip_size = 15}, "wrong length"},
+        {{.chip = BIT(6), .chip_size = 8}, "wrong length"},
         {{.svn = 1, .value = 256}, "no number in range"},
         {{.svn = 16, .value = 300}, "no number in range"},
         {{.svn = 17, .value = 0xfff0}, "no number in range"}, /* negative, as DER has it */
@@ -149,6 +188,7 @@ int main(void)
 {
     return suite_run("sgx_pck", (const TTest *[]){
                                     an_extension_says_which_platform_it_is,
+                                    an_extension_says_which_chip_it_is,
                                     an_item_that_is_odd_is_refused,
                                     an_extension_is_whole_or_refused,
                                     NULL,

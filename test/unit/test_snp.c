@@ -348,6 +348,18 @@ START_TEST(certificates_of_the_chain_are_judged)
 }
 END_TEST
 
+START_TEST(a_policy_can_demand_the_revocation_list)
+{
+    begin();
+    world.crl.size = 0;
+    accepted();
+    world.policy.crl = SNP_CRL_REQUIRED;
+    refused(APPRAISAL_SIGNATURE, "crl_missing");
+    x509_make_crl("ARK-Milan", &world.root_key, 0x102, "20260101000000Z", &world.crl);
+    accepted();
+}
+END_TEST
+
 START_TEST(a_key_is_of_the_kind_that_the_report_names)
 {
     begin();
@@ -616,6 +628,9 @@ START_TEST(a_policy_asks_for_more)
     world.policy.policy_one = SNP_POLICY_SINGLE_SOCKET;
     refused(APPRAISAL_ATTRIBUTES, "policy.single_socket");
     begin();
+    world.policy.policy_one = SNP_POLICY_CIPHERTEXT;
+    refused(APPRAISAL_ATTRIBUTES, "policy.ciphertext_hiding");
+    begin();
     world.policy.policy_one = UINT64_C(1) << 40;
     refused(APPRAISAL_ATTRIBUTES, "policy");
     begin();
@@ -647,6 +662,7 @@ int main(void)
                                 a_report_by_another_key_is_refused,
                                 the_chain_ends_at_a_key_that_is_trusted,
                                 certificates_of_the_chain_are_judged,
+                                a_policy_can_demand_the_revocation_list,
                                 a_key_is_of_the_kind_that_the_report_names,
                                 extensions_that_are_missing_are_missed,
                                 extensions_that_do_not_belong_there_are_refused,

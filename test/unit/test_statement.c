@@ -13,26 +13,13 @@
  *               + struct.pack(">H", 0x0304) + f(0x10, 16) + f(0x20, 32) + f(0x60, 32) + f(0x80, 32)
  *               + f(0xa0, 32), hashlib.sha256).hexdigest())
  *     print(hashlib.sha256(f(0x30, 32)).hexdigest()[:32])
- *     def prf(h, secret, label, seed, n):  # RFC 5246 section 5
- *         a, out = label + seed, b""
- *         while len(out) < n:
- *             a = hmac.new(secret, a, h).digest()
- *             out += hmac.new(secret, a + label + seed, h).digest()
- *         return out[:n].hex()
- *     for h in hashlib.sha384, hashlib.sha256:
- *         for label in b"EXPORTER-Channel-Binding", b"EXPORTER-cleave-join":
- *             print(prf(h, f(0x01, 48), label, f(0x40, 32) + f(0x80, 32) + b"\0\0", 32))
  */
 #include <string.h>
-
-#include <mbedtls/ssl.h>
-#include <mbedtls/ssl_internal.h>
 
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/scoped.h"
 #include "evidence/evidence.h"
-#include "secure/exporter.h"
 #include "secure/join.h"
 #include "secure/statement.h"
 #include "suite.h"
@@ -54,16 +41,6 @@ static const char mac_to_guest_hex[] =
 static const char mac_to_tenant_hex[] =
     "5cf97f7f567ae3ba0da280071ec5712731945b262f118d67888e320607c48053";
 static const char control_id_hex[] = "d9c2e699586b948f4022c7994ffe14c6";
-
-static const struct {
-    mbedtls_tls_prf_types prf;
-    const char *channel_hex, *join_hex;
-} exports[] = {
-    {MBEDTLS_SSL_TLS_PRF_SHA384, "f287608f91b8f45abb6345b86da0819cd66330326a29b70e4bf49a7815e0fe4e",
-     "9dea81d387ce18cd082caa79c009cba58bbedb32fc88740085cb349bd67ac9cf"},
-    {MBEDTLS_SSL_TLS_PRF_SHA256, "3b5ccc0707f43d37c2c4ae03545b7e62812fbbe0f648b35afd8dd411145ca8c4",
-     "9c3b7bac27cc2827ffc9be97a8082010f6c31f45a2b5223f56f3b844b7e24c81"},
-};
 
 /* first, first + 1, ... */
 static void fill(uint8_t *to, size_t length, unsigned first)
@@ -168,63 +145,11 @@ START_TEST(a_control_is_named_by_half_a_digest)
 }
 END_TEST
 
-/* The library tells a secret to the callback that it was given; here the test is the library. */
-static void export_and_compare(size_t index, int extended, struct error *err)
-{
-    uint8_t master[48], client_random[32], server_random[32], value[EXPORTER_SIZE];
-    scoped(freep) struct mbedtls_ssl_handshake_params *handshake = xalloc(sizeof(*handshake));
-    mbedtls_ssl_context ssl = {.handshake = handshake};
-    mbedtls_ssl_config conf;
-
-    mbedtls_ssl_config_init(&conf);
-    struct exporter *exporter = exporter_new(&conf);
-    exporter_attach(exporter, &ssl);
-    ck_assert_int_lt(exporter_check(exporter, err), 0);
-    FILL(master, 0x01);
-    FILL(client_random, 0x40);
-    FILL(server_random, 0x80);
-    handshake->extended_ms = extended;
-    conf.f_export_keys_ext(conf.p_export_keys, master, NULL, 0, 0, 0, client_random, server_random,
-                           exports[index].prf);
-    if (extended) {
-        ck_assert_int_eq(exporter_derive(exporter, EXPORTER_LABEL_CHANNEL, value, err), 0);
-        is(value, sizeof(value), exports[index].channel_hex);
-        ck_assert_int_eq(exporter_derive(exporter, EXPORTER_LABEL_JOIN, value, err), 0);
-        is(value, sizeof(value), exports[index].join_hex);
-        exporter_forget(exporter);
-    }
-    ck_assert_int_lt(exporter_derive(exporter, EXPORTER_LABEL_JOIN, value, err), 0);
-    exporter_free(exporter);
-    mbedtls_ssl_config_free(&conf);
-}
-
-START_TEST(the_exports_have_their_bytes)
-{
-    struct error err;
-
-    export_and_compare((size_t) _i, MBEDTLS_SSL_EXTENDED_MS_ENABLED, &err);
-}
-END_TEST
-
-START_TEST(nothing_is_exported_without_the_extended_master_secret)
-{
-    struct error err;
-
-    export_and_compare((size_t) _i, MBEDTLS_SSL_EXTENDED_MS_DISABLED, &err);
-    ck_assert_ptr_nonnull(strstr(err.message, "extended master secret"));
-}
-END_TEST
-
 int main(void)
 {
-    TCase *tests = suite_case(
-        &(struct suite){.name = "statement"},
-        (const TTest *[]){the_statement_has_its_bytes, sample_evidence_signs_its_sha512,
-                          the_fields_cover_the_statement_once, the_macs_of_a_join_have_their_bytes,
-                          a_control_is_named_by_half_a_digest, NULL});
-
-    tcase_add_loop_test(tests, the_exports_have_their_bytes, 0, ARRAY_LENGTH(exports));
-    tcase_add_loop_test(tests, nothing_is_exported_without_the_extended_master_secret, 0,
-                        ARRAY_LENGTH(exports));
-    return suite_run_case("statement", tests);
+    return suite_run("statement", (const TTest *[]){the_statement_has_its_bytes,
+                                                    sample_evidence_signs_its_sha512,
+                                                    the_fields_cover_the_statement_once,
+                                                    the_macs_of_a_join_have_their_bytes,
+                                                    a_control_is_named_by_half_a_digest, NULL});
 }

@@ -370,14 +370,19 @@ static void other_mr_seam(struct fixture *f)
     f->policy.mr_seam = (struct tdx_values){&others, 1};
 }
 
+static void set_rtmr(struct fixture *f, size_t index, const uint8_t *value)
+{
+    f->policy.rtmr[index] = (struct tdx_values){(const uint8_t(*)[TDX_MEASUREMENT_SIZE]) value, 1};
+}
+
 static void other_rtmr_0(struct fixture *f)
 {
-    f->policy.rtmr[0] = others;
+    set_rtmr(f, 0, others);
 }
 
 static void other_rtmr_3(struct fixture *f)
 {
-    f->policy.rtmr[3] = others;
+    set_rtmr(f, 3, others);
 }
 
 static void other_mr_owner(struct fixture *f)
@@ -465,6 +470,71 @@ START_TEST(what_policy_does_not_want_is_refused)
 }
 END_TEST
 
+/* As other certificates than the fixture's have it. */
+static void expect_chips(struct fixture *fixture, unsigned left_out, int has_instance,
+                         enum appraisal_check check)
+{
+    fixture->sgx_left_out = left_out;
+    fixture->has_instance = has_instance;
+    fixture_build(fixture);
+    expect(fixture, "chips", check, check == APPRAISAL_OK ? NULL : "ppid");
+}
+
+START_TEST(a_list_of_families_is_kept)
+{
+    static const uint8_t families[2][SGX_FMSPC_SIZE] = {{1}, {0xb0, 0xc0, 0x6f}};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    memcpy(fixture.fmspc, families[1], SGX_FMSPC_SIZE);
+    fixture_build(&fixture);
+    fixture.collateral = (struct tdx_collateral){.tcb_info = {0}};
+    fixture.policy.fmspc = families;
+    fixture.policy.fmspc_count = 1;
+    expect(&fixture, "another family", APPRAISAL_HARDWARE, "fmspc");
+    fixture.policy.fmspc_count = 2;
+    expect(&fixture, "a family", APPRAISAL_OK, NULL);
+    fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(a_chip_is_listed_by_its_id_or_its_instance)
+{
+    static const uint8_t chips[2][SGX_CHIP_SIZE] = {"a platform's id", "an instance's i"};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    memcpy(fixture.ppid, chips[0], SGX_CHIP_SIZE);
+    memcpy(fixture.instance, chips[1], SGX_CHIP_SIZE);
+    fixture.policy.chips = chips;
+    fixture.policy.chip_count = 1;
+    expect_chips(&fixture, 0, 0, APPRAISAL_OK);
+    expect_chips(&fixture, BIT(1), 0, APPRAISAL_HARDWARE);
+    expect_chips(&fixture, BIT(1), 1, APPRAISAL_HARDWARE);
+    fixture.policy.chips = &chips[1];
+    expect_chips(&fixture, 0, 0, APPRAISAL_HARDWARE);
+    expect_chips(&fixture, 0, 1, APPRAISAL_OK);
+    expect_chips(&fixture, BIT(1), 1, APPRAISAL_OK);
+    fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(a_register_can_have_several_values)
+{
+    uint8_t values[2][TDX_MEASUREMENT_SIZE] = {{1}};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture_build(&fixture);
+    memcpy(values[1], fixture.body + 328 + 48, TDX_MEASUREMENT_SIZE);
+    fixture.policy.rtmr[1] = (struct tdx_values){values, 2};
+    expect(&fixture, "the second", APPRAISAL_OK, NULL);
+    fixture.policy.rtmr[1].count = 1;
+    expect(&fixture, "none", APPRAISAL_MEASUREMENT, "rtmr1");
+    fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(all_that_policy_names_is_compared_with_its_own_field)
 {
     static const uint8_t floor[16] = {5, 1, 3};
@@ -484,7 +554,7 @@ START_TEST(all_that_policy_names_is_compared_with_its_own_field)
     fixture.policy.mr_owner = fixture.body + 232;
     fixture.policy.mr_owner_config = fixture.body + 280;
     for (size_t i = 0; i < 4; i++)
-        fixture.policy.rtmr[i] = fixture.body + 328 + i * 48;
+        set_rtmr(&fixture, i, fixture.body + 328 + i * 48);
     fixture.policy.report_data = fixture.body + 520;
     fixture.policy.mr_service_td = fixture.body + 600;
     fixture.policy.svn_floor = floor;
@@ -561,6 +631,9 @@ int main(void)
                                 good_quotes_of_each_shape_are_taken,
                                 what_does_not_lead_to_the_root_is_refused,
                                 what_policy_does_not_want_is_refused,
+                                a_list_of_families_is_kept,
+                                a_chip_is_listed_by_its_id_or_its_instance,
+                                a_register_can_have_several_values,
                                 all_that_policy_names_is_compared_with_its_own_field,
                                 a_report_for_another_connection_is_told_with_what_it_signs,
                                 no_byte_under_a_signature_can_be_changed,

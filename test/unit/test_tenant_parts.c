@@ -45,6 +45,11 @@ START_TEST(the_example_configuration_is_the_default)
     ck_assert(tenant_conf_parse("", &initial, &err) == 0);
     ck_assert_str_eq(example.provisioner, initial.provisioner);
     ck_assert_str_eq(example.evidence, initial.evidence);
+    ck_assert_str_eq(example.reference_values, initial.reference_values);
+    ck_assert_str_eq(example.reference_keys, initial.reference_keys);
+    ck_assert_str_eq(example.endorsements, initial.endorsements);
+    ck_assert_str_eq(example.vendor_roots, "");
+    ck_assert_str_eq(initial.vendor_roots, "");
     ck_assert_ptr_null(initial.allow_insecure ? initial.allow_insecure[0] : NULL);
     ck_assert_int_eq(example.lost_timeout, initial.lost_timeout);
     ck_assert_int_eq(example.transport_ports, initial.transport_ports);
@@ -86,6 +91,11 @@ START_TEST(wrong_configurations_are_refused)
                                         "network = \"host\"",
                                         "provisioner = \"\"",
                                         "pad_blobs = \"yes\"",
+                                        "reference_values = \"values.json\"",
+                                        "reference_values = \"\"",
+                                        "reference_keys = \"\"",
+                                        "endorsements = \"endorsements\"",
+                                        "vendor_roots = \"roots.pem\"",
                                         "dial_timeout = 11",
                                         "lease_ttl = 3",
                                         "lost_timeout = 660",

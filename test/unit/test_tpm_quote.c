@@ -291,6 +291,49 @@ START_TEST(evidence_of_an_enrolled_key_is_taken)
 }
 END_TEST
 
+START_TEST(a_register_can_have_several_values)
+{
+    static const uint8_t other[1][SHA256_SIZE] = {{1}};
+    uint8_t values[2][SHA256_SIZE] = {{1}};
+    struct registers_lists lists = {.set = BIT(4) | BIT(11)};
+    struct registers bank;
+    const struct tpm_policy policy = {.nonce = nonce,
+                                      .nonce_size = sizeof(nonce),
+                                      .selection = SELECTION,
+                                      .lists = &lists,
+                                      .skip = TPM_SKIP_ENROLMENT};
+
+    make_registers(&bank, DIGEST_SHA256, SELECTION);
+    scoped(freep) char *text = evidence_text(&p256, &bank, &(struct made){0});
+    memcpy(values[1], bank.values[11], SHA256_SIZE);
+    lists.lists[4] = (struct registers_list){(const uint8_t(*)[SHA256_SIZE]) bank.values[4], 1};
+    lists.lists[11] = (struct registers_list){(const uint8_t(*)[SHA256_SIZE]) values, 2};
+    ck_assert_msg(judge_evidence(text, &policy) == 0, "%s", finding.text);
+    lists.lists[11].count = 1;
+    ck_assert_int_lt(judge_evidence(text, &policy), 0);
+    ck_finding(FINDING_REGISTER_VALUE, "PCR 11");
+    lists.lists[11].values = other;
+    lists.set = BIT(9);
+    ck_assert_int_lt(judge_evidence(text, &policy), 0);
+    ck_finding(FINDING_QUOTE_PCRS, "PCR 9 has reference values, but is not quoted");
+}
+END_TEST
+
+START_TEST(a_key_need_not_be_enrolled_only_by_name)
+{
+    struct registers bank;
+    struct tpm_policy policy = {
+        .nonce = nonce, .nonce_size = sizeof(nonce), .selection = SELECTION};
+
+    make_registers(&bank, DIGEST_SHA256, SELECTION);
+    scoped(freep) char *text = evidence_text(&p256, &bank, &(struct made){0});
+    ck_assert_int_lt(judge_evidence(text, &policy), 0);
+    ck_finding(FINDING_KEY_UNKNOWN, "is not enrolled");
+    policy.skip = TPM_SKIP_ENROLMENT;
+    ck_assert_int_eq(judge_evidence(text, &policy), 0);
+}
+END_TEST
+
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 START_TEST(each_part_of_evidence_is_looked_at)
@@ -356,15 +399,16 @@ int main(void)
 
     memset(nonce, 0x5a, sizeof(nonce));
     make_keys();
-    rc = suite_run(
-        "tpm_quote",
-        (const TTest *[]){a_good_quote_is_read_and_taken, each_field_of_a_quote_is_looked_at,
-                          a_quote_cut_at_any_byte_is_refused,
-                          two_banks_are_taken_in_their_order_and_none_twice,
-                          values_that_are_not_signed_are_refused,
-                          another_boot_or_firmware_is_refused_if_one_is_asked_for,
-                          evidence_of_an_enrolled_key_is_taken, each_part_of_evidence_is_looked_at,
-                          evidence_cut_at_any_byte_is_refused, NULL});
+    rc = suite_run("tpm_quote",
+                   (const TTest *[]){
+                       a_good_quote_is_read_and_taken, each_field_of_a_quote_is_looked_at,
+                       a_quote_cut_at_any_byte_is_refused,
+                       two_banks_are_taken_in_their_order_and_none_twice,
+                       values_that_are_not_signed_are_refused,
+                       another_boot_or_firmware_is_refused_if_one_is_asked_for,
+                       a_register_can_have_several_values, a_key_need_not_be_enrolled_only_by_name,
+                       evidence_of_an_enrolled_key_is_taken, each_part_of_evidence_is_looked_at,
+                       evidence_cut_at_any_byte_is_refused, NULL});
     free_keys();
     return rc;
 }

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/random.h"
 #include "base/scoped.h"
+#include "evidence/compat_mbedtls.h"
 #include "evidence/finding.h"
 #include "evidence/tpm_key.h"
 
@@ -80,6 +81,7 @@ static inline struct tpm_key *key_of(mbedtls_pk_context *pk)
     return key;
 }
 
+/* RSASSA. */
 static inline size_t sign_bare(mbedtls_pk_context *pk, const void *message, size_t size,
                                uint8_t *ret)
 {
@@ -87,8 +89,8 @@ static inline size_t sign_bare(mbedtls_pk_context *pk, const void *message, size
     size_t length = 0;
 
     digest_sha256(message, size, hash);
-    ck_assert_int_eq(mbedtls_pk_sign(pk, MBEDTLS_MD_SHA256, hash, sizeof(hash), ret, &length,
-                                     random_of_kernel, NULL),
+    ck_assert_int_eq(mbedtls_pk_sign(pk, MBEDTLS_MD_SHA256, hash, sizeof(hash), ret,
+                                     mbedtls_pk_get_len(pk), &length, random_of_kernel, NULL),
                      0);
     return length;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "evidence/compat_mbedtls.h"
 
 struct der {
     uint8_t data[6000];
@@ -181,7 +182,8 @@ static inline void x509_sign(struct der *to, const struct der *tbs, mbedtls_pk_c
     } else {
         if (x509_is_rsa(key))
             mbedtls_rsa_set_padding(mbedtls_pk_rsa(*key), MBEDTLS_RSA_PKCS_V15, 0);
-        rc = mbedtls_pk_sign(key, md, hash, hash_size, bits + 1, &size, x509_random, NULL);
+        rc = mbedtls_pk_sign(key, md, hash, hash_size, bits + 1, sizeof(bits) - 1, &size,
+                             x509_random, NULL);
     }
     ck_assert_int_eq(rc, 0);
     x509_algorithm(&inner, key);
