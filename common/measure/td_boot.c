@@ -8,6 +8,7 @@
 #include "evidence/registers.h"
 #include "measure/authenticode.h"
 #include "measure/kernel_hashes.h"
+#include "measure/kernel_version.h"
 #include "measure/le.h"
 
 enum { CMDLINE_MAX = 4096, VARIABLE_MAX = 64, GUID_SIZE = 16, MACHINE = 0, KERNEL = 1, TOLD = 2 };
@@ -111,6 +112,12 @@ static int digest_options(const struct boot_files *files, uint8_t ret[SHA384_SIZ
 
 int td_boot_read(const struct boot_files *files, struct td_boot *ret, struct error *err)
 {
+    struct kernel_version version;
+
+    if (!kernel_version_read(files->kernel, files->kernel_size, &version))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "the kernel is no bzImage that says its version");
+    ret->says = kernel_version_reaches(&version, 6, 9) ? TD_KERNEL_MEASURES : TD_KERNEL_SILENT;
     if (files->initrd_size == 0)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "no initrd: what the kernel measures without one is not known here");
@@ -133,7 +140,9 @@ void td_boot_registers(const struct td_boot *boot, struct registers *ret)
         extend_separator(ret, KERNEL);
     extend_text(ret, KERNEL, "Exit Boot Services Invocation");
     extend_text(ret, KERNEL, "Exit Boot Services Returned with Success");
-    registers_extend(ret, TOLD, boot->options);
-    registers_extend(ret, TOLD, boot->initrd);
+    if (boot->says == TD_KERNEL_MEASURES) {
+        registers_extend(ret, TOLD, boot->options);
+        registers_extend(ret, TOLD, boot->initrd);
+    }
     ret->set |= BIT(3);
 }

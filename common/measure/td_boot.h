@@ -13,6 +13,10 @@ struct error;
 struct boot_files;
 struct registers;
 
+/* Linux measures what it is told and given into RTMR2 from version 6.9 on. An older one leaves
+ * RTMR2 as it is: a host may then give it any command line and any initrd, and no quote says so. */
+enum td_kernel { TD_KERNEL_MEASURES, TD_KERNEL_SILENT };
+
 /* The separator between firmware and kernel: edk2 as of its tag 202411 extends RTMR1 by it, before
  * that RTMR0 a second time. */
 enum td_separator { TD_SEPARATOR_RTMR1, TD_SEPARATOR_RTMR0 };
@@ -25,12 +29,14 @@ struct td_platform { /* SHA-384 of each */
 struct td_boot {
     uint8_t kernel[SHA384_SIZE]; /* as authenticode.h says */
     uint8_t options[SHA384_SIZE], initrd[SHA384_SIZE];
+    enum td_kernel says;
     const struct td_platform *platform; /* borrowed; NULL: RTMR0 is left out */
     enum td_separator separator;
 };
 
-/* Fills kernel, options and initrd. The kernel is taken as its file is: QEMU leaves the header of
- * a confidential guest's kernel alone from 10.1 on. */
+/* Fills kernel, options, initrd, and what the kernel says of them. The kernel is taken as its file
+ * is: QEMU leaves the header of a confidential guest's kernel alone from 10.1 on. */
 int td_boot_read(const struct boot_files *files, struct td_boot *ret, struct error *err)
     __attribute__((warn_unused_result));
+/* RTMR2 is left out if the kernel says nothing. */
 void td_boot_registers(const struct td_boot *boot, struct registers *ret);

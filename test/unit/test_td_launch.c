@@ -78,14 +78,14 @@ static const char log_hob_10_gib[] =
 
 /* Of the kernel that make_kernel() makes, "console=hvc0" and the initrd "initrd". */
 static const char made_kernel[] =
-    "1a8c5fb8ca051189b14a1f55483b6c49d2bb8700db56a9a434066f51550902670f"
-    "917d6f36568fcac74a26288feb906d";
+    "c8792c534547cbc06b804299f747acb133f6aa7d6cc38e0c092f68f33d87b45d3e"
+    "51c2d673c7fbbcd8a5ba2757da76d0";
 static const char made_options[] =
     "1208aa5e962a8308411721cafb3e0b0b24f9d55800f54851627f7364f5919af1"
     "3800d67ecc54a153c7e1635a78acd18c";
 static const char made_rtmr_1[] =
-    "a972cfcd240499fe533ee19754e452a5a30f6682d746856f0f4360567291bfd68"
-    "97d15f2851153552fbe3034a211c631";
+    "ca2248013e6ceffc7b2740c59426397d89ba289b21789403aff76a14538bcb7019"
+    "1b2087141ba5a19f6f91963fcf4bc8";
 static const char made_rtmr_2[] =
     "8af42a291e94c4715c91075fd046d5e4361636cfdcdbb1e672e5bdc7798e2cac3"
     "8a4b0feb292c5a6b719d83edb05c651";
@@ -114,7 +114,7 @@ static void check_hex(const uint8_t *found, const char *expected)
     ck_assert_str_eq(text, expected);
 }
 
-/* A PE32+ image of headers and one section. */
+/* A PE32+ image of headers and one section, in which a bzImage's header says its version. */
 static void make_kernel(void)
 {
     static const struct {
@@ -131,6 +131,9 @@ static void make_kernel(void)
     memset(kernel + HEADERS, 'K', sizeof(kernel) - HEADERS);
     for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
         ovmf_put(kernel, fields[i].at, fields[i].value, (unsigned) fields[i].width);
+    memcpy(kernel + 0x202, "HdrS", 4);
+    ovmf_put(kernel, 0x20e, 0x20, 2);
+    memcpy(kernel + 0x220, "6.9.0", 5);
 }
 
 static void read_image(void)
@@ -335,6 +338,51 @@ START_TEST(kernel_options_and_initrd_are_hashed_as_the_guest_does)
 }
 END_TEST
 
+START_TEST(a_kernel_that_measures_nothing_has_no_rtmr2)
+{
+    static const struct {
+        const char *version;
+        unsigned set;
+    } kernels[] = {{"6.8.12", 0xa}, {"5.19.0", 0xa}, {"6.10.0", 0xe}, {"7.0.0-r", 0xe}};
+
+    make_files();
+    for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++) {
+        struct td_boot made = {0};
+
+        memcpy(kernel + 0x220, kernels[i].version, strlen(kernels[i].version));
+        ck_assert_msg(td_boot_read(&files, &made, &err) == 0, "%s", err.message);
+        td_boot_registers(&made, &rtmrs);
+        ck_assert_msg(rtmrs.set == kernels[i].set, "%s", kernels[i].version);
+    }
+}
+END_TEST
+
+START_TEST(a_kernel_without_a_version_is_refused)
+{
+    static const char *const versions[] = {"KKK", "6KKK", "6.KK", ".9.0", "6666.9", "6.9999.0"};
+    struct td_boot made = {0};
+
+    make_files();
+    for (size_t i = 0; i < ARRAY_LENGTH(versions); i++) {
+        make_kernel();
+        memcpy(kernel + 0x220, versions[i], strlen(versions[i]));
+        ck_assert_msg(td_boot_read(&files, &made, &err) < 0, "%s", versions[i]);
+        ck_assert_ptr_nonnull(strstr(err.message, "no bzImage that says its version"));
+    }
+    for (size_t size = 0; size < 0x224; size++) {
+        make_kernel();
+        files.kernel_size = size;
+        ck_assert_int_lt(td_boot_read(&files, &made, &err), 0);
+    }
+    make_files();
+    ovmf_put(kernel, 0x20e, 0xffff, 2);
+    ck_assert_int_lt(td_boot_read(&files, &made, &err), 0);
+    make_kernel();
+    kernel[0x202] = 'h';
+    ck_assert_int_lt(td_boot_read(&files, &made, &err), 0);
+}
+END_TEST
+
 START_TEST(files_that_cannot_be_booted_are_refused)
 {
     struct td_boot made = {0};
@@ -355,7 +403,7 @@ START_TEST(files_that_cannot_be_booted_are_refused)
     ck_assert_int_lt(td_boot_read(&files, &made, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.message, "at most 4096"));
     make_files();
-    files.kernel_size = 64;
+    kernel[0] = 'm';
     ck_assert_int_lt(td_boot_read(&files, &made, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.message, "the kernel: "));
 }
@@ -375,6 +423,8 @@ int main(void)
         each_part_of_a_boot_is_in_its_register,
         without_a_platform_rtmr0_is_left_out,
         kernel_options_and_initrd_are_hashed_as_the_guest_does,
+        a_kernel_that_measures_nothing_has_no_rtmr2,
+        a_kernel_without_a_version_is_refused,
         files_that_cannot_be_booted_are_refused,
         NULL,
     };
