@@ -40,3 +40,4 @@ fuzz_judge_LIBS := evidence base
 fuzz_registers_LIBS := evidence base
 fuzz_reference_values_LIBS := evidence base
 fuzz_date_LIBS := base
+fuzz_ovmf_LIBS := measure evidence base
