@@ -2,12 +2,8 @@
 #include "io/netlink.h"
 
 #include <arpa/inet.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/pkt_cls.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/tc_act/tc_mirred.h>
 #include <linux/veth.h>
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -17,7 +13,7 @@
 #include "base/text.h"
 #include "io/netlink_message.h"
 
-enum { INGRESS_HANDLE = (int) 0xffff0000u, REDIRECT_PRIORITY = 1, DUMP_TRIES = 3 };
+enum { DUMP_TRIES = 3 };
 
 static size_t address_length(int family)
 {
@@ -145,6 +141,24 @@ int netlink_set_mtu(struct netlink *netlink, int index, uint32_t mtu, struct err
     link_message(&message, RTM_NEWLINK, 0, index);
     netlink_put_u32(&message, IFLA_MTU, mtu);
     return change(netlink, &message, "set MTU", err);
+}
+
+int netlink_set_mac(struct netlink *netlink, int index, const uint8_t mac[6], struct error *err)
+{
+    struct netlink_message message;
+
+    link_message(&message, RTM_NEWLINK, 0, index);
+    netlink_put(&message, IFLA_ADDRESS, mac, 6);
+    return change(netlink, &message, "set MAC address", err);
+}
+
+int netlink_set_queue(struct netlink *netlink, int index, uint32_t packets, struct error *err)
+{
+    struct netlink_message message;
+
+    link_message(&message, RTM_NEWLINK, 0, index);
+    netlink_put_u32(&message, IFLA_TXQLEN, packets);
+    return change(netlink, &message, "set queue length", err);
 }
 
 int netlink_no_autoconf(struct netlink *netlink, int index, struct error *err)
@@ -326,64 +340,6 @@ int netlink_routes(struct netlink *netlink, int index, struct netlink_route *ret
     if (dump(netlink, &message, take_route, &list, &list.count, err) < 0)
         return error_wrap(err, "list routes");
     return check_count(list.count, max, ret_count, err);
-}
-
-static int replace_ingress(struct netlink *netlink, int index, struct error *err)
-{
-    const struct tcmsg head = {
-        .tcm_ifindex = index, .tcm_handle = (uint32_t) INGRESS_HANDLE, .tcm_parent = TC_H_INGRESS};
-    struct netlink_message message;
-    struct error ignored;
-
-    /* A filter whose target vanished drops everything: an old qdisc never stays. */
-    netlink_message_init(&message, RTM_DELQDISC, 0, &head, sizeof head);
-    netlink_put_text(&message, TCA_KIND, "ingress");
-    (void) !netlink_transact(netlink, &message, NULL, NULL, &ignored);
-
-    netlink_message_init(&message, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
-    netlink_put_text(&message, TCA_KIND, "ingress");
-    return change(netlink, &message, "add ingress qdisc", err);
-}
-
-static void put_redirect_action(struct netlink_message *message, int to_index)
-{
-    const struct tc_mirred parameters = {
-        .action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t) to_index};
-    size_t actions = netlink_nest(message, TCA_U32_ACT);
-    size_t first = netlink_nest(message, 1);
-    size_t options;
-
-    netlink_put_text(message, TCA_ACT_KIND, "mirred");
-    options = netlink_nest(message, TCA_ACT_OPTIONS | NLA_F_NESTED);
-    netlink_put(message, TCA_MIRRED_PARMS, &parameters, sizeof parameters);
-    netlink_end(message, options);
-    netlink_end(message, first);
-    netlink_end(message, actions);
-}
-
-int netlink_redirect(struct netlink *netlink, int from_index, int to_index, struct error *err)
-{
-    const struct tcmsg head = {
-        .tcm_ifindex = from_index,
-        .tcm_parent = (uint32_t) INGRESS_HANDLE,
-        .tcm_info = TC_H_MAKE((uint32_t) REDIRECT_PRIORITY << 16, htons(ETH_P_ALL)),
-    };
-    /* u32 match u8 0 0: one key with an empty mask. cls_matchall may be absent; u32 is there. */
-    const struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = 1};
-    uint8_t all[sizeof selector + sizeof(struct tc_u32_key)] = {0};
-    struct netlink_message message;
-    size_t options;
-
-    if (replace_ingress(netlink, from_index, err) < 0)
-        return -1;
-    netlink_message_init(&message, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
-    netlink_put_text(&message, TCA_KIND, "u32");
-    options = netlink_nest(&message, TCA_OPTIONS);
-    memcpy(all, &selector, sizeof selector);
-    netlink_put(&message, TCA_U32_SEL, all, sizeof all);
-    put_redirect_action(&message, to_index);
-    netlink_end(&message, options);
-    return change(netlink, &message, "add redirect filter", err);
 }
 
 int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer, int peer_netns,

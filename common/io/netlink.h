@@ -49,6 +49,12 @@ int netlink_set_up(struct netlink *netlink, int index, struct error *err)
     __attribute__((warn_unused_result));
 int netlink_set_mtu(struct netlink *netlink, int index, uint32_t mtu, struct error *err)
     __attribute__((warn_unused_result));
+/* While it is down. */
+int netlink_set_mac(struct netlink *netlink, int index, const uint8_t mac[6], struct error *err)
+    __attribute__((warn_unused_result));
+/* How many packets wait for who takes them. */
+int netlink_set_queue(struct netlink *netlink, int index, uint32_t packets, struct error *err)
+    __attribute__((warn_unused_result));
 /* IFLA_INET6_ADDR_GEN_MODE = NONE: no link-local address of the kernel's own. */
 int netlink_no_autoconf(struct netlink *netlink, int index, struct error *err)
     __attribute__((warn_unused_result));
@@ -65,9 +71,39 @@ int netlink_add_route(struct netlink *netlink, int index, const struct netlink_r
 /* Main-table unicast routes through a link. */
 int netlink_routes(struct netlink *netlink, int index, struct netlink_route *ret, size_t max,
                    size_t *ret_count, struct error *err) __attribute__((warn_unused_result));
-/* An ingress qdisc (replaced if there) whose one u32 filter matches all and redirects to the
- * egress of another link: what arrives here leaves there. */
+/* ---- what arrives at a link goes elsewhere: netlink_redirect.c ------------------------------- */
+
+/* An ingress qdisc without filters, in place of the one that may be there: a filter whose target
+ * has vanished drops everything, so an old one never stays. */
+int netlink_new_ingress(struct netlink *netlink, int index, struct error *err)
+    __attribute__((warn_unused_result));
+enum netlink_match { NETLINK_ALL, NETLINK_FROM, NETLINK_TO };
+enum netlink_place {
+    NETLINK_EGRESS,  /* it leaves there */
+    NETLINK_INGRESS, /* it arrives there */
+};
+struct netlink_redirection {
+    enum netlink_match match;
+    int family; /* with address, unless all match */
+    uint8_t address[16];
+    int to_index;
+    enum netlink_place place;
+};
+/* One u32 filter behind those that are there. cls_matchall may be absent; u32 is there. */
+int netlink_add_redirection(struct netlink *netlink, int index,
+                            const struct netlink_redirection *redirection, struct error *err)
+    __attribute__((warn_unused_result));
+/* A new ingress qdisc, and all that arrives here leaves there. */
 int netlink_redirect(struct netlink *netlink, int from_index, int to_index, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* ---- ------------------------------------------------------------------------------------------
+ */
+
+/* Who speaks to this address of ours, on a link that has it (lo), has that other address of ours.
+ */
+int netlink_set_source(struct netlink *netlink, int index, int family, const uint8_t *to,
+                       const uint8_t *source, struct error *err)
     __attribute__((warn_unused_result));
 /* A veth pair, one end possibly in another namespace (peer_netns -1: here). For tests. */
 int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer, int peer_netns,

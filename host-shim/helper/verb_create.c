@@ -13,11 +13,13 @@
 #include "cgroup_home.h"
 #include "disks.h"
 #include "domain_xml.h"
+#include "io/netns.h"
+#include "io/uplink.h"
 #include "libvirt.h"
 #include "node.h"
 #include "process.h"
 #include "shim/host_conf.h"
-#include "uplink.h"
+#include "tap_move.h"
 #include "uuid.h"
 #include "verbs.h"
 #include "watch.h"
@@ -55,7 +57,7 @@ static int prepare(struct birth *birth, struct error *err)
     if (request_read(STDIN_FILENO, REQUEST_CREATE, &birth->request, err) < 0 ||
         request_bind_to_parent(&birth->request, err) < 0 ||
         text_format(birth->name, sizeof(birth->name), err, "cleave-%s", birth->request.id) < 0 ||
-        uplink_open(birth->request.netns, &birth->netns, err) < 0 ||
+        netns_open(birth->request.netns, &birth->netns, err) < 0 ||
         uplink_read(birth->netns, &birth->net, err) < 0)
         return -1;
     log_debug("phase disks");
@@ -131,7 +133,7 @@ static int connect_uplink(struct birth *birth, struct error *err)
 
     log_debug("phase tap");
     if (virt_tap(birth->domain, tap, sizeof(tap), err) < 0 ||
-        uplink_join(birth->netns, birth->pid, tap, err) < 0)
+        tap_move(birth->netns, birth->pid, tap, err) < 0 || uplink_join(birth->netns, err) < 0)
         return -1;
     log_debug("phase cgroup");
     return cgroup_home_enter(&birth->request, &members, err);

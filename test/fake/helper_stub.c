@@ -17,10 +17,11 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "disks.h"
+#include "io/netns.h"
+#include "io/uplink.h"
 #include "record.h"
 #include "request.h"
 #include "shim/host_conf.h"
-#include "uplink.h"
 #include "watch.h"
 
 enum { KILL_MS = 5000, CMDLINE_MAX = 64 * 1024 };
@@ -88,7 +89,7 @@ static int create(const struct host_conf *conf, const struct request *request, s
     struct disks disks;
     pid_t pid = 0;
 
-    if (request_bind_to_parent(request, err) < 0 || uplink_open(request->netns, &netns, err) < 0 ||
+    if (request_bind_to_parent(request, err) < 0 || netns_open(request->netns, &netns, err) < 0 ||
         uplink_read(netns, &net, err) < 0 || disks_write(request, &net, &disks, err) < 0 ||
         start_guest(conf, request, &disks, &pid, err) < 0)
         return -1;

@@ -13,7 +13,7 @@ provision-stub_LDLIBS := $(MBEDTLS)
 $(BUILD)/obj/test/fake/provision_stub.o: CPPFLAGS += -Iprovision
 
 helper-stub_SRCS := test/fake/helper_stub.c host-shim/watch.c host-shim/record.c host-shim/machine.c \
-	$(addprefix host-shim/helper/,request.c disks.c uplink.c)
+	$(addprefix host-shim/helper/,request.c disks.c)
 helper-stub_LIBS := shim io base proto
 helper-stub_PKGS := json-c libevent_core libmd libprotobuf-c
 $(BUILD)/obj/test/fake/helper_stub.o: CPPFLAGS += -Ihost-shim -Ihost-shim/helper

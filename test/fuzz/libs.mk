@@ -41,3 +41,4 @@ fuzz_registers_LIBS := evidence base
 fuzz_reference_values_LIBS := evidence base
 fuzz_date_LIBS := base
 fuzz_ovmf_LIBS := measure evidence base
+fuzz_frames_LIBS := io base

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "uplink.h"
+#include "io/uplink.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -12,19 +9,6 @@
 #include "base/guest_disk.h"
 #include "base/scoped.h"
 #include "io/netlink.h"
-
-#define UPLINK "eth0"
-#define TAP    "tap0"
-
-int uplink_open(const char *netns, int *ret_fd, struct error *err)
-{
-    int fd = open(netns, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return error_errno(err, errno, "open the pod's network namespace");
-    *ret_fd = fd;
-    return 0;
-}
 
 static bool is_zero(const uint8_t bytes[16])
 {
@@ -43,8 +27,8 @@ static int read_addresses(struct netlink *netlink, int index, struct guest_net *
         return -1;
     if (count > GUEST_NET_ADDRESSES_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
-                         UPLINK " of the pod has %zu addresses, a guest takes at most %d", count,
-                         GUEST_NET_ADDRESSES_MAX);
+                         UPLINK_NAME " of the pod has %zu addresses, a guest takes at most %d",
+                         count, GUEST_NET_ADDRESSES_MAX);
     for (size_t i = 0; i < count; i++) {
         struct guest_address *to = &net->addresses[net->address_count++];
 
@@ -53,7 +37,7 @@ static int read_addresses(struct netlink *netlink, int index, struct guest_net *
         memcpy(to->address, list[i].address, sizeof(to->address));
     }
     if (net->address_count == 0)
-        return error_set(err, STATUS_FAILED_PRECONDITION, UPLINK " of the pod has no address");
+        return error_set(err, STATUS_FAILED_PRECONDITION, UPLINK_NAME " of the pod has no address");
     return 0;
 }
 
@@ -93,7 +77,7 @@ static int add_route(struct guest_net *net, const struct netlink_route *route, s
         return 0;
     if (net->route_count == GUEST_NET_ROUTES_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
-                         UPLINK " of the pod has more than %d routes", GUEST_NET_ROUTES_MAX);
+                         UPLINK_NAME " of the pod has more than %d routes", GUEST_NET_ROUTES_MAX);
     to = &net->routes[net->route_count++];
     to->family = route->family;
     to->prefix = route->prefix;
@@ -111,7 +95,7 @@ int uplink_read(int netns_fd, struct guest_net *ret, struct error *err)
     size_t count;
 
     if (netlink_open(netns_fd, &netlink, err) < 0 ||
-        netlink_find(netlink, UPLINK, &link, err) < 0 ||
+        netlink_find(netlink, UPLINK_NAME, &link, err) < 0 ||
         read_addresses(netlink, link.index, &net, err) < 0 ||
         netlink_routes(netlink, link.index, routes, NETLINK_LIST_MAX, &count, err) < 0)
         return error_wrap(err, "pod's network");
@@ -124,27 +108,12 @@ int uplink_read(int netns_fd, struct guest_net *ret, struct error *err)
     return 0;
 }
 
-static int move_tap(int netns_fd, pid_t owner, const char *tap, struct error *err)
-{
-    scoped(netlink_closep) struct netlink *netlink = NULL;
-    scoped(closep) int fd = -1;
-    struct netlink_link link;
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int) owner);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, errno, "open the machine's network namespace");
-    if (netlink_open(fd, &netlink, err) < 0 || netlink_find(netlink, tap, &link, err) < 0)
-        return -1;
-    return netlink_move(netlink, link.index, netns_fd, TAP, err);
-}
-
 static int join(struct netlink *netlink, struct error *err)
 {
     struct netlink_link eth, tap;
 
-    if (netlink_find(netlink, UPLINK, &eth, err) < 0 || netlink_find(netlink, TAP, &tap, err) < 0 ||
+    if (netlink_find(netlink, UPLINK_NAME, &eth, err) < 0 ||
+        netlink_find(netlink, UPLINK_TAP, &tap, err) < 0 ||
         netlink_set_mtu(netlink, tap.index, eth.mtu, err) < 0 ||
         netlink_no_autoconf(netlink, tap.index, err) < 0 ||
         netlink_set_up(netlink, tap.index, err) < 0 ||
@@ -153,12 +122,11 @@ static int join(struct netlink *netlink, struct error *err)
     return netlink_redirect(netlink, tap.index, eth.index, err);
 }
 
-int uplink_join(int netns_fd, pid_t owner, const char *tap, struct error *err)
+int uplink_join(int netns_fd, struct error *err)
 {
     scoped(netlink_closep) struct netlink *netlink = NULL;
 
-    if (move_tap(netns_fd, owner, tap, err) < 0 || netlink_open(netns_fd, &netlink, err) < 0 ||
-        join(netlink, err) < 0)
+    if (netlink_open(netns_fd, &netlink, err) < 0 || join(netlink, err) < 0)
         return error_wrap(err, "uplink");
     return 0;
 }
