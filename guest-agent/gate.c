@@ -93,3 +93,15 @@ const struct rpc_method *gate_admit(const struct gate_peer *peer, const struct g
         return &row->method;
     return NULL;
 }
+
+int gate_admit_frames(const struct gate_peer *peer, enum phase phase, struct error *err)
+{
+    if (!(CONTROL & BIT(peer->role)))
+        return error_set(err, STATUS_PERMISSION_DENIED,
+                         "the role '%s' may not have the pod's network",
+                         peer_role_name(peer->role));
+    if (!((OPEN | DRAINING) & BIT(phase)))
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "there is no pod's network while the guest is %s", phase_name(phase));
+    return 0;
+}

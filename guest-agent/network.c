@@ -14,6 +14,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "io/netlink.h"
+#include "io/netns.h"
 
 void network_fini(struct network *network)
 {
@@ -135,6 +136,21 @@ static int add_routes(struct netlink *netlink, int index, const struct guest_net
     return 0;
 }
 
+static int give(struct netlink *netlink, const struct netlink_link *link,
+                const struct guest_net *net, struct error *err)
+{
+    if (netlink_no_autoconf(netlink, link->index, err) < 0 ||
+        (link->mtu != net->mtu && netlink_set_mtu(netlink, link->index, net->mtu, err) < 0) ||
+        netlink_set_up(netlink, link->index, err) < 0)
+        return error_wrap(err, "prepare '%s'", link->name);
+    for (size_t i = 0; i < net->address_count; i++)
+        if (add_address(netlink, link->index, &net->addresses[i], err) < 0)
+            return error_wrap(err, "give '%s' its address", link->name);
+    if (add_routes(netlink, link->index, net, err) < 0)
+        return error_wrap(err, "give '%s' its routes", link->name);
+    return 0;
+}
+
 int network_configure_outer(const void *block, size_t length, struct dial_out *ret_dial_out,
                             struct error *err)
 {
@@ -147,15 +163,8 @@ int network_configure_outer(const void *block, size_t length, struct dial_out *r
         return error_wrap(err, "find the uplink");
     ipv6_settings("default");
     ipv6_settings(link.name);
-    if (netlink_no_autoconf(netlink, link.index, err) < 0 ||
-        (link.mtu != net.mtu && netlink_set_mtu(netlink, link.index, net.mtu, err) < 0) ||
-        netlink_set_up(netlink, link.index, err) < 0)
-        return error_wrap(err, "prepare the uplink '%s'", link.name);
-    for (size_t i = 0; i < net.address_count; i++)
-        if (add_address(netlink, link.index, &net.addresses[i], err) < 0)
-            return error_wrap(err, "give the uplink its address");
-    if (add_routes(netlink, link.index, &net, err) < 0)
-        return error_wrap(err, "give the uplink its routes");
+    if (give(netlink, &link, &net, err) < 0)
+        return error_wrap(err, "the uplink");
     *ret_dial_out = net.dial_out;
     return 0;
 }
@@ -201,4 +210,24 @@ int network_open(const char *pod_path, struct network *ret, struct error *err)
     ret->outer = take_fd(outer);
     ret->pod = pod;
     return 0;
+}
+
+static int set_ipv6(void *user, struct error *err)
+{
+    (void) err;
+    ipv6_settings("default");
+    ipv6_settings(user);
+    return 0;
+}
+
+int network_give(int netns_fd, const char *name, const struct guest_net *net, struct error *err)
+{
+    scoped(netlink_closep) struct netlink *netlink = NULL;
+    struct netlink_link link;
+
+    if (netns_run(netns_fd, set_ipv6, (void *) (uintptr_t) name, err) < 0 ||
+        netlink_open(netns_fd, &netlink, err) < 0 || netlink_find(netlink, name, &link, err) < 0 ||
+        netlink_set_mac(netlink, link.index, net->mac, err) < 0)
+        return -1;
+    return give(netlink, &link, net, err);
 }

@@ -7,6 +7,7 @@
 #include "base/dial_out.h"
 
 struct error;
+struct guest_net;
 
 struct network {
     int outer; /* descriptors of the namespaces, owned */
@@ -23,4 +24,8 @@ int network_configure_outer(const void *block, size_t length, struct dial_out *r
 /* Makes the pod's namespace, with lo up, and binds it to a file at pod_path (which is made); the
  * calling thread stays in outer. Call before there are threads. */
 int network_open(const char *pod_path, struct network *ret, struct error *err)
+    __attribute__((warn_unused_result));
+/* Makes a link that is there, and down, in another namespace into what the block says: its MAC,
+ * MTU, addresses and routes. Nothing but that comes to stand on it. */
+int network_give(int netns_fd, const char *name, const struct guest_net *net, struct error *err)
     __attribute__((warn_unused_result));

@@ -23,6 +23,7 @@
 #include "mounts.h"
 #include "mux.h"
 #include "namespaces.h"
+#include "pod_network.h"
 #include "reaper.h"
 #include "runtime.h"
 #include "secure/initdata.h"
@@ -162,6 +163,7 @@ void pod_free(struct pod *pod)
         source_free(pod->end_timer);
     if (pod->linger_timer)
         source_free(pod->linger_timer);
+    pod_network_free(pod->network);
     lease_free(pod->lease);
     volumes_free(pod->volumes);
     idempotency_free(pod->answers);
@@ -193,6 +195,27 @@ void pod_limit_memory(struct pod *pod)
 
 /* ---- configuration ---- */
 
+static int check_network(enum initdata_network network,
+                         const struct pod_configuration *configuration, struct error *err)
+{
+    const char *name = initdata_network_name(network);
+
+    if (network == INITDATA_NETWORK_HOST)
+        return error_set(err, STATUS_UNIMPLEMENTED,
+                         "cleave.network = '%s' is not supported by this agent, only 'tenant' and "
+                         "'none'",
+                         name);
+    if (network == INITDATA_NETWORK_TENANT && !configuration->network_length)
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "cleave.network is '%s', and the tenant's shim did not say which network: "
+                         "use a shim of release " CLEAVE_VERSION,
+                         name);
+    if (network == INITDATA_NETWORK_NONE && configuration->network_length)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "a network came, and cleave.network is '%s'",
+                         name);
+    return 0;
+}
+
 static int check(const struct pod *pod, const struct pod_configuration *configuration,
                  struct error *err)
 {
@@ -203,10 +226,8 @@ static int check(const struct pod *pod, const struct pod_configuration *configur
         return error_set(err, STATUS_FAILED_PRECONDITION, "the pod has been configured");
     if (content->mode != INITDATA_OPEN)
         return error_set(err, STATUS_UNIMPLEMENTED, "sealed pods are not supported by this agent");
-    if (content->network != INITDATA_NETWORK_NONE)
-        return error_set(err, STATUS_UNIMPLEMENTED,
-                         "cleave.network = '%s' is not supported by this agent, only 'none'",
-                         initdata_network_name(content->network));
+    if (check_network(content->network, configuration, err) < 0)
+        return -1;
     if (strlen(hostname) > 63 || strspn(hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS"
                                                   "TUVWXYZ0123456789.-_") != strlen(hostname))
         return error_set(err, STATUS_INVALID_ARGUMENT, "the hostname is not one");
@@ -267,6 +288,21 @@ int pod_share_pid(struct pod *pod, struct error *err)
     return 0;
 }
 
+/* An attempt that got no further may have left one. */
+static int make_network(struct pod *pod, const struct pod_configuration *configuration,
+                        struct error *err)
+{
+    const struct pod_network_options options = {
+        .netns = pod->options->pod_netns,
+        .block = configuration->network,
+        .length = configuration->network_length,
+        .offloads = configuration->offloads,
+    };
+
+    pod_network_free(take_ptr(pod->network));
+    return options.length ? pod_network_new(pod->loop, &options, &pod->network, err) : 0;
+}
+
 int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
 {
     struct mounts_pod files = {
@@ -287,7 +323,8 @@ int pod_configure(struct pod *pod, const struct pod_configuration *configuration
 
     if (check(pod, configuration, err) < 0 ||
         set_clock(pod, configuration->wall_clock_ns, err) < 0 ||
-        namespaces_make(&namespaces, err) < 0 || mounts_make_pod(pod->directory, &files, err) < 0)
+        make_network(pod, configuration, err) < 0 || namespaces_make(&namespaces, err) < 0 ||
+        mounts_make_pod(pod->directory, &files, err) < 0)
         return -1;
     if (configuration->share_pid && pod_share_pid(pod, err) < 0)
         return -1;

@@ -20,6 +20,7 @@ struct layer_store;
 struct lease;
 struct loop;
 struct mux;
+struct pod_network;
 struct reaper;
 struct reaper_watch;
 struct runtime;
@@ -43,9 +44,10 @@ struct pod {
     struct volumes *volumes;
     const struct cgroup_version *cgroups;
     struct lease *lease;
-    char *directory;  /* hosts, resolv.conf, hostname, shm */
-    char *containers; /* their directories */
-    char *ipc_path;   /* files to which the pod's namespaces are bound */
+    struct pod_network *network; /* from Configure on, if the initdata says tenant */
+    char *directory;             /* hosts, resolv.conf, hostname, shm */
+    char *containers;            /* their directories */
+    char *ipc_path;              /* files to which the pod's namespaces are bound */
     char *uts_path;
     char *pid_path; /* of the shared PID namespace; NULL: nobody has asked for one yet */
     pid_t keeper;   /* holds the shared PID namespace */
@@ -75,6 +77,9 @@ struct pod_configuration {
     size_t sysctl_count;
     int64_t wall_clock_ns; /* 0: leave the clock alone */
     bool share_pid;
+    const void *network; /* a network block; length 0: none */
+    size_t network_length;
+    unsigned offloads; /* of the tenant's device */
 };
 
 /* What lives as long as the agent; initdata and options are borrowed. */

@@ -15,6 +15,7 @@
 #include "grpc/server.h"
 #include "lease.h"
 #include "pod.h"
+#include "pod_network.h"
 #include "secure/channel.h"
 #include "service.h"
 #include "session.h"
@@ -39,6 +40,9 @@ void service_configure(struct rpc *rpc, const struct ProtobufCMessage *message)
         .sysctl_count = request->n_sysctls,
         .wall_clock_ns = request->wall_clock_ns,
         .share_pid = request->share_pid,
+        .network = request->network.data,
+        .network_length = request->network.len,
+        .offloads = request->offloads,
     };
     const struct api_range api = {request->api_min, request->api_max};
     struct utsname name;
@@ -58,6 +62,7 @@ void service_configure(struct rpc *rpc, const struct ProtobufCMessage *message)
     reply.kernel_release = name.release;
     reply.agent_version = (char *) (uintptr_t) CLEAVE_VERSION;
     reply.cgroup_version = pod->cgroups->number;
+    reply.offloads = pod->network ? pod_network_offloads(pod->network) : 0;
     answer_reply(entry, &reply.base);
 }
 

@@ -9,6 +9,7 @@
 #include "grpc/server.h"
 #include "lease.h"
 #include "pod.h"
+#include "pod_network.h"
 #include "secure/channel.h"
 
 static void session_free(struct session *session)
@@ -48,12 +49,34 @@ static int serve(struct session *session, struct error *err)
     return rpc_server_new(session->all->queue, fd, &options, &session->server, err);
 }
 
+/* Frames are no session: nobody asks for anything there. */
+static void carry(struct pod *pod, const struct gate_peer *peer, struct channel *channel)
+{
+    struct error err;
+    int r = gate_admit_frames(peer, pod->phase, &err);
+
+    if (r == 0 && !pod->network)
+        r = error_set(&err, STATUS_FAILED_PRECONDITION, "cleave.network of this pod is '%s'",
+                      initdata_network_name(pod->initdata->content.network));
+    if (r < 0)
+        channel_free(channel);
+    else
+        r = pod_network_carry(pod->network, channel, &err);
+    if (r < 0)
+        log_warn("a frames connection is refused: %s", err.message);
+}
+
 void session_open(struct sessions *all, struct channel *channel)
 {
-    struct session *session = xnew(struct session);
     struct channel_facts facts = channel_facts(channel);
+    struct session *session;
     struct error err;
 
+    if (facts.class == CHANNEL_FRAMES) {
+        carry(all->pod, &(struct gate_peer){facts.class, facts.role}, channel);
+        return;
+    }
+    session = xnew(struct session);
     session->all = all;
     session->pod = all->pod;
     session->channel = channel;

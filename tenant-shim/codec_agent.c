@@ -14,6 +14,7 @@
 #include "base/scoped.h"
 #include "link.h"
 #include "pod_config.h"
+#include "pod_network.h"
 #include "spec_rules.h"
 
 enum { KEY_BYTES = 16 };
@@ -46,6 +47,7 @@ static int take_configure(const Agent__ConfigureResponse *in, struct agent_reply
     log_info("guest agent %.32s, API %u", in->agent_version, in->api ? in->api : 1);
     out->kernel_release = in->kernel_release;
     out->memory_total = in->memory_total;
+    out->offloads = in->offloads;
     return 0;
 }
 
@@ -109,7 +111,8 @@ static struct link_call *send(const struct agent_ask *ask, const char *method,
     return link_call(ask->link, &request, on_done, asked);
 }
 
-struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_config *config)
+struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_config *config,
+                                  const struct pod_network_facts *network)
 {
     Agent__ConfigureRequest request = AGENT__CONFIGURE_REQUEST__INIT;
     scoped(freep) Agent__Sysctl *sysctls = xnew_array(Agent__Sysctl, config->sysctl_count + 1);
@@ -131,6 +134,11 @@ struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_
     request.n_sysctls = config->sysctl_count;
     request.sysctls = list;
     request.wall_clock_ns = clock_wall_ns();
+    if (network) {
+        request.network.data = (uint8_t *) network->block;
+        request.network.len = network->length;
+        request.offloads = network->offloads;
+    }
     request.api_min = AGENT_API_MIN;
     request.api_max = AGENT_API_MAX;
     request.tenant_version = (char *) CLEAVE_VERSION;

@@ -12,6 +12,7 @@ struct guest_spec;
 struct link;
 struct link_call;
 struct pod_config;
+struct pod_network_facts;
 
 struct exit_record {
     const char *container_id;
@@ -27,6 +28,7 @@ struct exit_record {
 struct agent_reply {
     const char *kernel_release; /* of Configure */
     uint64_t memory_total;
+    unsigned offloads;
     struct container_sample sample;
 };
 
@@ -54,7 +56,9 @@ struct agent_layer {
 };
 
 /* The handle is for link_cancel(); it is gone once done has run. */
-struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_config *config);
+/* network NULL: none. */
+struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_config *config,
+                                  const struct pod_network_facts *network);
 struct link_call *agent_create(const struct agent_ask *ask, const struct agent_process *process,
                                const struct guest_spec *spec, const struct agent_layer *layers,
                                size_t layer_count);

@@ -14,6 +14,7 @@
 #include "io/loop.h"
 #include "link.h"
 #include "pod_config.h"
+#include "pod_network.h"
 #include "pod_stdio.h"
 #include "provision.h"
 #include "renewal.h"
@@ -61,6 +62,7 @@ struct pod {
     struct key *key;
     struct initdata *initdata;
     struct link *link;
+    struct pod_network *network; /* if the initdata says tenant */
     struct appraiser *appraiser;
     struct renewal *renewal; /* from the first appraisal on */
     struct fate *fate;
@@ -143,6 +145,7 @@ static void fail(struct pod *pod, const struct error *err)
     set_state(pod, POD_DEAD);
     source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
+    pod_network_free(take_ptr(pod->network));
     give_up_hold(pod);
     if (pod->link)
         link_end(pod->link);
@@ -198,7 +201,8 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
         fail(pod, err);
         return;
     }
-    if (watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
+    if ((pod->network && pod_network_start(pod->network, pod->link, reply->offloads, &error) < 0) ||
+        watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
         stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0 ||
         volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0) {
         fail(pod, &error);
@@ -216,6 +220,7 @@ static void tell_dead(struct pod *pod)
     if (pod->dead_told)
         return;
     pod->dead_told = true;
+    pod_network_free(take_ptr(pod->network)); /* before CNI takes its namespace down */
     pod->events.dead(pod->user, pod->exit_status);
 }
 
@@ -307,13 +312,16 @@ static void on_opened(void *user)
 {
     struct pod *pod = user;
     struct agent_ask ask = {.link = pod->link, .done = on_configured, .user = pod};
+    struct pod_network_facts network;
 
     fate_rest(pod->fate);
     if (pod->state == POD_UNKNOWN)
         set_state(pod, POD_RUNNING);
     if (pod->state == POD_APPRAISED && !pod->configuring) {
+        if (pod->network)
+            network = pod_network_facts(pod->network);
         pod->configuring = true; /* the link repeats it on a later connection */
-        agent_configure(&ask, pod->config);
+        agent_configure(&ask, pod->config, pod->network ? &network : NULL);
     }
 }
 
@@ -374,6 +382,11 @@ static int check_initdata(const struct pod *pod, const char *sandbox_id, struct 
         return error_set(
             err, STATUS_FAILED_PRECONDITION, "the initdata grants guest_root, which %s",
             pod->conf.guest_root ? "the pod's annotation gives up" : "tenant.conf does not");
+    if (pod->conf.network[0] &&
+        !text_equal(pod->conf.network, initdata_network_name(pod->initdata->content.network)))
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata says cleave.network = '%s', tenant.conf network = '%s'",
+                         initdata_network_name(pod->initdata->content.network), pod->conf.network);
     return 0;
 }
 
@@ -427,6 +440,9 @@ static int begin_dialing(struct pod *pod, const struct provision_answer *answer,
     if (key_load(answer->key_path, &pod->key, err) < 0 ||
         initdata_load(answer->initdata_path, &pod->initdata, err) < 0 ||
         check_initdata(pod, answer->sandbox_id, err) < 0 || choose_endpoint(pod, answer, err) < 0)
+        return -1;
+    if (pod->initdata->content.network == INITDATA_NETWORK_TENANT &&
+        pod_network_new(pod->loop, pod->config->netns, &pod->network, err) < 0)
         return -1;
     if (begin_appraising(pod, &options.policy, err) < 0 ||
         fate_new(pod->loop, pod->half, on_gone, pod, &pod->fate, err) < 0)
@@ -553,6 +569,7 @@ void pod_free(struct pod *pod)
     fate_free(pod->fate);
     renewal_free(pod->renewal);
     watch_free(pod->watch);
+    pod_network_free(pod->network);
     volumes_free(pod->volumes);
     stdio_free(pod->stdio);
     link_free(pod->link);

@@ -193,6 +193,9 @@ static void take_namespace_paths(struct pod_config *config, const struct js *spe
 
         if (path && path[0] && config->namespace_path_count < POD_NAMESPACES_MAX)
             config->namespace_paths[config->namespace_path_count++] = xstrdup(path);
+        if (path && path[0] && text_equal(js_get_string(js_at(list, i), "type"), "network") &&
+            !config->netns)
+            config->netns = xstrdup(path);
     }
 }
 
@@ -257,6 +260,7 @@ void pod_config_free(struct pod_config *config)
     free(config->endpoint);
     free(config->sandbox_dir);
     free(config->shm_source);
+    free(config->netns);
     for (size_t i = 0; i < config->namespace_path_count; i++)
         free(config->namespace_paths[i]);
     free(config);

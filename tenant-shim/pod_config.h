@@ -35,6 +35,7 @@ struct pod_config {
     char *shm_source;  /* NULL if unknown */
     char *namespace_paths[POD_NAMESPACES_MAX]; /* of the pod's namespaces on this node */
     size_t namespace_path_count;
+    char *netns; /* of these, the network's; NULL: it has none */
 };
 
 /* What cannot be had, and is refused by name. */

@@ -260,7 +260,7 @@ static char *create_input(const struct provision_options *options, const struct 
     js_set_string(input, "namespace", config->pod_namespace);
     js_set_integer(input, "vcpus", config->vcpus);
     js_set_integer(input, "memory", (int64_t) config->memory);
-    js_set_string(input, "network", conf->network);
+    js_set_string(input, "network", tenant_conf_network(conf));
     js_set_string(input, "evidence", conf->evidence);
     js_set(input, "guest_root", js_new_boolean(config->guest_root));
     if (config->endpoint)

@@ -31,9 +31,10 @@ static struct tenant *tenant_of(struct call *call, const char *sandbox_id)
     return NULL;
 }
 
-static int read_config(const struct tenant *tenant, const Ttrpc__Any *options,
+static int read_config(const struct tenant *tenant, const Sandbox__CreateSandboxRequest *in,
                        struct pod_config **ret, struct error *err)
 {
+    const Ttrpc__Any *options = in->options;
     struct tenant_conf conf;
     int r;
 
@@ -44,6 +45,8 @@ static int read_config(const struct tenant *tenant, const Ttrpc__Any *options,
         return -1;
     r = codec_pod_config(&options->value, &conf, ret, err);
     tenant_conf_fini(&conf);
+    if (r == 0 && in->netns_path[0])
+        (*ret)->netns = xstrdup(in->netns_path);
     return r;
 }
 
@@ -56,8 +59,7 @@ static void create_rpc(struct call *call, const void *request)
 
     if (!tenant)
         return;
-    if (read_config(tenant, in->options, &config, &err) < 0 ||
-        sandbox_create(tenant, config, &err) < 0)
+    if (read_config(tenant, in, &config, &err) < 0 || sandbox_create(tenant, config, &err) < 0)
         call_fail_with(call, &err);
     else
         call_reply(call, NULL);

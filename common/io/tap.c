@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/scoped.h"
 #include "io/frames.h"
+#include "io/netlink.h"
 #include "io/netns.h"
 
 #define DEVICE "/dev/net/tun"
@@ -44,13 +45,27 @@ static int open_here(void *user, struct error *err)
     return 0;
 }
 
+static int set_queue(int netns_fd, const char *name, struct error *err)
+{
+    scoped(netlink_closep) struct netlink *netlink = NULL;
+    struct netlink_link link;
+
+    if (netlink_open(netns_fd, &netlink, err) < 0 || netlink_find(netlink, name, &link, err) < 0)
+        return -1;
+    return netlink_set_queue(netlink, link.index, TAP_QUEUE_LENGTH, err);
+}
+
 int tap_open(int netns_fd, enum tap_kind kind, const char *name, int *ret_fd, struct error *err)
 {
     struct opening opening = {.kind = kind, .name = name};
+    scoped(closep) int fd = -1;
 
     if (netns_run(netns_fd, open_here, &opening, err) < 0)
         return -1;
-    *ret_fd = opening.fd;
+    fd = opening.fd;
+    if (set_queue(netns_fd, name, err) < 0)
+        return -1;
+    *ret_fd = take_fd(fd);
     return 0;
 }
 

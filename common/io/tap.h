@@ -9,6 +9,9 @@ struct error;
 
 enum tap_kind { TAP_ETHERNET, TAP_PACKETS };
 
+/* Packets that wait while nobody reads: what is older than them is not worth sending any more. */
+enum { TAP_QUEUE_LENGTH = 64 };
+
 /* In the namespace netns_fd; the descriptor does not block. */
 int tap_open(int netns_fd, enum tap_kind kind, const char *name, int *ret_fd, struct error *err)
     __attribute__((warn_unused_result));

@@ -110,10 +110,14 @@ typedef void channel_open_fn(void *user, struct channel *channel, const struct e
 int channel_dial(struct loop *loop, const struct channel_dial_options *options,
                  channel_open_fn *opened, void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));
-/* Another connection (bulk) that joins an open control, to the same endpoint with the same keys. */
+/* Another connection (bulk, frames) that joins an open control, to the same endpoint with the same
+ * keys. One of the class frames ends when its peer is not heard of for 3 s. */
 int channel_join(struct channel *control, enum channel_class class, channel_open_fn *opened,
                  void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));
+/* Before it is open: there is a connection (by dial-out one need not be asked for), so that waiting
+ * is worth while. */
+bool channel_is_reached(const struct channel *channel);
 /* A later appraisal of an open control. nonce: 32 fresh random bytes; number: larger than any
  * before (1 was the first). On failure the caller ends the channel. *ret_failed: the
  * check of the evidence that failed; APPRAISAL_OK with a failure: it could not be judged. */

@@ -247,9 +247,9 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
 {
     int fd;
 
-    if (class != CHANNEL_BULK)
-        return error_set(err, STATUS_UNIMPLEMENTED, "connections of class %s are not in this build",
-                         channel_class_name(class));
+    if (class != CHANNEL_BULK && class != CHANNEL_FRAMES)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "a connection of class %u does not join",
+                         class);
     if (control->stage != STAGE_OPEN || control->class != CHANNEL_CONTROL)
         return error_set(err, STATUS_FAILED_PRECONDITION, "there is no open control to join");
     if (endpoint_open(&control->dial.endpoint, &fd, err) < 0)
@@ -263,10 +263,16 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
     channel->open_fn = open_fn;
     channel->open_user = user;
     if (channel_add_joined(control, channel, err) < 0 ||
-        channel_begin(channel, is_controls_guest, control->dial.deadline_ms, err) < 0)
+        channel_begin(channel, is_controls_guest,
+                      class == CHANNEL_FRAMES ? 0 : control->dial.deadline_ms, err) < 0)
         return -1;
     *ret = take_ptr(channel);
     return 0;
+}
+
+bool channel_is_reached(const struct channel *channel)
+{
+    return channel->stage != STAGE_CONNECT || channel->dial.endpoint.offers;
 }
 
 int channel_appraise_verify(struct channel *control, const struct appraise_answer *answer,

@@ -16,7 +16,12 @@
 #include "base/text.h"
 #include "secure/offers.h"
 
-enum { NOTSENT_BYTES = 128 * 1024, USER_TIMEOUT_MS = 20 * 1000, KEEPALIVE_S = 5 };
+enum {
+    NOTSENT_BYTES = 128 * 1024,
+    USER_TIMEOUT_MS = 20 * 1000,
+    FRAMES_TIMEOUT_MS = 3000,
+    KEEPALIVE_S = 5,
+};
 
 struct place {
     struct sockaddr_storage address;
@@ -157,11 +162,20 @@ int endpoint_finish(const struct endpoint *endpoint, int fd, struct error *err)
     return 0;
 }
 
+struct option {
+    int level, name, value;
+};
+
+static void set_options(int fd, const struct option *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void) setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+                          sizeof(options[i].value));
+}
+
 void transport_tune(int fd)
 {
-    static const struct {
-        int level, name, value;
-    } options[] = {
+    static const struct option options[] = {
         {IPPROTO_TCP, TCP_NODELAY, 1},
         {IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES},
         {IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
@@ -171,7 +185,16 @@ void transport_tune(int fd)
         {IPPROTO_TCP, TCP_KEEPCNT, 3},
     };
 
-    for (size_t i = 0; i < ARRAY_LENGTH(options); i++)
-        (void) setsockopt(fd, options[i].level, options[i].name, &options[i].value,
-                          sizeof(options[i].value));
+    set_options(fd, options, ARRAY_LENGTH(options));
+}
+
+void transport_tune_frames(int fd)
+{
+    static const struct option options[] = {
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, FRAMES_TIMEOUT_MS},
+        {IPPROTO_TCP, TCP_KEEPIDLE, 1},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 1},
+    };
+
+    set_options(fd, options, ARRAY_LENGTH(options));
 }

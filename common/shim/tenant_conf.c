@@ -122,9 +122,10 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
 {
     if (conf->provisioner[0] == '\0')
         return error_set(err, STATUS_INVALID_ARGUMENT, "%s: provisioner is empty", name);
-    if (!text_equal(conf->network, "none"))
+    if (conf->network[0] && !text_equal(conf->network, "tenant") &&
+        !text_equal(conf->network, "none"))
         return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "%s: network is '%s': this version has \"none\" only", name,
+                         "%s: network is '%s': this version has \"tenant\" and \"none\"", name,
                          conf->network);
     if (!is_transport(conf->transport))
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -150,6 +151,11 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
 bool tenant_conf_is_dialled(const struct tenant_conf *conf)
 {
     return text_equal(conf->transport, "dial-out");
+}
+
+const char *tenant_conf_network(const struct tenant_conf *conf)
+{
+    return conf->network[0] ? conf->network : "tenant";
 }
 
 const struct config_key *tenant_conf_keys(size_t *ret_count)

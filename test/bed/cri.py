@@ -78,8 +78,8 @@ class Cri:
                     raise
             time.sleep(0.05)
 
-    def status(self):
-        return self.call("Status", pb.Empty(), pb.StatusResponse, timeout=20)
+    def status(self, verbose=False):
+        return self.call("Status", pb.StatusRequest(verbose=verbose), pb.StatusResponse, timeout=20)
 
     def reconnect(self):
         """After a restart of containerd: a new connection (the old one's back-off would last)."""

@@ -2,7 +2,6 @@
 """What cleave does not do, by case (module::function). runc passes every one of them."""
 
 RECURSIVE = "containerd finds out for runc only whether it can; 2.1 itself ends on a request to another runtime"
-NO_NETWORK = "the guest has no pod network yet, only its loopback"
 NO_VOLUMES = "only the volumes that a kubelet makes are brought into the guest yet: no other path of the node"
 
 # Skipped for cleave: what a machine of its own cannot share with the tenant's node.
@@ -17,11 +16,6 @@ IMPOSSIBLE = {
 
 # Skipped for cleave: the feature is not there yet.
 PENDING = {
-    "test_network::test_the_address_is_seen_inside": NO_NETWORK,
-    "test_network::test_a_container_port_is_reached_at_the_pods_address": NO_NETWORK,
-    "test_network::test_a_host_port_is_reached_at_the_node": NO_NETWORK,
-    "test_network::test_pods_reach_each_other": NO_NETWORK,
-    "test_streaming::test_a_forwarded_port_reaches_the_containers_server": NO_NETWORK,
     "test_mounts::test_a_directory_is_seen_and_written_on_both_sides": NO_VOLUMES,
     "test_mounts::test_two_containers_share_a_directory": NO_VOLUMES,
     "test_mounts::test_a_directory_behind_a_symbolic_link_is_that_directory": NO_VOLUMES,

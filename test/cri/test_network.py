@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pod's network: its address, its loopback, and the ports by which others reach it."""
+import pytest
+
 import setup
 from conftest import eventually
 from streams import connect_inside
@@ -32,10 +34,12 @@ def test_the_loopback_is_up(node, ctr):
     assert node.exec(ctr, "ping", "-c", "1", "-W", "5", "127.0.0.1")[0] == 0
 
 
+@pytest.mark.vm
 def test_the_address_is_seen_inside(node, pod, ctr):
     assert address(node, pod) in node.out(ctr, "ip", "address", "show", "dev", "eth0")
 
 
+@pytest.mark.vm
 def test_a_container_port_is_reached_at_the_pods_address(node):
     pod = node.pod("web", port_mappings=[{"container_port": 80}])
     node.run(pod, "one", BUSYBOX, PAGE)

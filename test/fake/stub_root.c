@@ -50,14 +50,16 @@ static int make_devices(struct error *err)
         const char *path;
         unsigned major, minor;
     } nodes[] = {
-        {"dev/null", 1, 3},   {"dev/zero", 1, 5},    {"dev/full", 1, 7},
-        {"dev/random", 1, 8}, {"dev/urandom", 1, 9}, {"dev/tty", 5, 0},
+        {"dev/null", 1, 3},    {"dev/zero", 1, 5}, {"dev/full", 1, 7},       {"dev/random", 1, 8},
+        {"dev/urandom", 1, 9}, {"dev/tty", 5, 0},  {"dev/net/tun", 10, 200},
     };
     static const char *const links[][2] = {
         {"pts/ptmx", "dev/ptmx"},
         {"/proc/self/fd", "dev/fd"},
     };
 
+    if (mkdir("dev/net", 0755) < 0)
+        return error_errno(err, errno, "make 'dev/net'");
     (void) umask(0);
     for (size_t i = 0; i < ARRAY_LENGTH(nodes); i++)
         if (mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) < 0)

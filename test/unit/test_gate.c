@@ -141,8 +141,29 @@ START_TEST(there_is_no_other_method)
 }
 END_TEST
 
+START_TEST(the_pods_network_is_for_control_while_containers_may_run)
+{
+    for (size_t r = 0; r < ARRAY_LENGTH(roles); r++) {
+        const struct gate_peer peer = {CHANNEL_FRAMES, roles[r].role};
+
+        for (int phase = 0; phase < PHASE_COUNT; phase++) {
+            struct error err = {.status = STATUS_OK};
+            int result = gate_admit_frames(&peer, (enum phase) phase, &err);
+            enum status wanted = roles[r].letter != 'c'         ? STATUS_PERMISSION_DENIED
+                                 : !strchr("OD", phases[phase]) ? STATUS_FAILED_PRECONDITION
+                                                                : STATUS_OK;
+
+            ck_assert_int_eq(err.status, wanted);
+            ck_assert_int_eq(result, wanted == STATUS_OK ? 0 : -1);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
-    return suite_run("gate", (const TTest *[]){each_method_is_for_its_class_roles_and_phases,
-                                               there_is_no_other_method, NULL});
+    return suite_run(
+        "gate",
+        (const TTest *[]){each_method_is_for_its_class_roles_and_phases, there_is_no_other_method,
+                          the_pods_network_is_for_control_while_containers_may_run, NULL});
 }

@@ -86,7 +86,6 @@ static void make_guest(void)
     OK(netlink_find(netlink, "eth0", &link, &err));
     OK(netlink_set_mac(netlink, link.index, net.mac, &err));
     OK(netlink_set_mtu(netlink, link.index, net.mtu, &err));
-    OK(netlink_set_queue(netlink, link.index, 64, &err));
     give(guest, "eth0", "10.66.0.2", "fd66::2");
     OK(loopwire_open(guest, LOOPWIRE_GUEST, &guest_taps[FRAMES_LOOPBACK], &err));
 }
