@@ -327,6 +327,19 @@ static void check_crictl(struct node *node, struct check_result *result)
     check_advise(result, "timeout: 240");
 }
 
+/* What a pod's eth0 on this node is joined with, unless pods have no network. */
+static void check_pods_tun(struct node *node, struct check_result *result)
+{
+    if (text_equal(tenant_conf_network(&node->tenant), "tenant"))
+        check_tun(node, result);
+}
+
+static void check_pods_redirects(struct node *node, struct check_result *result)
+{
+    if (text_equal(tenant_conf_network(&node->tenant), "tenant"))
+        check_redirects(node, result);
+}
+
 /* In the order of dependence: what a row learns, later rows need. */
 static const struct check checks[] = {
     {"user", check_user, 0},
@@ -348,6 +361,8 @@ static const struct check checks[] = {
     {"host-api", check_host_api, NODE_CONF},
     {"static", check_static, NODE_CONF},
     {"transport", check_transport, NODE_CONF},
+    {"tun", check_pods_tun, NODE_CONF},
+    {"redirects", check_pods_redirects, NODE_CONF},
     {"crictl", check_crictl, 0},
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Can a guest be joined with its pod's network: a tap, and redirects between it and eth0. */
+/* Can a guest be joined with its pod's network (on the host its uplink, on the tenant's node the
+ * pod's own): a tap, and redirects between it and eth0. */
 #include <sys/utsname.h>
 
 #include "base/scoped.h"

@@ -67,6 +67,6 @@ void check_memory(struct node *node, struct check_result *result);
 void check_reference_values(struct node *node, struct check_result *result);
 void check_endorsements(struct node *node, struct check_result *result);
 
-/* Checks of the host's network, in check_uplink.c. */
+/* Checks of a network that guests are joined with, in check_uplink.c. */
 void check_tun(struct node *node, struct check_result *result);
 void check_redirects(struct node *node, struct check_result *result);

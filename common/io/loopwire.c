@@ -122,6 +122,7 @@ static int prepare(struct wire *wire, struct error *err)
         netlink_set_mtu(wire->netlink, device.index, MTU, err) < 0 ||
         netlink_no_autoconf(wire->netlink, device.index, err) < 0 ||
         netlink_set_up(wire->netlink, device.index, err) < 0 ||
+        netlink_set_up(wire->netlink, lo.index, err) < 0 ||
         netlink_new_ingress(wire->netlink, lo.index, err) < 0 ||
         netlink_new_ingress(wire->netlink, device.index, err) < 0)
         return -1;

@@ -30,7 +30,7 @@ static const struct config_key keys[] = {
     KEY("", "peers", CONFIG_STRINGS, peers, 0, 0, "[]"),
     KEY("", "default_vcpus", CONFIG_INTEGER, default_vcpus, 1, 512, "1"),
     KEY("", "default_memory", CONFIG_SIZE, default_memory, 128 * MIB, TIB, "\"512MiB\""),
-    KEY("", "network", CONFIG_STRING, network, 0, 0, "\"none\""),
+    KEY("", "network", CONFIG_STRING, network, 0, 0, "\"\""),
     KEY("", "guest_root", CONFIG_BOOLEAN, guest_root, 0, 0, "false"),
     KEY("", "kubelet_root", CONFIG_STRING, kubelet_root, 0, 0, "\"/var/lib/kubelet\""),
     KEY("", "create_timeout", CONFIG_INTEGER, create_timeout, 1, 210, "210"),

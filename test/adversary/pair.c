@@ -189,13 +189,29 @@ void pair_dial(struct pair *pair, const struct channel_dial_options *options, st
     run_until_outcome(pair, ret);
 }
 
-void pair_join(struct pair *pair, struct outcome *control, struct outcome *ret)
+static void join_class(struct pair *pair, struct outcome *control, enum channel_class class,
+                       struct outcome *ret)
 {
     struct error err;
 
     memset(ret, 0, sizeof(*ret));
-    must(channel_join(control->channel, CHANNEL_BULK, on_open, ret, &ret->channel, &err), &err);
+    must(channel_join(control->channel, class, on_open, ret, &ret->channel, &err), &err);
     run_until_outcome(pair, ret);
+}
+
+void pair_join(struct pair *pair, struct outcome *control, struct outcome *ret)
+{
+    join_class(pair, control, CHANNEL_BULK, ret);
+}
+
+struct outcome *pair_join_frames(struct pair *pair, struct outcome *control, struct outcome *tenant)
+{
+    size_t before = pair->guest_count;
+
+    join_class(pair, control, CHANNEL_FRAMES, tenant);
+    ck_assert_msg(tenant->opened, "%s", tenant->err.message);
+    pair_until(pair, &pair->guest[before].opened);
+    return &pair->guest[before];
 }
 
 struct outcome *pair_open(struct pair *pair, struct outcome *tenant)

@@ -122,7 +122,14 @@ class Pod:
         crio._write(self.run + "/.containerenv", "")
         self.namespaces = [{"type": kind, "path": f"/var/run/{short}ns/{self.id}"}
                            for kind, short in (("network", "net"), ("uts", "uts"), ("ipc", "ipc"))]
+        self._make_network()
         self.sandbox = Container(crio, self.id, self._spec("sandbox", self.id, ["/pause"]), None)
+
+    def _make_network(self):
+        """As CNI would: a namespace by name, eth0 in it."""
+        for command in (f"netns add {self.id}", f"link add crio{self.id[:8]} type veth peer name eth0 netns {self.id}",
+                        f"-n {self.id} address add 10.95.0.2/24 dev eth0", f"-n {self.id} link set eth0 up"):
+            self.crio.bed.run("tenant", "ip", *command.split())
 
     def _spec(self, kind, ident, args):
         prefix = "io.kubernetes.cri-o."
@@ -170,6 +177,7 @@ class Pod:
     def close(self):
         for container in [*self.containers, self.sandbox]:
             container.close()
+        self.crio.bed.run("tenant", "ip", "netns", "delete", self.id)
 
 
 def make_rootfs(bed, tar):

@@ -152,7 +152,6 @@ TENANT_CONF = """provisioner = "{provisioner}"
 evidence = "sample"
 allow_insecure_evidence = ["sample"]
 default_memory = "{memory}"
-network = "tenant"
 {granted}[cri]
 endpoint = "{api}/containerd.sock"
 runtime_handler = "cleave-host"

@@ -164,7 +164,7 @@ def test_attach_to_a_terminal_sets_its_size(node, pod, connect):
 # ---- port-forward -----------------------------------------------------------------------------
 
 @pytest.mark.vm
-@pytest.mark.parametrize("listen", ["127.0.0.1:8081", "[::1]:8081", "8081"])
+@pytest.mark.parametrize("listen", ["127.0.0.1:8081", "8081"])
 def test_a_forwarded_port_reaches_the_containers_server(node, pod, connect, listen):
     web = node.run(pod, "web", BUSYBOX, ["sh", "-c", f"echo page > /tmp/index.html; exec httpd -f -p {listen} -h /tmp"])
     answer = eventually(lambda: _get(connect(node.forward_url(pod, 8081))), what="the page")

@@ -103,6 +103,12 @@ def place():
         yield folder
 
 
+def make_redirectable(node):
+    node.device("/dev/net/tun")
+    for module in ("act_mirred", "cls_u32", "sch_ingress"):
+        os.makedirs(node.path(f"/sys/module/{module}/x"))
+
+
 @pytest.fixture
 def host(place):
     node = Node(place + "/host", "host")
@@ -123,11 +129,10 @@ firmware = "/image/OVMF.fd"
     node.write("/var/lib/cleave/h/accel.json", json.dumps({
         "version": 1, "kind": "accel", "kvm": True,
         "about": f"{platform.release()} /image/vmlinuz {kernel.st_size} {int(kernel.st_mtime)}"}))
-    for path in ("/dev/kvm", "/dev/sev", "/dev/net/tun"):
+    for path in ("/dev/kvm", "/dev/sev"):
         node.device(path)
     node.write("/sys/module/kvm_amd/parameters/sev_snp", "Y\n")
-    for module in ("act_mirred", "cls_u32", "sch_ingress"):
-        os.makedirs(node.path(f"/sys/module/{module}/x"))
+    make_redirectable(node)
     node.write("/proc/meminfo", "MemTotal:       33554432 kB\n")
     node.listen("/run/libvirt/libvirt-sock")
     yield node
@@ -141,6 +146,7 @@ def tenant(place):
                'evidence = "sample"\nallow_insecure_evidence = ["sample"]\n[cri]\nendpoint = "/run/host.sock"\n')
     node.program("/usr/bin/cleave-provision-cri")
     node.listen("/run/host.sock")
+    make_redirectable(node)
     yield node
     node.close()
 
@@ -211,6 +217,14 @@ def test_traps_in_the_hosts_containerd_are_named(host, old, new, name, word):
 def test_traps_in_the_tenants_containerd_are_named(tenant, old, new, name, word):
     tenant.write("/etc/containerd/config.toml", CONTAINERD["tenant"].replace(old, new))
     tenant.fails(name, word)
+
+
+def test_a_tenant_whose_pods_cannot_be_joined_is_told_so_unless_they_need_not(tenant):
+    os.unlink(tenant.path("/dev/net/tun"))
+    tenant.fails("tun", "guests would have no network")
+    with open(tenant.path("/etc/cleave/tenant.conf"), encoding="utf-8") as file:
+        tenant.write("/etc/cleave/tenant.conf", 'network = "none"\n' + file.read())
+    assert "tun" not in tenant.check()[1]
 
 
 def test_evidence_that_this_build_cannot_verify_fails(tenant):

@@ -5,13 +5,17 @@ import contextlib
 import json
 import os
 import re
+import secrets
+import socket
 import threading
 import time
 
 import pytest
 
+import setup
 from conftest import BUSYBOX, configure, eventually, find_processes, kill9, log_paths, new_lines
 from streams import connect_inside
+from test_vm import Wire
 
 SHIM = r"containerd-shim-cleave-tenant-v2"
 GUEST = r"cleave-agent --stub"
@@ -143,8 +147,25 @@ def test_a_pod_does_not_see_the_frames_of_another(tenant, bed):
     assert received(tenant, witness) - before < 50          # neighbours' questions, for all to hear
 
 
+def test_the_pods_network_is_not_the_hosts(pair, tenant, bed):
+    """What the host's network carries of a megabyte that leaves the pod: that it is one."""
+    pod = run_pod(tenant, bed, "hidden")
+    word = "canary" + secrets.token_hex(6)
+    tenant.run(pod, "server", BUSYBOX, ["nc", "-l", "-p", "7000", "-e", "sh", "-c", f"yes {word} | head -c 1000000"])
+    wire = Wire(bed, "/run/network.pcap")
+    client = eventually(lambda: attempt(bed, address(tenant, pod), 7000), what="the server")
+    got = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    client.close()
+    seen = wire.stop(bed)
+    os.unlink(bed.path("host", wire.path))
+    assert len(got) == 1000000 and got.startswith(word.encode())
+    assert len(seen) > 1000000 and word.encode() not in seen
+    ends = [socket.inet_aton(end) for end in (address(tenant, pod), setup.PODS["tenant"] + ".1")]
+    assert b"".join(ends) not in seen and b"".join(reversed(ends)) not in seen
+
+
 def test_a_network_that_was_not_asked_for_is_not_there(tenant, bed):
-    configure(bed, lambda text: text.replace('network = "tenant"', 'network = "none"'))
+    configure(bed, lambda text: 'network = "none"\n' + text)
     pod = tenant.run_pod("none")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     assert tenant.exec(ctr, "ls", "/sys/class/net")[1].split() == [b"lo"]

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 import ttrpc
-from conftest import BUSYBOX, eventually, find_processes, kill9
+from conftest import BUSYBOX, configure, eventually, find_processes, kill9
 from test_tenant import GUEST, text
 
 SHIM = r"containerd-shim-cleave-tenant-v2"
@@ -204,6 +204,7 @@ def bare(provisioner, bed):
     def start(shell="true"):
         if not clients:
             provisioner(shell)
+            configure(bed, lambda text: 'network = "none"\n' + text)
             out = bed.run("tenant", "sh", "-c", f"cd {bundle} && exec {shim} start </dev/null").stdout
             assert '"version":3' in out
             start.path = bed.path("tenant", re.search(r"unix://([^\"]+)", out)[1])
