@@ -198,7 +198,10 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     if (pod->state != POD_APPRAISED)
         return;
     if (err) {
-        fail(pod, err);
+        error = *err;
+        if (pod->network && err->status == STATUS_UNIMPLEMENTED)
+            (void) error_wrap(&error, "network = \"tenant\" needs a guest image of this release");
+        fail(pod, &error);
         return;
     }
     if ((pod->network && pod_network_start(pod->network, pod->link, reply->offloads, &error) < 0) ||

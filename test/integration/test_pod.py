@@ -209,10 +209,13 @@ def test_an_annotation_grants_nothing(tenant, stub):
     assert "only give it up" in error.value.details()
 
 
-def test_the_workloads_network_is_loopback_only(tenant, guest):
+def test_the_workloads_network_is_the_pods(tenant, guest):
+    """Its own device and loopback: none of the guest's way to the tenant."""
     pod = tenant.run_pod("web")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
-    assert tenant.exec(ctr, "ls", "/sys/class/net")[1].split() == [b"lo"]
+    assert tenant.exec(ctr, "ls", "/sys/class/net")[1].split() == [b"eth0", b"lo", b"lw0"]
+    address = tenant.pod_status(pod).status.network.ip
+    assert f"inet {address}/" in tenant.exec(ctr, "ip", "address", "show", "dev", "eth0")[1].decode()
 
 
 def test_many_short_execs(tenant, stub):

@@ -127,7 +127,7 @@ def all_kept_alive(pid):
     """Each connection of the process's network namespace waits for nothing but its keepalive."""
     with open(f"/proc/{pid}/net/tcp", encoding="ascii") as table:
         timers = [line.split()[5] for line in table if line.split()[3] == "01"]
-    return len(timers) == 3 and all(timer.startswith("02:") for timer in timers)
+    return len(timers) == 4 and all(timer.startswith("02:") for timer in timers)
 
 
 def dialled(bed):
@@ -144,7 +144,7 @@ def test_a_guest_that_dials_has_no_door(bed, tenant):
     tenant.run_pod("dials")
     agent, = find_processes(bed, "tenant", GUEST)
     assert listeners(agent) == []
-    eventually(lambda: all_kept_alive(agent), what="control, bulk and one offer at rest")
+    eventually(lambda: all_kept_alive(agent), what="control, bulk, frames and one offer at rest")
     assert dialled(bed) == [PORT]
     tenant.remove_everything()
     assert dialled(bed) == []       # the door of the tenant closes with the pod
