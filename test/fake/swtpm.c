@@ -29,7 +29,7 @@ static void must(int good, const char *what)
     abort();
 }
 
-static void own_network(void)
+void swtpm_own_network(void)
 {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     int fd;
@@ -42,10 +42,6 @@ static void own_network(void)
 
 void swtpm_init(struct swtpm *swtpm)
 {
-    static int own;
-
-    if (!own++)
-        own_network();
     *swtpm = (struct swtpm){.directory = "/tmp/swtpm-XXXXXX"};
     must(mkdtemp(swtpm->directory) != NULL, "mkdtemp");
     swtpm_start(swtpm);

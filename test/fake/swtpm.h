@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A real software TPM, in a network of this process's own: ports are nobody else's. */
+/* A real software TPM on ports of the loopback, which has to be a network of one's own. */
 #include <sys/types.h>
 
 #define SWTPM_TRANSPORT "swtpm:host=127.0.0.1,port=2321"
@@ -10,6 +10,8 @@ struct swtpm {
     pid_t pid;
 };
 
+/* In a new network namespace, with lo. */
+void swtpm_own_network(void);
 /* One that was never used. */
 void swtpm_init(struct swtpm *swtpm);
 void swtpm_fini(struct swtpm *swtpm);

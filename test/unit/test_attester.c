@@ -35,6 +35,7 @@ static const char initdata[] = "version = \"0.1.0\"\n";
 static void setup(void)
 {
     ck_assert_int_eq(loop_new(&loop, &err), 0);
+    swtpm_own_network();
     swtpm_init(&swtpm);
 }
 
