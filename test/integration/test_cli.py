@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, HERE
 
 CLEAVE = BUILD + "/bin/cleave"
 PATH = "/usr/bin:/bin"
@@ -118,7 +118,7 @@ firmware = "/image/OVMF.fd"
 """)
     node.program("/usr/bin/cleave-host-helper")
     for name in ("vmlinuz", "initrd.img", "cmdline", "OVMF.fd"):
-        node.write("/image/" + name, "x")
+        node.write("/image/" + name, "x" * (65536 if name == "OVMF.fd" else 1))
     kernel = os.stat(node.path("/image/vmlinuz"))
     node.write("/var/lib/cleave/h/accel.json", json.dumps({
         "version": 1, "kind": "accel", "kvm": True,
@@ -286,6 +286,17 @@ def test_the_version_says_what_evidence_is_worth():
     assert {"name": "sample", "insecure": True, "anchor": "none"} in parsed["evidence"]
     assert {"name": "tpm", "insecure": False, "anchor": "host-vtpm"} in parsed["evidence"]
     assert re.search("^evidence: tpm .*no protection from the host", out, re.M)
+
+
+def test_the_version_names_the_library_and_the_advisories_that_apply_to_it():
+    """The same ones as the documentation, where each has its section "They apply"."""
+    out, library = cleave("version")[1], json.loads(cleave("version", "--json")[1])["library"]
+    assert f"\nmbedTLS {library['version']}: TLS {library['tls']} only\n" in out
+    assert library["tls"] == ("1.2" if library["version"].startswith("2.28.") else "1.3")
+    assert re.findall("^advisory: (CVE-[0-9-]+) ", out, re.M) == library["advisories"]
+    with open(os.path.dirname(HERE) + "/docs/mbedtls.md", encoding="utf-8") as file:
+        section = re.search(rf"^## .*TLS {library['tls']}: they apply\n(.*?)(^## |\Z)", file.read(), re.M | re.S)[1]
+    assert sorted(re.findall(r"^\| (CVE-[0-9-]+)", section, re.M)) == library["advisories"]
 
 
 RECORD = {"kind": "appraisal", "version": 1, "namespace": "default", "name": "web", "cri_sandbox": "cd" * 32, "sandbox": "ab" * 16,

@@ -10,6 +10,8 @@ test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
 	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c
+test_capabilities_SRCS  := test/unit/test_capabilities.c host-shim/helper/capabilities.c
+test_uuid_SRCS          := test/unit/test_uuid.c host-shim/helper/uuid.c
 layer_SRCS := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c
 test_layer_tree_SRCS := test/unit/test_layer_tree.c $(layer_SRCS)
 test_layer_tree_LIBS := io base
@@ -135,3 +137,9 @@ test_attester_PKGS := json-c libevent_core libmd fuse3
 test_attester_LDLIBS := $(MBEDTLS) -lpthread
 test_attester_CPPFLAGS := -DATTEST_PROGRAM='"$(abspath $(BUILD)/bin/cleave-attest)"'
 $(BUILD)/test/test_attester: $(BUILD)/bin/cleave-attest
+define launch_test
+$(1)_LIBS   := measure evidence base
+$(1)_PKGS   := json-c libmd
+$(1)_LDLIBS := $$(MBEDTLS)
+endef
+$(foreach t,test_ovmf test_snp_launch test_td_launch,$(eval $(call launch_test,$(t))))
