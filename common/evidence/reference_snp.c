@@ -157,7 +157,7 @@ static int read_csp_ids(const struct reference_target *target, const struct js *
         if (reference_read_text(js_at(value, i), &text, err) < 0)
             return error_wrap(err, "[%zu]", i);
         char *copy = reference_keep(target->arena, strlen(text) + 1);
-        memcpy(copy, text, strlen(text));
+        memcpy(copy, text, strlen(text) + 1);
         ids[i] = copy;
     }
     policy->csp_ids = ids;

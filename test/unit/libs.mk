@@ -119,3 +119,9 @@ $(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
 $(call evidence_test,$(1))
 endef
 $(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral test_azure_tdx,$(eval $(call tdx_test,$(t))))
+define launch_test
+$(1)_LIBS   := measure evidence base
+$(1)_PKGS   := json-c libmd
+$(1)_LDLIBS := $$(MBEDTLS)
+endef
+$(foreach t,test_ovmf test_snp_launch test_td_launch,$(eval $(call launch_test,$(t))))
