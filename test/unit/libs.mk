@@ -125,3 +125,21 @@ $(1)_PKGS   := json-c libmd
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
 $(foreach t,test_ovmf test_snp_launch test_td_launch,$(eval $(call launch_test,$(t))))
+# A configfs by FUSE, a TPM by swtpm.
+test_attest_tsm_SRCS := test/unit/test_attest_tsm.c test/unit/tdx_fixture.c test/fake/configfs_tsm.c \
+	$(addprefix guest-agent/attest/,tsm.c event_log_file.c)
+test_attest_tsm_LIBS := evidence base
+test_attest_tsm_PKGS := json-c libmd fuse3
+test_attest_tsm_LDLIBS := $(MBEDTLS) -lpthread
+test_attest_tpm_SRCS := test/unit/test_attest_tpm.c test/fake/swtpm.c \
+	$(addprefix guest-agent/attest/,tpm.c tpm_attest.c)
+test_attest_tpm_LIBS := evidence base
+test_attest_tpm_PKGS := json-c libmd tss2-sys tss2-mu tss2-tcti-device tss2-tcti-swtpm
+test_attest_tpm_LDLIBS := $(MBEDTLS) -Wl,--wrap=tpm_quote_all
+test_attester_SRCS := test/unit/test_attester.c test/fake/swtpm.c test/fake/configfs_tsm.c \
+	guest-agent/attester.c guest-agent/attester_queue.c
+test_attester_LIBS := secure evidence io base
+test_attester_PKGS := json-c libevent_core libmd fuse3
+test_attester_LDLIBS := $(MBEDTLS) -lpthread
+test_attester_CPPFLAGS := -DATTEST_PROGRAM='"$(abspath $(BUILD)/bin/cleave-attest)"'
+$(BUILD)/test/test_attester: $(BUILD)/bin/cleave-attest
