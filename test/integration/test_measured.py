@@ -2,13 +2,17 @@
 """A boot that is measured, for real: QEMU, OVMF and swtpm through libvirt. The TPM is the host's own program, so this shows that the
 mechanism works, not that a host could not cheat."""
 import hashlib
+import os
 import re
+import shutil
 import struct
+import subprocess
 
+import grpc
 import pytest
 
 import setup as bed_setup
-from conftest import BUILD, BUSYBOX
+from conftest import BUILD, BUSYBOX, configure
 
 SLEEP = ["sleep", "1000"]
 FIRMWARES = (0, 1, 2, 3, 4, 5, 6, 7, 9)
@@ -66,6 +70,101 @@ def test_firmware_and_kernel_measure_what_they_load(nodes, measured):
     assert options == hashlib.sha256(line.encode("utf-16-le")).digest()
     tenant.stop_pod(pod)
     tenant.remove_pod(pod)
+
+
+# ---- judged by the tenant ---------------------------------------------------------------------
+
+def sign_values(bed, tmp_path):
+    """The reference values that `make image` wrote, signed as their owner would, on the tenant's node."""
+    key, keys, values = (str(tmp_path / name) for name in ("key.pem", "keys.pem", "values.json"))
+    shutil.copy(f"{BUILD}/image/reference-values.json", values)
+    for command in (f"ecparam -genkey -name prime256v1 -noout -out {key}", f"ec -in {key} -pubout -out {keys}",
+                    f"dgst -sha256 -sign {key} -out {values}.sig {values}"):
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
+    for source, name in ((keys, "reference-keys.pem"), (values, "reference-values.json"), (values + ".sig", "reference-values.json.sig")):
+        shutil.copy(source, bed.path("tenant", "/etc/cleave/" + name))
+
+
+@pytest.fixture
+def judged(bed, vm, tmp_path):
+    """A tenant that takes nothing but a quote of the TPM, by the values of the image."""
+    bed.use_guest("vm", boot=bed_setup.MEASURED)
+    configure(bed, lambda text: text.replace('evidence = "sample"\n', 'evidence = "tpm"\n', 1)
+              .replace('allow_insecure_evidence = ["sample"]\n', ""))
+    sign_values(bed, tmp_path)
+
+
+def boot_another(bed, key, content):
+    """host.conf names a file with this content."""
+    with open(bed.path("host", f"/etc/cleave/{key}"), "wb") as file:
+        file.write(content)
+    conf = bed.path("host", "/etc/cleave/host.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = re.sub(rf"(?m)^{key} = .*$", f'{key} = "/etc/cleave/{key}"', file.read())
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def another_kernel(bed):
+    """A letter of the text that only a BIOS would show: the kernel is none the worse for it."""
+    kernel = bytearray(image("vmlinuz"))
+    at = kernel.index(b"Use a boot loader", 0, 512)
+    kernel[at] ^= 0x20
+    boot_another(bed, "kernel", kernel)
+
+
+def another_initrd(bed):
+    boot_another(bed, "initrd", image("initrd.img") + b"\0")
+
+
+def another_cmdline(bed):
+    boot_another(bed, "cmdline", image("cmdline").replace(b"loglevel=0", b"loglevel=1"))
+
+
+# The host's own helper, which gives the guest another epoch than the tenant has minted.
+TAMPERING_HELPER = """#!/usr/bin/python3
+import base64, json, os, subprocess, sys
+question = sys.stdin.read()
+if sys.argv[1] == "create":
+    asked = json.loads(question)
+    told = base64.b64decode(asked["initdata"])
+    at = told.index(b'"cleave.epoch" = "') + 18
+    asked["initdata"] = base64.b64encode(told[:at] + (b"2" if told[at:at + 1] == b"1" else b"1") + told[at + 1:]).decode()
+    question = json.dumps(asked)
+done = subprocess.run(["{helper}", *sys.argv[1:]], input=question, text=True)
+sys.exit(done.returncode)
+"""
+
+
+def other_initdata(bed):
+    helper = f"{bed.state['build']}/bin/cleave-host-helper"
+    boot_another(bed, "helper", TAMPERING_HELPER.replace("{helper}", helper).replace(
+        "asked = json.loads(question)", 'asked = json.loads(question)\n    asked.pop("parent")').encode())
+    os.chmod(bed.path("host", "/etc/cleave/helper"), 0o755)
+
+
+def test_the_image_that_was_measured_is_accepted_and_named(bed, nodes, judged):
+    tenant = nodes["tenant"]
+    pod = tenant.run_pod("measured")
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
+    assert tenant.exec(ctr, "echo", "here")[1] == b"here\n"
+    said = bed.run("tenant", f"{bed.state['build']}/bin/cleave", "status", check=False).stdout
+    assert "tpm" in said and "host-vtpm" in said, said
+    tenant.stop_pod(pod)
+    tenant.remove_pod(pod)
+
+
+@pytest.mark.parametrize("change, words", [
+    (another_kernel, ["PCR 4"]),
+    (another_cmdline, ["PCR 9", "the command line is another"]),
+    (another_initrd, ["PCR 9", "the initrd is another"]),
+    (other_initdata, ["the guest carries other initdata than ours"]),
+], ids=["kernel", "command line", "initrd", "initdata"])
+def test_one_byte_of_what_boots_is_another(bed, nodes, judged, change, words):
+    change(bed)
+    with pytest.raises(grpc.RpcError) as refusal:
+        nodes["tenant"].run_pod("tampered")
+    assert all(word in refusal.value.details() for word in words), refusal.value.details()
 
 
 def check_host(bed):
