@@ -33,3 +33,5 @@ fuzz_snp_LIBS := evidence base
 fuzz_tdx_quote_LIBS := evidence base
 fuzz_tdx_collateral_LIBS := evidence base
 fuzz_sgx_pck_LIBS := evidence base
+fuzz_measure_LIBS := measure evidence base
+fuzz_measure_PKGS := liblzma json-c libmd

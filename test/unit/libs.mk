@@ -117,3 +117,6 @@ $(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
 $(call evidence_test,$(1))
 endef
 $(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral test_azure_tdx,$(eval $(call tdx_test,$(t))))
+test_pcr_LIBS   := measure evidence base
+test_pcr_PKGS   := liblzma json-c libmd
+test_pcr_LDLIBS := $(MBEDTLS)
