@@ -41,3 +41,5 @@ fuzz_registers_LIBS := evidence base
 fuzz_reference_values_LIBS := evidence base
 fuzz_date_LIBS := base
 fuzz_ovmf_LIBS := measure evidence base
+fuzz_measure_LIBS := measure evidence base
+fuzz_measure_PKGS := liblzma json-c libmd

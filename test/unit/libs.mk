@@ -143,3 +143,6 @@ $(1)_PKGS   := json-c libmd
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
 $(foreach t,test_ovmf test_snp_launch test_td_launch,$(eval $(call launch_test,$(t))))
+test_pcr_LIBS   := measure evidence base
+test_pcr_PKGS   := liblzma json-c libmd
+test_pcr_LDLIBS := $(MBEDTLS)
