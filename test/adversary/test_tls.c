@@ -147,12 +147,13 @@ enum { /* extensions */
        PRE_SHARED_KEY = 41,
        EARLY_DATA = 42,
        SUPPORTED_VERSIONS = 43,
+       PSK_MODES = 45,
 };
 
 static void read_extension(struct client_hello *hello, unsigned type, struct reader *body)
 {
     hello->ticket |= type == SESSION_TICKET;
-    hello->psk |= type == PRE_SHARED_KEY;
+    hello->psk |= type == PRE_SHARED_KEY || type == PSK_MODES;
     hello->early_data |= type == EARLY_DATA;
     if (type != SUPPORTED_VERSIONS)
         return;
