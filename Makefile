@@ -12,6 +12,9 @@ override CPPFLAGS += -D_GNU_SOURCE -DCLEAVE_VERSION='"$(VERSION)"' -DCLEAVE_PREF
 	-I$(BUILD)/gen -Icommon
 override CFLAGS += -std=gnu17 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wshadow -Wwrite-strings -Wno-unused-parameter -fno-common -MMD -MP
+# Where the tree lies is in nothing that is made of it, not even by way of debug information and build ids.
+override CFLAGS += -ffile-prefix-map=$(abspath $(BUILD))/=build/ -ffile-prefix-map=$(BUILD)/=build/ \
+	-ffile-prefix-map=$(CURDIR)=.
 ifeq ($(SAN),)
 override CFLAGS  += -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -ffunction-sections -fdata-sections
 override LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections

@@ -3,8 +3,11 @@
 """Makes the guest image from Debian packages and the agent: no root, no chroot, no mounts.
 
     build.py fetch CACHE                     download and unpack the packages (once)
-    build.py tree CACHE AGENT EXEC TREE      the initrd's tree
+    build.py tree CACHE AGENT EXEC ATTEST TREE  the initrd's tree
     build.py pack CACHE TREE OUT             kernel, initrd, command lines, measurements
+    build.py values CACHE CLEAVE OUT KEY=VALUE...
+                                             reference values: id=, serial=, firmware=, memory=, vcpus=
+                                             (the last two: lists with spaces)
 
 The same packages and the same agent give the same bytes: names are sorted, times are zero, owners
 are root. Nothing is taken from the machine that builds, except the agent itself (and, with a note,
@@ -18,6 +21,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIBRARY_DIRS = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "lib64", "usr/lib64"]
@@ -119,7 +123,7 @@ def module_order(root, wanted):
     dependencies = {}
     base = os.path.join(root, os.listdir(root)[0])
     paths = {}
-    for directory, _, names in os.walk(os.path.join(base, "kernel")):
+    for directory, _, names in sorted(os.walk(os.path.join(base, "kernel"))):
         for name in names:
             if name.endswith(".ko"):
                 paths[name[:-3].replace("-", "_")] = os.path.join(directory, name)
@@ -148,7 +152,7 @@ def module_order(root, wanted):
     return [(name, dependencies[name]) for name in order]
 
 
-def make_tree(cache, agent, helper, tree):
+def make_tree(cache, agent, helper, attest, tree):
     scratch = tree + ".part"
     shutil.rmtree(scratch, ignore_errors=True)
     for directory in DIRECTORIES:
@@ -164,6 +168,7 @@ def make_tree(cache, agent, helper, tree):
     say(f"cleave-agent {sizes[0]:.0f} KiB, cleave-exec {sizes[1]:.0f} KiB")
     if sizes[1] > EXEC_KIB_MAX:
         sys.exit(f"image: cleave-exec is larger than {EXEC_KIB_MAX} KiB")
+    copy_program(cache, scratch, attest, "cleave-attest")
     copy_program(cache, scratch, os.path.join(cache, "root/usr/bin/crun"), "crun")
     os.makedirs(os.path.join(scratch, "usr/lib/modules"))
     for wanted in ("modules", "modules.guest-root"):
@@ -228,7 +233,7 @@ def pack(cache, tree, out):
         with open(os.path.join(out, name), "w") as file:
             file.write(" ".join(lines(name)))
     with open(os.path.join(cache, "manifest")) as file:
-        packages = [line.split()[1] for line in file]
+        packages = {name: value for value, name in map(str.split, file)}
     result = {name: {algorithm: digest(os.path.join(out, path), algorithm)
                      for algorithm in ("sha256", "sha384")} for name, path in measured.items()}
     result["kernel_release"] = kernel[len("vmlinuz-"):]
@@ -241,9 +246,62 @@ def pack(cache, tree, out):
         f"initrd {len(packed) / 2**20:.1f} MiB (tree {len(raw) / 2**20:.1f} MiB)")
 
 
+# ---- reference values ----------------------------------------------------------------------------
+
+def measure(cleave, image, *options):
+    """{PCR: (value, what it was compared with)}"""
+    values = json.loads(output(cleave, "measure", "--type", "tpm", "--json", "--image", image, *options))["tpm"]
+    return {name[3:]: (value["value"], value["compared"]) for name, value in values.items() if "value" in value}
+
+
+def merge(machines):
+    """What any of the machines may have, by PCR. PCR 8 is the initdata's: no constant of the image."""
+    pcrs = {}
+    for values in machines:
+        for name, (value, _) in values.items():
+            if name != "8":
+                pcrs.setdefault(name, set()).add(value if value.strip("0") else "0")
+    return {name: sorted(values) for name, values in pcrs.items()}
+
+
+def expiry(cache):
+    """A year after the kernel's package was made: of the packages alone, so that builds agree on it, and soon
+    enough that nobody boots an old kernel for ever."""
+    with open(os.path.join(cache, "manifest")) as file:
+        kernel = next(line.split()[1] for line in file if " linux-image-" in line)
+    with open(os.path.join(cache, "deb", kernel), "rb") as file:
+        made = int(file.read(36)[24:])          # of the archive's first member
+    return time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(made + 365 * 86400))
+
+
+def reference_values(cache, cleave, out, *settings):
+    setting = dict(text.split("=", 1) for text in settings)
+    path = os.path.join(out, "reference-values.json")
+    firmware = setting["firmware"]
+    if not os.path.exists(firmware):
+        if os.path.exists(path):
+            os.unlink(path)
+        say(f"note: no reference-values.json, because there is no firmware {firmware} (the package ovmf; or IMAGE_FIRMWARE=FILE)")
+        return
+    machines = [measure(cleave, out, "--firmware", firmware, "--memory", memory, "--vcpus", vcpus)
+                for memory in setting["memory"].split() for vcpus in setting["vcpus"].split()]
+    values = {"format": "cleave-reference-values/1", "id": setting["id"], "serial": int(setting["serial"]),
+              "not_after": expiry(cache),
+              "tpm": {"trust_anchor": "host-vtpm", "attestation_keys": "any", "pcrs": merge(machines)}}
+    with open(path, "w") as file:
+        json.dump(values, file, indent=2, sort_keys=True)
+        file.write("\n")
+    say(f"reference-values.json: PCRs for {setting['memory']}; {setting['vcpus']} vCPUs; until {values['not_after']}, to be signed. "
+        "trust_anchor host-vtpm: NO protection from the host")
+    uncompared = sorted({int(name) for machine in machines for name, (_, by) in machine.items() if by == "uncompared"})
+    if uncompared:
+        say("note: never compared with a real boot: PCR " + ", ".join(map(str, uncompared)))
+    say("note: snp and tdx are left out of it: their firmware is another, and which chips are good is not the image's to say")
+
+
 def main():
-    verb, arguments = sys.argv[1], [os.path.abspath(path) for path in sys.argv[2:]]
-    {"fetch": fetch, "tree": make_tree, "pack": pack}[verb](*arguments)
+    verb, arguments = sys.argv[1], [path if "=" in path else os.path.abspath(path) for path in sys.argv[2:]]
+    {"fetch": fetch, "tree": make_tree, "pack": pack, "values": reference_values}[verb](*arguments)
 
 
 if __name__ == "__main__":

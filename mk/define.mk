@@ -7,6 +7,7 @@
 #
 # NAME_LIBS are our archives, highest stratum first; NAME_PKGS are pkg-config names. Packages are
 # looked up when the program is linked, so that `make deps` works on a machine that lacks them.
+quoted = '$(subst ','\'',$(1))'
 PROGRAMS :=
 TESTS :=
 GENERATED :=

@@ -6,7 +6,6 @@ endif
 
 # Other flags, or another PREFIX, make other objects. Written while make reads this, because .SECONDARY
 # below lets files that are made by rules be missing.
-quoted = '$(subst ','\'',$(1))'
 $(shell mkdir -p $(BUILD); printf '%s\n' $(call quoted,$(CC) $(CPPFLAGS) $(CFLAGS)) >$(BUILD)/flags.new; \
 	cmp -s $(BUILD)/flags.new $(BUILD)/flags || cp $(BUILD)/flags.new $(BUILD)/flags)
 $(BUILD)/flags: ; # make may have listed the directory before

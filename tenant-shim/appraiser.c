@@ -27,33 +27,19 @@ static int64_t now_s(void)
     return clock_wall_ns() / NS_PER_S;
 }
 
-static int check_epoch(const struct appraiser *appraiser, struct error *err)
-{
-    const struct pod_config *config = appraiser->options.config;
-    uint64_t epoch = appraiser->options.initdata->content.epoch;
-    uint64_t floor = reference_store_epoch_min(appraiser->store, config->pod_namespace,
-                                               config->name);
-
-    if (epoch >= floor)
-        return 0;
-    return error_set(err, STATUS_PERMISSION_DENIED,
-                     "policy: epoch %llu of pod %s/%s is below its floor %llu: this sandbox was "
-                     "minted before it was withdrawn",
-                     (unsigned long long) epoch, config->pod_namespace, config->name,
-                     (unsigned long long) floor);
-}
-
 int appraiser_refresh(void *user, struct evidence_policy *policy, struct error *err)
 {
     struct appraiser *appraiser = user;
+    const struct pod_config *config = appraiser->options.config;
 
     policy->allow_insecure = (const char *const *) appraiser->options.conf->allow_insecure;
     policy->time = now_s();
     if (!appraiser->store)
         return 0;
-    if (reference_store_get(appraiser->store, &policy->values, err) < 0 ||
-        check_epoch(appraiser, err) < 0)
+    if (reference_store_get(appraiser->store, &policy->values, err) < 0)
         return -1;
+    policy->epoch_min = reference_store_epoch_min(appraiser->store, config->pod_namespace,
+                                                  config->name);
     policy->endorsements = *reference_store_endorsements(appraiser->store);
     appraiser->judged = reference_store_generation(appraiser->store);
     free(appraiser->judged_by);

@@ -118,7 +118,7 @@ firmware = "/image/OVMF.fd"
 """)
     node.program("/usr/bin/cleave-host-helper")
     for name in ("vmlinuz", "initrd.img", "cmdline", "OVMF.fd"):
-        node.write("/image/" + name, "x")
+        node.write("/image/" + name, "x" * (65536 if name == "OVMF.fd" else 1))
     kernel = os.stat(node.path("/image/vmlinuz"))
     node.write("/var/lib/cleave/h/accel.json", json.dumps({
         "version": 1, "kind": "accel", "kvm": True,
@@ -255,6 +255,7 @@ def test_this_machine_can_be_looked_at():
 @pytest.mark.parametrize("words", [
     [], ["run"], ["check"], ["check", "guest"], ["check", "host", "tenant"], ["check", "host", "--config"],
     ["check", "host", "--colour"], ["status", "a", "b"], ["status", "--colour"], ["version", "--colour"], ["version", "host"],
+    ["policy"], ["policy", "check"], ["policy", "make", "x"], ["policy", "check", "x", "y"], ["policy", "check", "x", "--key"],
     ["evidence"], ["evidence", "make"], ["evidence", "verify"], ["evidence", "verify", "--type", "snp"],
     ["evidence", "verify", "--colour"], ["evidence", "verify", "--type"], ["evidence", "verify", "more"],
 ])
@@ -268,6 +269,7 @@ def test_an_unknown_verb_gets_a_hint():
 
 
 @pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"], ["status", "--help"], ["evidence", "--help"],
+                                   ["policy", "--help"], ["policy", "check", "--help"],
                                    ["evidence", "verify", "--help"]])
 def test_help_is_no_error(words):
     code, out, err = cleave(*words)
@@ -375,14 +377,14 @@ def test_evidence_that_is_none_is_rejected_by_field(tmp_path):
     ({"root": "/dev/null"}, "is empty"),
     ({"type": "tdx"}, "there is no collateral in"),
     ({"type": "tdx", "report_data": 48 * "00"}, "--report-data has 64 bytes"),
-    *[({"type": "tdx", "endorsements": None, "policy": policy}, "--policy " + policy) for policy in (
+    *[({"type": "tdx", "endorsements": None, "policy": policy}, "--set " + policy) for policy in (
         "debug=yes", "attributes=00", "attributes=" + 16 * "0" + ":" + 15 * "0" + "1", "attributes=" + 16 * "g" + ":" + 16 * "0",
         "xfam=", "collateral=no", "evaluation-min=-1", "evaluation-min=4294967296", "tcb-status=Revoked", "tcb-status=Unchecked",
         "tcb-status=uptodate", "svn-min=00", "mr-td=00", "mr-seam=", "rtmr4=" + 48 * "00", "rtmr0=00", "mr-config-id=" + 47 * "00")],
     *[({"time": time}, "is not a time") for time in (
         "", "2025-06-01", "2025-06-01T00:00:00", "2025-06-31T00:00:00Z", "2025-02-29T00:00:00Z", "2025-06-01T24:00:00Z",
         "2025-06-01T00:00:00Zz", "2025-06-01T00:00:00+1:00", "2025-06-01T00:00:00+24:00", "2025-13-01T00:00:00Z", "later")],
-    *[({"policy": policy}, "--policy " + policy) for policy in (
+    *[({"policy": policy}, "--set " + policy) for policy in (
         "debug=yes", "vmpl=4", "vmpl=", "key=ark", "product=Rome", "chip-id=00", "measurement=00", "tcb-min=snp=256",
         "tcb-min=other=1", "abi-min=1", "abi-min=1.256", "smt=yes", "version-min=6", "host-data=" + 33 * "00")],
 ])

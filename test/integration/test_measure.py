@@ -165,6 +165,29 @@ def test_memory_and_vcpus_are_measured_where_qemu_and_the_firmware_write_them_do
     assert of("2816MiB") == of("16GiB")         # memory below 4 GiB ends at the same place
 
 
+def test_the_images_reference_values_are_what_is_calculated_and_can_be_signed(firmware, tmp_path):
+    path = BUILD + "/image/reference-values.json"
+    values = json.load(open(path, encoding="utf-8"))
+    pcrs = values["tpm"]["pcrs"]
+    assert values["tpm"]["trust_anchor"] == "host-vtpm"
+    assert set(pcrs) == CALCULATED - {"8"}      # which is the pod's
+    for memory, vcpus in (("512MiB", "1"), ("4GiB", "2")):
+        machine = pcrs_of("--image", BUILD + "/image", "--firmware", firmware, "--memory", memory, "--vcpus", vcpus)
+        assert all((machine[name][0] if machine[name][0].strip("0") else "0") in pcrs[name] for name in pcrs)
+
+    etc = tmp_path / "etc/cleave"
+    (etc / "endorsements").mkdir(parents=True)
+    key, signed = str(tmp_path / "key.pem"), str(etc / "reference-values.json")
+    (etc / "reference-values.json").write_bytes(open(path, "rb").read())
+    for words in (["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", key],
+                  ["ec", "-in", key, "-pubout", "-out", str(etc / "reference-keys.pem")],
+                  ["dgst", "-sha256", "-sign", key, "-out", signed + ".sig", signed]):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+    (etc / "tenant.conf").write_text('evidence = "tpm"\n')
+    said = subprocess.run([CLEAVE, "check", "tenant", "--root", str(tmp_path)], capture_output=True, text=True, check=False).stdout
+    assert f"reference-values: 'cleave-image', serial 1, until {values['not_after'][:10]}" in said, said
+
+
 @pytest.mark.skipif(not VECTORS, reason="VECTORS names no directory of published evidence")
 def test_a_published_log_of_the_same_firmware_has_the_same_pcrs(image):
     other = "/usr/share/OVMF/OVMF_CODE_4M.fd"
