@@ -33,7 +33,7 @@ def specimen():
     """(directory, what it is): real evidence where VECTORS has it, else what is signed under a test root."""
     vectors = os.environ.get("VECTORS", "")
     if not vectors:
-        yield MADE, "self-made, under a test root"
+        yield MADE, "made up, test root"
         return
     with tempfile.TemporaryDirectory() as directory:
         for kind, time in TIMES.items():
@@ -62,15 +62,15 @@ def handshakes(build, blocks, count):
         return [whole - sample for whole, sample in zip(found[kind], found["evidence"])]
 
     def row(text, ours, goal=None):
-        return Row.ratio("P12", text + ", over plain mutual TLS", ours, found["plain"], 1e-6, "ms", goal=goal)
+        return Row.ratio("P12", f"handshake {text}, over plain mutual TLS", ours, found["plain"], 1e-6, "ms", goal=goal)
 
     answers = result["answers"]
-    return [row("attested handshake, its sample signed and verified", found["sample"]),
-            row("attested handshake without the evidence", less("sample"), 1.15),
-            row(f"attested handshake and an SNP report ({what}) verified", less("snp"), 2.0),
-            row(f"attested handshake and a TDX quote ({what}) verified, with collateral", less("tdx"), 1.75),
-            row("the same without collateral", less("quote")),
-            Row("P12", "round trips of an attested handshake, more than plain TLS", answers["sample"] - answers["plain"], "", goal=1,
+    return [row("with a sample, signed and verified", found["sample"]),
+            row("without the evidence", less("sample"), 1.15),
+            row(f"with an SNP report ({what})", less("snp"), 2.0),
+            row(f"with a TDX quote and collateral ({what})", less("tdx"), 1.75),
+            row(f"with a TDX quote alone ({what})", less("quote")),
+            Row("P12", "round trips of a handshake, more than plain mutual TLS", answers["sample"] - answers["plain"], "", goal=1,
                 ours=str(answers["sample"]), reference=str(answers["plain"]), exact=True)]
 
 
