@@ -30,10 +30,10 @@ def _collateral(vectors):
 
 @contextlib.contextmanager
 def specimen():
-    """(directory, what it is): real evidence where VECTORS has it, else what is signed under a test root."""
+    """(directory, what it is): real evidence where VECTORS has it, else what is self-made, signed under a test root."""
     vectors = os.environ.get("VECTORS", "")
     if not vectors:
-        yield MADE, "made up, test root"
+        yield MADE, "self-made"
         return
     with tempfile.TemporaryDirectory() as directory:
         for kind, time in TIMES.items():
