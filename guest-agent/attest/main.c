@@ -176,7 +176,7 @@ static int bind_tpm(const struct question *question, const char **ret_name, stru
 
 static int bind_initdata(const struct question *question, struct error *err)
 {
-    const char *name = NULL;
+    const char *name = "";
     int rc;
 
     if (text_equal(question->type, ATTEST_ANY_TSM))
