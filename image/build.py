@@ -264,6 +264,13 @@ def merge(machines):
     return {name: sorted(values) for name, values in pcrs.items()}
 
 
+def loads(out):
+    """What the kernel's stub measures, each for itself: so that a refusal can say which of both is another."""
+    with open(os.path.join(out, "cmdline")) as file:
+        line = (file.readline().rstrip("\n") + " initrd=initrd\0").encode("utf-16-le")
+    return {"cmdline": [hashlib.sha256(line).hexdigest()], "initrd": [digest(os.path.join(out, "initrd.img"), "sha256")]}
+
+
 def expiry(cache):
     """A year after the kernel's package was made: of the packages alone, so that builds agree on it, and soon
     enough that nobody boots an old kernel for ever."""
@@ -287,7 +294,7 @@ def reference_values(cache, cleave, out, *settings):
                 for memory in setting["memory"].split() for vcpus in setting["vcpus"].split()]
     values = {"format": "cleave-reference-values/1", "id": setting["id"], "serial": int(setting["serial"]),
               "not_after": expiry(cache),
-              "tpm": {"trust_anchor": "host-vtpm", "attestation_keys": "any", "pcrs": merge(machines)}}
+              "tpm": {"trust_anchor": "host-vtpm", "attestation_keys": "any", "pcrs": merge(machines), "loads": loads(out)}}
     with open(path, "w") as file:
         json.dump(values, file, indent=2, sort_keys=True)
         file.write("\n")
