@@ -13,6 +13,8 @@
 #include "measure/ovmf_build.h"
 #include "measure/setup_header.h"
 
+#define MEMORY_MAX (UINT64_C(512) << 30)
+
 enum { CMDLINE_MAX = 2000 };
 
 static void extend_text(struct registers *pcrs, unsigned index, const char *text)
@@ -68,9 +70,10 @@ static int extend_firmware(const struct pcr_input *input, struct pcr_values *val
     if (firmware_volumes_unpack(input->firmware.data, input->firmware.size, &volumes, err) < 0)
         return -1;
     build = *ret_build = ovmf_build_find(volumes.items[0].data, volumes.items[0].size);
-    if (build && build->address_bits && build->address_bits != input->address_bits) {
-        values->left_out[0] = "this firmware measures what it knows of the processor, and that is "
-                              "known here only for 40 bits of physical addresses";
+    if (build && build->address_bits &&
+        (build->address_bits != input->address_bits || input->memory > MEMORY_MAX)) {
+        values->left_out[0] = "this firmware measures what it knows of the machine, and that is "
+                              "known here only for 40 bits of physical addresses and 512 GiB";
         return 0;
     }
     if (build)
