@@ -76,10 +76,23 @@ static void check_cmdline(struct node *node, struct check_result *result)
     check_file(node, &(struct image_file){node->host.cmdline, "image.cmdline"}, result);
 }
 
+/* QEMU maps a ROM in such steps; what is not of that size is half of a flash image. */
+enum { ROM_STEP = 64 * 1024 };
+
 static void check_firmware(struct node *node, struct check_result *result)
 {
-    if (node->host.firmware[0])
-        check_file(node, &(struct image_file){node->host.firmware, "image.firmware"}, result);
+    scoped(freep) char *there = node_path(node, node->host.firmware);
+    struct stat info;
+
+    if (!node->host.firmware[0])
+        return;
+    check_file(node, &(struct image_file){node->host.firmware, "image.firmware"}, result);
+    if (result->grade == CHECK_OK && stat(there, &info) == 0 && info.st_size % ROM_STEP) {
+        check_fail(result, "'%s' cannot be a ROM: its %lld bytes are no multiple of 64 KiB",
+                   node->host.firmware, (long long) info.st_size);
+        check_advise(result, "a firmware in one piece, as Debian's /usr/share/ovmf/OVMF.fd, not "
+                             "the code half of one for flash");
+    }
 }
 
 static void check_sandboxer(struct node *node, struct check_result *result)
@@ -118,8 +131,10 @@ static const struct check checks[] = {
     {"kvm", check_kvm, NODE_CONF},
     {"accel", check_accel, NODE_CONF},
     {"launch-security", check_launch, NODE_CONF},
+    {"tpm", check_tpm, NODE_CONF},
     {"memory", check_memory, NODE_CONF},
     {"libvirt", check_libvirt, NODE_CONF},
+    {"domain", check_domain, NODE_CONF},
     {"tun", check_tun, 0},
     {"redirects", check_redirects, 0},
     {"directories", check_directories, 0},

@@ -138,6 +138,27 @@ void check_launch(struct node *node, struct check_result *result)
     }
 }
 
+void check_tpm(struct node *node, struct check_result *result)
+{
+    static const char *const programs[] = {"swtpm", "swtpm_setup"};
+
+    if (host_conf_tpm(&node->host) == HOST_TPM_NONE)
+        return;
+    for (size_t i = 0; i < ARRAY_LENGTH(programs); i++) {
+        scoped(freep) char *program = node_find_program(node, programs[i]);
+
+        if (!program) {
+            check_fail(result, "there is no program '%s'", programs[i]);
+            check_advise(result, "install swtpm and swtpm-tools, restart libvirt; or set "
+                                 "machine.tpm = \"none\"");
+            return;
+        }
+    }
+    check_warn(result, "swtpm measures the boot; it is this host's own (host-vtpm), so its word is "
+                       "no protection from this host");
+    check_advise(result, "tenants take such evidence only where their policy names it");
+}
+
 void check_memory(struct node *node, struct check_result *result)
 {
     scoped(freep) char *text = node_read(node, "/proc/meminfo");
@@ -223,4 +244,22 @@ void check_libvirt(struct node *node, struct check_result *result)
     }
     for (size_t i = 0; i < count; i++)
         free(sockets[i]);
+}
+
+/* Of this machine only: the helper reads its own configuration and asks its own libvirt. A machine
+ * without firmware is what any of them can make. */
+void check_domain(struct node *node, struct check_result *result)
+{
+    scoped(freep) char *helper = node_find_program(node, node->host.helper);
+    struct error err;
+
+    if (!helper || node->root[0] || node->conf_path || !node->host.firmware[0])
+        return;
+    if (node_ask_helper(helper, "check", &err) == 0) {
+        check_ok(result, "libvirt can make the machines that are asked for");
+        return;
+    }
+    check_fail(result, "%s", err.message);
+    check_advise(result, "see libvirt, launch-security and tpm above; nothing falls back to less "
+                         "than what is asked for");
 }

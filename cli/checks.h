@@ -59,6 +59,8 @@ void check_kvm(struct node *node, struct check_result *result);
 void check_accel(struct node *node, struct check_result *result);
 void check_launch(struct node *node, struct check_result *result);
 void check_libvirt(struct node *node, struct check_result *result);
+void check_tpm(struct node *node, struct check_result *result);
+void check_domain(struct node *node, struct check_result *result);
 void check_memory(struct node *node, struct check_result *result);
 
 /* Checks of a tenant's reference values, in check_reference.c. */

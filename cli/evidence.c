@@ -11,6 +11,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "evidence/evidence.h"
+#include "evidence/reference_values.h"
 #include "verbs.h"
 #include "verify.h"
 
@@ -24,6 +25,8 @@ struct arguments {
     const struct verify_type *type;
     const char *evidence, *root, *report_data, *time;
     enum output output;
+    struct verify_policy policy;
+    struct reference_values *values; /* of it; NULL: none */
     struct verify_input input;
 };
 
@@ -32,8 +35,9 @@ static int usage(FILE *to)
     fputs(
         "Usage: cleave evidence verify --type TYPE --evidence FILE [--report-data HEX] [--time "
         "TIME]\n"
-        "                              [--endorsements DIR] [--root FILE] [--policy KEY=VALUE]...\n"
-        "                              [--json]\n\n"
+        "                              [--endorsements DIR] [--root FILE] [--policy FILE "
+        "[--policy-key FILE]]\n"
+        "                              [--set KEY=VALUE]... [--json]\n\n"
         "Judges evidence of hardware offline. Nothing is fetched, no clock is asked. Report data "
         "and\n"
         "time are needed, but for types that have no use for them; those refuse report data.\n\n"
@@ -43,7 +47,13 @@ static int usage(FILE *to)
         "  --report-data HEX   the bytes that the report has to be signed for, all of them\n"
         "  --time TIME         when certificates have to be valid: 2026-11-28T19:45:00Z, or now\n"
         "  --root FILE         PEM: roots that are trusted instead of the vendor's\n"
-        "  --policy KEY=VALUE  what is accepted besides the strict default, or asked for\n"
+        "  --policy FILE       reference values instead of the strict default: "
+        "docs/reference-values.md\n"
+        "  --policy-key FILE   PEM of the keys of which one must have signed them, in FILE.sig of "
+        "--policy\n"
+        "  --set KEY=VALUE     what is accepted besides the strict default, or asked for; with "
+        "--policy only\n"
+        "                      what is of one appraisal: host-data, mr-config-id, reset-count\n"
         "  --json              one line of JSON instead of text\n",
         to);
     for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
@@ -100,12 +110,18 @@ static int set_option(struct arguments *arguments, int option, const char *value
     case 'c':
         arguments->time = value;
         return 0;
+    case 'p':
+        arguments->policy.file = value;
+        return 0;
+    case 'k':
+        arguments->policy.key = value;
+        return 0;
     case 'j':
         arguments->output = OUTPUT_JSON;
         return 0;
     default:
         if (input->policy_count == VERIFY_POLICIES_MAX)
-            return error_set(err, STATUS_INVALID_ARGUMENT, "more than %d times --policy",
+            return error_set(err, STATUS_INVALID_ARGUMENT, "more than %d times --set",
                              VERIFY_POLICIES_MAX);
         input->policies[input->policy_count++] = value;
         return 0;
@@ -147,6 +163,11 @@ static int check_complete(struct arguments *arguments, struct error *err)
                          arguments->type->of_files ? " without --endorsements" : "");
     if (!arguments->time && !(unused & VERIFY_TIME))
         return error_set(err, STATUS_INVALID_ARGUMENT, "--time is missing");
+    if (!arguments->time && arguments->policy.file)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "--time is missing: reference values expire");
+    if (arguments->policy.file && !arguments->type->choose)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--policy means nothing to this type");
     if (arguments->report_data &&
         parse_report_data(arguments->report_data, &arguments->input, err) < 0)
         return -1;
@@ -205,6 +226,28 @@ static void print_json(const struct verify_type *type, const struct evidence_ver
     puts(text);
 }
 
+static int read_policy(struct arguments *arguments, struct error *err)
+{
+    if (verify_policy_load(&arguments->policy, &arguments->values, err) < 0)
+        return -1;
+    arguments->input.reference = arguments->values;
+    return 0;
+}
+
+/* What the values say of themselves goes before what they say of the evidence. */
+static int judge_evidence(struct arguments *arguments, struct evidence_verdict *ret,
+                          struct js *claims, struct error *err)
+{
+    struct verify_input *input = &arguments->input;
+
+    if (input->reference) {
+        verify_policy_claim(input->reference, claims);
+        if (verify_policy_judge(arguments->type, input, ret) < 0)
+            return 0;
+    }
+    return arguments->type->verify(input, ret, claims, err);
+}
+
 static int judge(struct arguments *arguments)
 {
     scoped(js_freep) struct js *claims = js_new_object();
@@ -212,7 +255,7 @@ static int judge(struct arguments *arguments)
     struct error err = {0};
 
     if (check_complete(arguments, &err) < 0 || read_files(arguments, &err) < 0 ||
-        arguments->type->verify(&arguments->input, &verdict, claims, &err) < 0)
+        read_policy(arguments, &err) < 0 || judge_evidence(arguments, &verdict, claims, &err) < 0)
         return complain(err.message);
     (arguments->output == OUTPUT_JSON ? print_json : print_text)(arguments->type, &verdict, claims);
     if (fflush(stdout) != 0)
@@ -224,6 +267,7 @@ static void arguments_fini(struct arguments *arguments)
 {
     verify_file_fini(&arguments->input.evidence);
     verify_file_fini(&arguments->input.root);
+    reference_values_free(arguments->values);
 }
 
 static int verify(int argc, char *argv[])
@@ -235,6 +279,8 @@ static int verify(int argc, char *argv[])
                                             {"report-data", required_argument, NULL, 'x'},
                                             {"time", required_argument, NULL, 'c'},
                                             {"policy", required_argument, NULL, 'p'},
+                                            {"policy-key", required_argument, NULL, 'k'},
+                                            {"set", required_argument, NULL, 's'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};

@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"check", check_main, "what is wrong on this node, and what to do about it"},
     {"evidence", evidence_main, "a verdict on a hardware report, offline, from files"},
     {"measure", measure_main, "what the hardware will say of a guest, calculated offline"},
+    {"policy", policy_main, "what a file of reference values demands, in words"},
     {"status", status_main, "the last appraisal of the pods of this tenant node"},
     {"version", version_main, "this build: its version, the evidence that its channel takes"},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cleave measure: what hardware will say of a guest, calculated from the files that it boots. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
@@ -10,9 +11,10 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "measure.h"
+#include "measure/kernel_hashes.h"
 #include "verbs.h"
 
-static const struct measure_type *const types[] = {&measure_tpm};
+static const struct measure_type *const types[] = {&measure_tpm, &measure_snp, &measure_tdx};
 
 #define UNCOMPARED "uncompared"
 
@@ -20,7 +22,7 @@ enum output { OUTPUT_TEXT, OUTPUT_JSON };
 
 struct arguments {
     const struct measure_type *type; /* NULL: all */
-    const char *image, *firmware, *initdata, *cmdline;
+    const char *image, *firmware, *initdata, *cmdline, *acpi;
     enum output output;
     struct measure_input input;
 };
@@ -29,7 +31,9 @@ static int usage(FILE *to)
 {
     fputs("Usage: cleave measure --image DIR --firmware FILE [--type TYPE|all] [--memory SIZE]\n"
           "                      [--vcpus N] [--cpu MODEL] [--address-bits N] [--cmdline TEXT]\n"
-          "                      [--kernel-header patched|file] [--initdata FILE] [--json]\n\n"
+          "                      [--kernel-header patched|file] [--kernel-hashes on|off]\n"
+          "                      [--sev-features N] [--acpi DIR] [--separator rtmr0|rtmr1]\n"
+          "                      [--initdata FILE] [--json]\n\n"
           "Calculates, offline, what the hardware will say of a guest: the values that a policy\n"
           "has to name. Behind each stands by what the calculation was held against the truth, or\n"
           "`uncompared`.\n\n"
@@ -43,8 +47,15 @@ static int usage(FILE *to)
           "                       what QEMU without KVM has\n"
           "  --cmdline TEXT       instead of DIR/cmdline\n"
           "  --kernel-header patched|file\n"
-          "                       whether QEMU has written into the kernel's header (it does if "
-          "not given)\n"
+          "                       whether QEMU has written into the kernel's header; each type "
+          "has its\n"
+          "                       own answer if not given\n"
+          "  --kernel-hashes on|off\n"
+          "                       whether SEV firmware is told what to boot: on if not given\n"
+          "  --sev-features N     SEV_FEATURES, decimal or 0x...: 1 if not given\n"
+          "  --acpi DIR           ACPI tables of the machine (type tdx)\n"
+          "  --separator rtmr0|rtmr1\n"
+          "                       of TDX firmware: rtmr1 if not given\n"
           "  --initdata FILE      the pod's initdata\n"
           "  --json               one line of JSON instead of text\n",
           to);
@@ -88,13 +99,47 @@ static int set_number(const char *option, const char *text, unsigned max, unsign
     return 0;
 }
 
-static int set_kernel_header(struct measure_input *input, const char *value, struct error *err)
+/* Decimal or, behind 0x, hexadecimal. */
+static int set_features(const char *text, uint64_t *ret, struct error *err)
 {
-    if (!text_equal(value, "patched") && !text_equal(value, "file"))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "--kernel-header is patched or file");
-    input->kernel_header = text_equal(value, "file") ? MEASURE_KERNEL_AS_FILE
-                                                     : MEASURE_KERNEL_PATCHED;
+    char *end;
+    uint64_t value;
+
+    errno = 0;
+    value = strtoull(text, &end, text_starts(text, "0x") ? 16 : 10);
+    if (text[0] < '0' || text[0] > '9' || *end || errno)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--sev-features '%s' is no number", text);
+    *ret = value;
     return 0;
+}
+
+/* The position of the value among the two that there are, -1. */
+static int choose(const char *option, const char *value, const char *const names[2],
+                  struct error *err)
+{
+    for (int i = 0; i < 2; i++)
+        if (text_equal(value, names[i]))
+            return i;
+    return error_set(err, STATUS_INVALID_ARGUMENT, "%s is %s or %s", option, names[0], names[1]);
+}
+
+static int set_choice(struct measure_input *input, int option, const char *value, struct error *err)
+{
+    static const char *const headers[] = {"patched", "file"}, *const hashes[] = {"on", "off"},
+                             *const separators[] = {"rtmr1", "rtmr0"};
+    int chosen;
+
+    if (option == 'k') {
+        chosen = choose("--kernel-header", value, headers, err);
+        input->kernel_header = chosen ? MEASURE_KERNEL_AS_FILE : MEASURE_KERNEL_PATCHED;
+    } else if (option == 'h') {
+        chosen = choose("--kernel-hashes", value, hashes, err);
+        input->kernel_hashes = chosen ? MEASURE_KERNEL_HASHES_OFF : MEASURE_KERNEL_HASHES_ON;
+    } else {
+        chosen = choose("--separator", value, separators, err);
+        input->separator = chosen ? MEASURE_SEPARATOR_RTMR0 : MEASURE_SEPARATOR_RTMR1;
+    }
+    return chosen < 0 ? -1 : 0;
 }
 
 static int set_option(struct arguments *arguments, int option, const char *value, struct error *err)
@@ -126,7 +171,14 @@ static int set_option(struct arguments *arguments, int option, const char *value
         input->cpu = value;
         return 0;
     case 'k':
-        return set_kernel_header(input, value, err);
+    case 'h':
+    case 's':
+        return set_choice(input, option, value, err);
+    case 'e':
+        return set_features(value, &input->sev_features, err);
+    case 'A':
+        arguments->acpi = value;
+        return 0;
     default:
         arguments->output = OUTPUT_JSON;
         return 0;
@@ -135,13 +187,22 @@ static int set_option(struct arguments *arguments, int option, const char *value
 
 static int parse(struct arguments *arguments, int argc, char *argv[], struct error *err)
 {
-    static const struct option options[] = {
-        {"type", required_argument, NULL, 't'},     {"image", required_argument, NULL, 'i'},
-        {"firmware", required_argument, NULL, 'f'}, {"initdata", required_argument, NULL, 'd'},
-        {"cmdline", required_argument, NULL, 'l'},  {"memory", required_argument, NULL, 'm'},
-        {"vcpus", required_argument, NULL, 'v'},    {"address-bits", required_argument, NULL, 'a'},
-        {"cpu", required_argument, NULL, 'c'},      {"kernel-header", required_argument, NULL, 'k'},
-        {"json", no_argument, NULL, 'j'},           {0}};
+    static const struct option options[] = {{"type", required_argument, NULL, 't'},
+                                            {"image", required_argument, NULL, 'i'},
+                                            {"firmware", required_argument, NULL, 'f'},
+                                            {"initdata", required_argument, NULL, 'd'},
+                                            {"cmdline", required_argument, NULL, 'l'},
+                                            {"memory", required_argument, NULL, 'm'},
+                                            {"vcpus", required_argument, NULL, 'v'},
+                                            {"address-bits", required_argument, NULL, 'a'},
+                                            {"cpu", required_argument, NULL, 'c'},
+                                            {"kernel-header", required_argument, NULL, 'k'},
+                                            {"kernel-hashes", required_argument, NULL, 'h'},
+                                            {"sev-features", required_argument, NULL, 'e'},
+                                            {"acpi", required_argument, NULL, 'A'},
+                                            {"separator", required_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
     int option;
 
     opterr = 0;
@@ -175,13 +236,25 @@ static int read_from(const char *folder, const char *name, size_t limit, struct 
     return read_file(path, limit, ret, err);
 }
 
+/* Where a guest has them: /sys/firmware/qemu_fw_cfg/by_name/etc/table-loader/raw and so on. */
+static int read_acpi(const char *folder, struct measure_input *input, struct error *err)
+{
+    if (!folder)
+        return 0;
+    if (read_from(folder, "table-loader", MEASURE_ACPI_MAX, &input->acpi_loader, err) < 0 ||
+        read_from(folder, "rsdp", MEASURE_ACPI_MAX, &input->acpi_rsdp, err) < 0)
+        return -1;
+    return read_from(folder, "tables", MEASURE_ACPI_MAX, &input->acpi_tables, err);
+}
+
 static int read_files(struct arguments *arguments, struct error *err)
 {
     struct measure_input *input = &arguments->input;
 
     if (read_from(arguments->image, "vmlinuz", MEASURE_KERNEL_MAX, &input->kernel, err) < 0 ||
         read_from(arguments->image, "initrd.img", MEASURE_INITRD_MAX, &input->initrd, err) < 0 ||
-        read_file(arguments->firmware, MEASURE_FIRMWARE_MAX, &input->firmware, err) < 0)
+        read_file(arguments->firmware, MEASURE_FIRMWARE_MAX, &input->firmware, err) < 0 ||
+        read_acpi(arguments->acpi, input, err) < 0)
         return -1;
     if (arguments->initdata &&
         read_file(arguments->initdata, MEASURE_TEXT_MAX, &input->initdata, err) < 0)
@@ -203,6 +276,20 @@ static void arguments_fini(struct arguments *arguments)
     measure_file_fini(&arguments->input.initrd);
     measure_file_fini(&arguments->input.initdata);
     measure_file_fini(&arguments->input.cmdline);
+    measure_file_fini(&arguments->input.acpi_loader);
+    measure_file_fini(&arguments->input.acpi_rsdp);
+    measure_file_fini(&arguments->input.acpi_tables);
+}
+
+struct boot_files measure_boot_files(const struct measure_input *input)
+{
+    return (struct boot_files){
+        .kernel = (const uint8_t *) input->kernel.data,
+        .kernel_size = input->kernel.length,
+        .initrd = (const uint8_t *) input->initrd.data,
+        .initrd_size = input->initrd.length,
+        .cmdline = input->cmdline.data,
+    };
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
@@ -293,7 +380,8 @@ static int measure(const struct arguments *arguments, struct js *answer, struct 
 int measure_main(int argc, char *argv[])
 {
     scoped(arguments_fini) struct arguments arguments = {
-        .input = {.memory = UINT64_C(512) << 20, .vcpus = 1, .address_bits = 40}};
+        .input = {
+            .memory = UINT64_C(512) << 20, .vcpus = 1, .address_bits = 40, .sev_features = 1}};
     scoped(js_freep) struct js *answer = js_new_object();
     struct error err = {0};
 

@@ -6,6 +6,7 @@
 
 #include "base/scoped.h"
 
+struct boot_files;
 struct error;
 struct js;
 
@@ -14,6 +15,7 @@ enum {
     MEASURE_INITRD_MAX = 1024 * 1024 * 1024,
     MEASURE_FIRMWARE_MAX = 64 * 1024 * 1024,
     MEASURE_TEXT_MAX = 64 * 1024,
+    MEASURE_ACPI_MAX = 4 * 1024 * 1024,
     MEASURE_VCPUS_MAX = 1024,
 };
 
@@ -22,7 +24,14 @@ struct measure_file {
     size_t length;
 };
 
-enum measure_kernel_header { MEASURE_KERNEL_PATCHED, MEASURE_KERNEL_AS_FILE };
+/* What nobody has said is up to the type. */
+enum measure_kernel_header {
+    MEASURE_KERNEL_UNSAID,
+    MEASURE_KERNEL_PATCHED,
+    MEASURE_KERNEL_AS_FILE,
+};
+enum measure_kernel_hashes { MEASURE_KERNEL_HASHES_ON, MEASURE_KERNEL_HASHES_OFF };
+enum measure_separator { MEASURE_SEPARATOR_RTMR1, MEASURE_SEPARATOR_RTMR0 };
 
 struct measure_input {
     struct measure_file firmware, kernel, initrd, initdata;
@@ -32,6 +41,10 @@ struct measure_input {
     const char *cpu;       /* QEMU's name of the model; NULL: none was named */
     unsigned address_bits; /* of the processor */
     enum measure_kernel_header kernel_header;
+    enum measure_kernel_hashes kernel_hashes;
+    uint64_t sev_features;
+    struct measure_file acpi_loader, acpi_rsdp, acpi_tables; /* all or none */
+    enum measure_separator separator;
 };
 
 struct measure_type {
@@ -42,6 +55,11 @@ struct measure_type {
 };
 
 extern const struct measure_type measure_tpm;
+extern const struct measure_type measure_snp;
+extern const struct measure_type measure_tdx;
+
+/* Borrowed from the input. */
+struct boot_files measure_boot_files(const struct measure_input *input);
 
 /* A value, and by what the calculation was held against the truth; NULL: it is uncompared. */
 void measure_add(struct js *to, const char *name, const struct measure_file *value,

@@ -3,8 +3,8 @@ cleave_SRCS   := cli/main.c cli/status.c cli/version.c cli/checks.c cli/check_co
 	cli/check_machine.c cli/check_tenant.c cli/check_uplink.c cli/containerd_conf.c cli/node.c cli/toml_scan.c \
 	cli/evidence.c cli/verify_time.c cli/verify_snp.c cli/verify_tdx.c cli/verify_finding.c cli/verify_log.c \
 	cli/verify_ccel.c \
-	cli/verify_tpm.c cli/verify_claim.c cli/verify_quote.c cli/verify_azure.c \
-	cli/measure.c cli/measure_tpm.c \
+	cli/verify_tpm.c cli/verify_claim.c cli/verify_policy.c cli/policy.c cli/verify_quote.c cli/verify_azure.c \
+	cli/measure.c cli/measure_tpm.c cli/measure_snp.c cli/measure_tdx.c \
 	cli/check_reference.c cli/reference_file.c
 cleave_LIBS   := shim measure evidence io base
 cleave_PKGS   := json-c libevent_core libmd liblzma

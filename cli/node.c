@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "checks.h"
@@ -14,7 +16,7 @@
 #include "io/fd.h"
 #include "io/loop.h"
 
-enum { FILE_MAX = 16 * 1024 * 1024, VERSION_MS = 3000 };
+enum { FILE_MAX = 16 * 1024 * 1024, VERSION_MS = 3000, HELPER_MS = 30000 };
 
 void node_fini(struct node *node)
 {
@@ -81,38 +83,72 @@ int node_connect(const struct node *node, const char *path, struct error *err)
 
 struct answer {
     struct loop *loop;
-    char *text; /* NULL: it failed */
+    char *text;   /* NULL: it failed */
+    bool refused; /* it ended by itself, with a code that is not 0 */
     char reason[256];
 };
 
-static void on_version(void *user, const struct child_result *result)
+static void on_end(void *user, const struct child_result *result)
 {
     struct answer *answer = user;
 
-    if (!result->timed_out && WIFEXITED(result->wait_status) &&
-        WEXITSTATUS(result->wait_status) == 0)
+    answer->refused = !result->timed_out && WIFEXITED(result->wait_status) &&
+                      WEXITSTATUS(result->wait_status) != 0;
+    if (!result->timed_out && WIFEXITED(result->wait_status))
         answer->text = xstrdup(result->output);
-    else
-        child_explain(result, answer->reason, sizeof(answer->reason));
+    child_explain(result, answer->reason, sizeof(answer->reason));
     loop_quit(answer->loop);
+}
+
+/* The caller frees the text, if there is one. */
+static int run(const struct child_options *options, struct answer *ret, struct error *err)
+{
+    scoped(loop_freep) struct loop *loop = NULL;
+    scoped(child_freep) struct child *child = NULL;
+
+    *ret = (struct answer){0};
+    if (loop_new(&loop, err) < 0)
+        return -1;
+    ret->loop = loop;
+    if (child_start(loop, options, on_end, ret, &child, err) < 0 || loop_run(loop, err) < 0)
+        return -1;
+    ret->loop = NULL;
+    return 0;
 }
 
 int node_program_version(const char *program, char **ret, struct error *err)
 {
     const char *const argv[] = {program, "--version", NULL};
     const struct child_options options = {.argv = argv, .deadline_ms = VERSION_MS};
-    scoped(loop_freep) struct loop *loop = NULL;
-    scoped(child_freep) struct child *child = NULL;
-    struct answer answer = {0};
+    scoped(freep) char *text = NULL;
+    struct answer answer;
 
-    if (loop_new(&loop, err) < 0)
+    if (run(&options, &answer, err) < 0)
         return -1;
-    answer.loop = loop;
-    if (child_start(loop, &options, on_version, &answer, &child, err) < 0 ||
-        loop_run(loop, err) < 0)
-        return -1;
-    if (!answer.text)
+    text = answer.text;
+    if (!text || answer.refused)
         return error_set(err, STATUS_INTERNAL, "'%s --version': %s", program, answer.reason);
-    *ret = answer.text;
+    *ret = take_ptr(text);
     return 0;
+}
+
+int node_ask_helper(const char *program, const char *verb, struct error *err)
+{
+    const char *const argv[] = {program, verb, NULL};
+    const struct child_options options = {.argv = argv, .deadline_ms = HELPER_MS};
+    scoped(freep) char *text = NULL;
+    scoped(js_freep) struct js *reply = NULL;
+    struct answer answer;
+    struct error parse;
+    const char *message;
+
+    if (run(&options, &answer, err) < 0)
+        return -1;
+    text = answer.text;
+    if (text && !answer.refused)
+        return 0;
+    if (text && js_parse(text, strlen(text), &reply, &parse) == 0 &&
+        (message = js_get_string(reply, "message")))
+        return error_set(err, STATUS_FAILED_PRECONDITION, "%s", message);
+    return error_set(err, STATUS_INTERNAL, "'%s %s': %s", program, verb, answer.reason);
 }

@@ -7,5 +7,6 @@ enum { EXIT_USAGE = 2 };
 int check_main(int argc, char *argv[]);
 int evidence_main(int argc, char *argv[]);
 int measure_main(int argc, char *argv[]);
+int policy_main(int argc, char *argv[]);
 int status_main(int argc, char *argv[]);
 int version_main(int argc, char *argv[]);

@@ -11,7 +11,11 @@ struct error;
 struct evidence_verdict;
 struct finding;
 struct js;
+struct reference_tpm;
+struct reference_values;
 struct registers;
+struct snp_policy;
+struct tdx_policy;
 
 enum { VERIFY_POLICIES_MAX = 64, VERIFY_REPORT_DATA_MAX = 64, VERIFY_FILE_MAX = 1024 * 1024 };
 
@@ -29,6 +33,11 @@ struct verify_input {
     int64_t time;                              /* unix seconds */
     const char *policies[VERIFY_POLICIES_MAX]; /* "KEY=VALUE", in order */
     size_t policy_count;
+    const struct reference_values *reference; /* of --policy; NULL: the strict default */
+    /* What of it the type has chosen. */
+    const struct snp_policy *snp;
+    const struct tdx_policy *tdx;
+    const struct reference_tpm *tpm;
 };
 
 /* Options that some types have no use for. */
@@ -38,7 +47,9 @@ struct verify_type {
     const char *name;
     unsigned unused;   /* VERIFY_ bits: need not be there; report data must not */
     unsigned of_files; /* the same without --endorsements */
-    const char *help;  /* of its files and its keys of --policy; whole lines */
+    const char *help;  /* of its files and its keys of --set; whole lines */
+    /* The sections of input->reference; false: it has none. NULL: this type takes no --policy. */
+    bool (*choose)(struct verify_input *input);
     /* The verdict is filled; what the evidence says goes into claims. -1: there is no verdict,
      * because the input is incomplete. */
     int (*verify)(const struct verify_input *input, struct evidence_verdict *ret, struct js *claims,
@@ -50,6 +61,22 @@ extern const struct verify_type verify_snp, verify_tdx, verify_eventlog, verify_
 
 /* The files of Intel's collateral, NULL-terminated. */
 extern const char *const verify_tdx_collateral[];
+
+/* --policy and --policy-key; NULL: not given. */
+struct verify_policy {
+    const char *file, *key;
+};
+
+/* Without a file there are no values, which is no error. */
+int verify_policy_load(const struct verify_policy *policy, struct reference_values **ret,
+                       struct error *err) must_check;
+void verify_policy_claim(const struct reference_values *values, struct js *claims);
+/* Whether the values are of this time and of this type; then the sections are chosen. */
+int verify_policy_judge(const struct verify_type *type, struct verify_input *input,
+                        struct evidence_verdict *ret) must_check;
+/* Beside values, only the settings that begin with `own` are taken. */
+int verify_policy_allows(const struct verify_input *input, const char *setting, const char *own,
+                         struct error *err) must_check;
 
 /* DIR/NAME; absent: an empty file. */
 int verify_read_optional(const struct verify_input *input, const char *name,

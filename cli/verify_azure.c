@@ -6,6 +6,7 @@
 #include "evidence/azure_evidence.h"
 #include "evidence/evidence.h"
 #include "evidence/finding.h"
+#include "evidence/reference_values.h"
 #include "evidence/snp_report.h"
 #include "evidence/tdx_quote.h"
 #include "verify_quote.h"
@@ -15,7 +16,7 @@ static const size_t report_data_at[] = {[HCL_REPORT_SNP] = 0x50, [HCL_REPORT_TDX
 
 _Static_assert((int) SNP_REPORT_DATA_SIZE == (int) TDX_REPORT_DATA_SIZE, "one for both");
 
-/* Keys of --policy that are of quotes are not for the hardware's judge. */
+/* Keys of --set that are of quotes are not for the hardware's judge. */
 static int split_policies(const struct verify_input *input, struct verify_quote *quote,
                           struct verify_input *inner, struct error *err)
 {
@@ -69,7 +70,7 @@ static void claim(const struct azure_evidence *evidence, const struct verify_quo
 {
     struct js *list = js_copy(js_get(claims, "not_judged"));
 
-    if (!quote->policy.reference)
+    if (!quote->policy.reference && !quote->policy.lists)
         js_append(list, js_new_string("pcrs"));
     if (!quote->policy.reset_count)
         js_append(list, js_new_string("reset-count"));
@@ -106,7 +107,28 @@ static int verify(const struct verify_input *input, const struct verify_type *ha
         azure_evidence_check(&evidence, evidence.hcl.hardware + report_data_at[type], &quote.policy,
                              &finding) < 0)
         verify_set_finding(ret, &finding);
+    verify_quote_judge(&quote, input, &evidence.quote, ret);
     return 0;
+}
+
+static bool choose_azure(const struct reference_azure *azure, struct verify_input *input)
+{
+    if (!azure)
+        return false;
+    input->snp = azure->snp;
+    input->tdx = azure->tdx;
+    input->tpm = &azure->tpm;
+    return true;
+}
+
+static bool choose_snp(struct verify_input *input)
+{
+    return choose_azure(reference_values_az_snp(input->reference), input);
+}
+
+static bool choose_tdx(struct verify_input *input)
+{
+    return choose_azure(reference_values_az_tdx(input->reference), input);
 }
 
 static int verify_snp_vtpm(const struct verify_input *input, struct evidence_verdict *ret,
@@ -123,6 +145,7 @@ static int verify_tdx_vtpm(const struct verify_input *input, struct evidence_ver
 
 const struct verify_type verify_az_snp_vtpm = {
     .name = "az-snp-vtpm",
+    .choose = choose_snp,
     .help =
         "  JSON as Trustee's attester writes it on Azure, version 1 or 2: {\"version\", "
         "\"hcl_report\",\n"
@@ -137,6 +160,7 @@ const struct verify_type verify_az_snp_vtpm = {
 
 const struct verify_type verify_az_tdx_vtpm = {
     .name = "az-tdx-vtpm",
+    .choose = choose_tdx,
     .help = "  The same of a trust domain: {\"version\", \"hcl_report\", \"td_quote\", "
             "\"tpm_quote\"}. The\n"
             "  TDREPORT in hcl_report must agree with td_quote. Files in DIR: collateral as for "

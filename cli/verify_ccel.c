@@ -19,7 +19,7 @@ static int set_one(struct verify_log *log, const char *policy, struct error *err
         return verify_log_set(log, policy, err);
     index = (unsigned) (policy[4] - '0');
     if (hex_decode(policy + 6, log->reference.values[index], SHA384_SIZE, err) < 0)
-        return error_wrap(err, "--policy rtmr%u", index);
+        return error_wrap(err, "--set rtmr%u", index);
     log->reference.set |= BIT(index);
     return 0;
 }

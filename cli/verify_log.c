@@ -11,7 +11,7 @@
 int verify_log_set(struct verify_log *log, const char *policy, struct error *err)
 {
     if (!text_equal(policy, "data=ignored"))
-        return error_set(err, STATUS_INVALID_ARGUMENT, "--policy %s: there is no such key or value",
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--set %s: there is no such key or value",
                          policy);
     log->replay.data = EVENT_REPLAY_DATA_IGNORED;
     return 0;

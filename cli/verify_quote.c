@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "evidence/finding.h"
+#include "evidence/reference_values.h"
 #include "evidence/tpm_quote.h"
 
 static const uint32_t all_pcrs = 0xffffff;
@@ -79,30 +80,54 @@ static int read_reference(struct verify_quote *quote, const struct verify_input 
     return 0;
 }
 
+static void use_values(struct verify_quote *quote, const struct reference_tpm *values)
+{
+    quote->policy.selection = values->selection;
+    quote->policy.lists = &values->pcrs;
+    quote->policy.enrolled = values->enrolled;
+    quote->policy.enrolled_count = values->enrolled_count;
+    if (values->keys == REFERENCE_KEYS_ANY)
+        quote->policy.skip = TPM_SKIP_ENROLMENT;
+}
+
 int verify_quote_init(struct verify_quote *quote, const struct verify_input *input,
                       struct error *err)
 {
     *quote = (struct verify_quote){.policy = {.nonce = input->report_data,
                                               .nonce_size = input->report_data_length,
                                               .selection = all_pcrs}};
+    if (input->tpm)
+        use_values(quote, input->tpm);
     if (!input->endorsements)
         return 0;
-    if (read_selection(quote, input, err) < 0)
+    if (!input->tpm && read_selection(quote, input, err) < 0)
         return -1;
     return read_reference(quote, input, err);
+}
+
+void verify_quote_judge(const struct verify_quote *quote, const struct verify_input *input,
+                        const struct tpm_evidence *evidence, struct evidence_verdict *ret)
+{
+    struct registers quoted = evidence->pcrs;
+
+    quoted.set = quote->policy.selection;
+    if (ret->failed == APPRAISAL_OK && input->reference)
+        (void) !reference_values_judge_pcrs(input->reference, &quoted, ret);
 }
 
 int verify_quote_set(struct verify_quote *quote, const char *policy, struct error *err)
 {
     int rc;
 
-    if (text_starts(policy, "pcrs="))
+    if (text_starts(policy, "pcrs=") && quote->policy.lists)
+        rc = error_set(err, STATUS_INVALID_ARGUMENT, "with --policy the file says it");
+    else if (text_starts(policy, "pcrs="))
         rc = set_pcrs(quote, policy + strlen("pcrs="), err);
     else if (text_starts(policy, "reset-count="))
         rc = set_reset_count(quote, policy + strlen("reset-count="), err);
     else
         return 0;
-    return rc < 0 ? error_wrap(err, "--policy %s", policy) : 1;
+    return rc < 0 ? error_wrap(err, "--set %s", policy) : 1;
 }
 
 void verify_quote_claim(const struct verify_quote *quote, const struct tpm_evidence *evidence,

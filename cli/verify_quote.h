@@ -13,9 +13,13 @@ struct verify_quote {
 /* Files in DIR that say what a quote must be like, NULL-terminated; none is needed. */
 extern const char *const verify_quote_files[];
 
-/* Report data as nonce, and what those files say: else all PCRs, and any values. */
+/* Report data as nonce, what --policy says, if there is one, and what those files say: else all
+ * PCRs, and any values. */
 int verify_quote_init(struct verify_quote *quote, const struct verify_input *input,
                       struct error *err) must_check;
+/* Whether a value of those that are quoted was revoked; of evidence that was accepted. */
+void verify_quote_judge(const struct verify_quote *quote, const struct verify_input *input,
+                        const struct tpm_evidence *evidence, struct evidence_verdict *ret);
 /* 1: it was a key of quotes, 0: it is of another kind, -1. */
 int verify_quote_set(struct verify_quote *quote, const char *policy, struct error *err) must_check;
 /* With the values of those that are selected. */

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "evidence/evidence.h"
-#include "evidence/snp.h"
+#include "evidence/reference_values.h"
 #include "verify.h"
 
 enum { LIST_MAX = 16 };
@@ -225,19 +225,20 @@ static int set_one(struct settings *settings, const char *policy, struct error *
         if (!text_starts(policy, keys[i].key))
             continue;
         if (keys[i].set(settings, policy + strlen(keys[i].key), err) < 0)
-            return error_wrap(err, "--policy %s", policy);
+            return error_wrap(err, "--set %s", policy);
         return 0;
     }
-    return error_set(err, STATUS_INVALID_ARGUMENT, "--policy %s: type snp has no such key", policy);
+    return error_set(err, STATUS_INVALID_ARGUMENT, "--set %s: type snp has no such key", policy);
 }
 
 static int read_settings(const struct verify_input *input, struct settings *ret, struct error *err)
 {
-    ret->policy = snp_policy_strict;
+    ret->policy = input->snp ? *input->snp : snp_policy_strict;
     /* Without reference values there is nothing to compare with; the claims say so. */
-    ret->policy.skip = SNP_SKIP_MEASUREMENT | SNP_SKIP_HOST_DATA;
+    ret->policy.skip = SNP_SKIP_HOST_DATA | (input->snp ? 0 : SNP_SKIP_MEASUREMENT);
     for (size_t i = 0; i < input->policy_count; i++)
-        if (set_one(ret, input->policies[i], err) < 0)
+        if (verify_policy_allows(input, input->policies[i], "host-data=", err) < 0 ||
+            set_one(ret, input->policies[i], err) < 0)
             return -1;
     return 0;
 }
@@ -288,8 +289,8 @@ static void claim(const struct verify_file *evidence, struct js *claims)
     verify_claim_hex(claims, "committed_tcb", report.committed_tcb, SNP_TCB_SIZE);
 }
 
-static void claim_skipped(const struct settings *settings, const struct files *files,
-                          struct js *claims)
+static void claim_skipped(const struct verify_input *input, const struct settings *settings,
+                          const struct files *files, struct js *claims)
 {
     static const struct snp_tcb zero;
     struct js *list = js_new_array();
@@ -298,11 +299,21 @@ static void claim_skipped(const struct settings *settings, const struct files *f
         js_append(list, js_new_string("measurement"));
     if (settings->policy.skip & SNP_SKIP_HOST_DATA)
         js_append(list, js_new_string("host_data"));
-    if (memcmp(&settings->policy.tcb_min[SNP_MILAN], &zero, sizeof(zero)) == 0)
+    if (!input->snp && memcmp(&settings->policy.tcb_min[SNP_MILAN], &zero, sizeof(zero)) == 0)
         js_append(list, js_new_string("tcb-min"));
     if (!files->crl.data)
         js_append(list, js_new_string("crl"));
     js_set(claims, "not_judged", list);
+}
+
+/* What was accepted may have been withdrawn. */
+static void judge_revoked(const struct verify_input *input, struct evidence_verdict *ret)
+{
+    struct snp_report report;
+
+    if (ret->failed == APPRAISAL_OK && input->reference &&
+        snp_report_parse(input->evidence.data, input->evidence.length, &report, ret) == 0)
+        (void) !reference_values_judge_snp(input->reference, &report, ret);
 }
 
 static struct chain_bytes bytes(const struct verify_file *file)
@@ -331,13 +342,21 @@ static int verify(const struct verify_input *input, struct evidence_verdict *ret
         .time = input->time,
     };
     snp_verify(&evidence, &settings.policy, ret);
-    claim_skipped(&settings, &files, claims);
+    judge_revoked(input, ret);
+    claim_skipped(input, &settings, &files, claims);
     claim(&input->evidence, claims);
     return 0;
 }
 
+static bool choose(struct verify_input *input)
+{
+    input->snp = reference_values_snp(input->reference);
+    return input->snp;
+}
+
 const struct verify_type verify_snp = {
     .name = "snp",
+    .choose = choose,
     .help = "  The report has 1184 bytes. Files in DIR: vcek.der or vlek.der; ask.pem with the ASK "
             "(or\n"
             "  ASVK) and the ARK, as AMD's cert_chain has them; crl.der if revocation is to be "

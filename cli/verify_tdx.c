@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "evidence/evidence.h"
-#include "evidence/tdx.h"
+#include "evidence/reference_values.h"
 #include "verify.h"
 
 enum { LIST_MAX = 16, EXACT_MAX = 8 };
@@ -190,9 +190,9 @@ static int set_one(struct settings *settings, const char *policy, struct error *
         if (text_starts(policy, exact_keys[i]))
             rc = set_exact(settings, i, policy + strlen(exact_keys[i]), err);
     if (rc > 0)
-        return error_set(err, STATUS_INVALID_ARGUMENT, "--policy %s: type tdx has no such key",
+        return error_set(err, STATUS_INVALID_ARGUMENT, "--set %s: type tdx has no such key",
                          policy);
-    return rc < 0 ? error_wrap(err, "--policy %s", policy) : 0;
+    return rc < 0 ? error_wrap(err, "--set %s", policy) : 0;
 }
 
 static struct chain_bytes bytes(const struct verify_file *file)
@@ -219,12 +219,17 @@ static int read_roots(const struct verify_input *input, struct settings *setting
 
 static int read_settings(const struct verify_input *input, struct settings *ret, struct error *err)
 {
+    if (input->tdx)
+        ret->policy = *input->tdx;
     ret->policy.time = input->time;
     ret->policy.report_data = input->report_data;
     /* Without reference values there is nothing to compare with; the claims say so. */
-    ret->policy.skip = TDX_SKIP_MR_TD | TDX_SKIP_MR_CONFIG_ID | TDX_SKIP_MR_SERVICE_TD;
+    ret->policy.skip = TDX_SKIP_MR_CONFIG_ID;
+    if (!input->tdx)
+        ret->policy.skip |= TDX_SKIP_MR_TD | TDX_SKIP_MR_SERVICE_TD;
     for (size_t i = 0; i < input->policy_count; i++)
-        if (set_one(ret, input->policies[i], err) < 0)
+        if (verify_policy_allows(input, input->policies[i], "mr-config-id=", err) < 0 ||
+            set_one(ret, input->policies[i], err) < 0)
             return -1;
     return read_roots(input, ret, err);
 }
@@ -278,6 +283,14 @@ static void claim(const struct tdx_quote *quote, struct js *claims)
     js_set_integer(claims, "trailing_bytes", (int64_t) quote->trailing);
 }
 
+static void claim_platform(const struct sgx_pck *pck, struct js *claims)
+{
+    verify_claim_hex(claims, "fmspc", pck->fmspc, SGX_FMSPC_SIZE);
+    verify_claim_hex(claims, "ppid", pck->has_ppid ? pck->ppid : NULL, SGX_CHIP_SIZE);
+    verify_claim_hex(claims, "platform_instance", pck->has_instance ? pck->instance : NULL,
+                     SGX_CHIP_SIZE);
+}
+
 static void claim_skipped(const struct tdx_policy *policy, const struct tdx_quote *quote,
                           const struct files *files, struct js *claims)
 {
@@ -324,15 +337,26 @@ static int verify(const struct verify_input *input, struct evidence_verdict *ret
         .root_crl = bytes(&files.root_crl),
     };
     int rc = tdx_verify(bytes(&input->evidence), &collateral, &settings.policy, &result, ret);
+    if (rc == 0 && input->reference)
+        (void) !reference_values_judge_tdx(input->reference, &result.quote.body, ret);
     claim_skipped(&settings.policy, &result.quote, &files, claims);
     if (rc == 0 || result.quote.version)
         claim(&result.quote, claims);
+    if (rc == 0)
+        claim_platform(&result.pck, claims);
     js_set_string(claims, "tcb_status", tdx_status_name(result.status));
     return 0;
 }
 
+static bool choose(struct verify_input *input)
+{
+    input->tdx = reference_values_tdx(input->reference);
+    return input->tdx;
+}
+
 const struct verify_type verify_tdx = {
     .name = "tdx",
+    .choose = choose,
     .help =
         "  A quote of version 4 or 5. It carries its certificates; --endorsements is for Intel's\n"
         "  collateral. Files in DIR, all of them: tcb_info.json, qe_identity.json (as the service\n"

@@ -4,6 +4,7 @@
 #include "evidence/evidence.h"
 #include "evidence/event_replay.h"
 #include "evidence/finding.h"
+#include "evidence/reference_values.h"
 #include "verify_quote.h"
 
 /* PCR 10 is the kernel's own (IMA); 17 to 22 belong to a dynamic launch and start with ones. No
@@ -26,8 +27,7 @@ static int set_one(struct settings *settings, const char *policy, struct error *
     int rc = verify_quote_set(&settings->quote, policy, err);
 
     if (rc == 0)
-        rc = error_set(err, STATUS_INVALID_ARGUMENT, "--policy %s: type tpm has no such key",
-                       policy);
+        rc = error_set(err, STATUS_INVALID_ARGUMENT, "--set %s: type tpm has no such key", policy);
     return rc < 0 ? -1 : 0;
 }
 
@@ -61,15 +61,18 @@ static int read_settings(const struct verify_input *input, struct settings *ret,
 {
     if (input->root.data)
         return error_set(err, STATUS_INVALID_ARGUMENT, "--root means nothing to this type");
-    if (!input->endorsements)
+    if (!input->endorsements && !input->tpm)
         return error_set(err, STATUS_INVALID_ARGUMENT, "--endorsements is missing");
     if (verify_quote_init(&ret->quote, input, err) < 0)
         return -1;
     for (size_t i = 0; i < input->policy_count; i++)
-        if (set_one(ret, input->policies[i], err) < 0)
+        if (verify_policy_allows(input, input->policies[i], "reset-count=", err) < 0 ||
+            set_one(ret, input->policies[i], err) < 0)
             return -1;
-    if (read_key(input, ret, err) < 0)
+    if (!input->tpm && read_key(input, ret, err) < 0)
         return -1;
+    if (!input->endorsements)
+        return 0;
     return verify_read_optional(input, "eventlog.bin", &ret->log, err);
 }
 
@@ -91,7 +94,7 @@ static void claim_skipped(const struct settings *settings, struct js *claims)
 {
     struct js *list = js_new_array();
 
-    if (!settings->quote.policy.reference)
+    if (!settings->quote.policy.reference && !settings->quote.policy.lists)
         js_append(list, js_new_string("pcrs"));
     if (!settings->log.data)
         js_append(list, js_new_string("eventlog"));
@@ -121,11 +124,20 @@ static int verify(const struct verify_input *input, struct evidence_verdict *ret
     }
     claim_skipped(&settings, claims);
     verify_set_finding(ret, &finding);
+    if (finding.code == FINDING_NONE)
+        verify_quote_judge(&settings.quote, input, &evidence, ret);
     return 0;
+}
+
+static bool choose(struct verify_input *input)
+{
+    input->tpm = reference_values_tpm(input->reference);
+    return input->tpm;
 }
 
 const struct verify_type verify_tpm = {
     .name = "tpm",
+    .choose = choose,
     .unused = VERIFY_TIME,
     .help = "  JSON as Trustee's attester writes it: {\"tpm_quote\": {\"message\", \"signature\", "
             "\"pcrs\"},\n"

@@ -5,6 +5,7 @@
 #include "base/scoped.h"
 #include "base/text.h"
 #include "evidence/evidence.h"
+#include "evidence/library.h"
 #include "verbs.h"
 
 static const char *remark(const struct evidence_type *type)
@@ -16,9 +17,44 @@ static const char *remark(const struct evidence_type *type)
     return "";
 }
 
+static int tls_minor(void)
+{
+    return (library_tls_version() & 0xff) - 1;
+}
+
+/* What it is linked with, and what is known to be wrong with that. */
+static void print_library(void)
+{
+    char version[LIBRARY_VERSION_SIZE];
+    const char *advisory;
+
+    library_version(version);
+    printf("mbedTLS %s: TLS 1.%d only\n", version, tls_minor());
+    for (unsigned i = 0; (advisory = library_advisory(i)); i++)
+        printf("advisory: %s (see docs/mbedtls.md)\n", advisory);
+}
+
+static struct js *library_json(void)
+{
+    struct js *library = js_new_object(), *list = js_new_array();
+    scoped(freep) char *tls = xformat("1.%d", tls_minor());
+    char version[LIBRARY_VERSION_SIZE];
+    const char *advisory;
+
+    library_version(version);
+    for (unsigned i = 0; (advisory = library_advisory(i)); i++)
+        js_append(list, js_new_string(advisory));
+    js_set_string(library, "name", "mbedTLS");
+    js_set_string(library, "version", version);
+    js_set_string(library, "tls", tls);
+    js_set(library, "advisories", list);
+    return library;
+}
+
 static void print_text(void)
 {
     printf("cleave %s\n", CLEAVE_VERSION);
+    print_library();
     for (unsigned code = 1; code <= UINT8_MAX; code++) {
         const struct evidence_type *type = evidence_find((uint8_t) code);
 
@@ -46,6 +82,7 @@ static void print_json(void)
         js_append(list, item);
     }
     js_set_string(root, "version", CLEAVE_VERSION);
+    js_set(root, "library", library_json());
     js_set(root, "evidence", list);
     text = js_print(root);
     puts(text);

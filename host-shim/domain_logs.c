@@ -13,8 +13,9 @@
 #include "base/text.h"
 #include "record.h"
 
-#define PREFIX "cleave-"
-#define SUFFIX ".log"
+#define PREFIX   "cleave-"
+#define SUFFIX   ".log"
+#define TPM_MARK "-swtpm"
 
 enum { NAME_SIZE = 256, LOGS_MAX = 100000 };
 
@@ -33,17 +34,28 @@ static void entries_fini(struct entries *entries)
     free(entries->list);
 }
 
-/* "cleave-<id>.log", or behind that what logrotate appends. */
-static bool is_of_the_past(const char *name)
+static bool is_sandbox(const char *name, size_t length)
 {
     char id[NAME_SIZE], directory[RECORD_PATH_SIZE];
-    const char *suffix = strstr(name, SUFFIX);
     struct error err;
 
-    return text_starts(name, PREFIX) && suffix &&
-           text_format(id, sizeof(id), &err, "%.*s", (int) (suffix - name - strlen(PREFIX)),
-                       name + strlen(PREFIX)) == 0 &&
-           record_directory(id, directory, &err) == 0 && !file_exists(directory);
+    return text_format(id, sizeof(id), &err, "%.*s", (int) length, name) < 0 ||
+           record_directory(id, directory, &err) < 0 || file_exists(directory);
+}
+
+/* "cleave-<id>.log", of a TPM "cleave-<id>-swtpm.log", or behind that what logrotate appends. */
+static bool is_of_the_past(const char *name)
+{
+    const char *suffix = strstr(name, SUFFIX), *id = name + strlen(PREFIX);
+    size_t length, of_tpm = strlen(TPM_MARK);
+
+    if (!text_starts(name, PREFIX) || !suffix || suffix < id)
+        return false;
+    length = (size_t) (suffix - id);
+    if (length > of_tpm && strncmp(suffix - of_tpm, TPM_MARK, of_tpm) == 0 &&
+        is_sandbox(id, length - of_tpm))
+        return false;
+    return !is_sandbox(id, length);
 }
 
 static void add(struct entries *entries, int fd, const char *name)

@@ -57,12 +57,23 @@ static bool is_cut(const struct machine_call *call, const struct child_result *r
             err->status == STATUS_DEADLINE_EXCEEDED || err->status == STATUS_UNAVAILABLE);
 }
 
+static int read_process(const struct js *from, struct machine_process *ret, struct error *err)
+{
+    int64_t pid, start;
+
+    if (js_need_integer(from, "pid", 2, INT32_MAX, &pid, err) < 0 ||
+        js_need_integer(from, "start_time", 1, INT64_MAX, &start, err) < 0)
+        return error_wrap(err, "answer of the helper");
+    *ret = (struct machine_process){.pid = (pid_t) pid, .start_time = (uint64_t) start};
+    return 0;
+}
+
 static int read_answer(const struct machine_call *call, const struct child_result *result,
                        struct machine_answer *ret, struct error *err)
 {
     scoped(js_freep) struct js *reply = NULL;
     struct error parse;
-    int64_t pid, start;
+    struct js *tpm;
 
     if (js_parse(result->output, result->output_length, &reply, &parse) < 0)
         reply = NULL;
@@ -74,11 +85,10 @@ static int read_answer(const struct machine_call *call, const struct child_resul
     }
     if (call->verb != MACHINE_CREATE)
         return 0;
-    if (js_need_integer(reply, "pid", 2, INT32_MAX, &pid, err) < 0 ||
-        js_need_integer(reply, "start_time", 1, INT64_MAX, &start, err) < 0)
-        return error_wrap(err, "answer of the helper");
-    ret->process = (struct machine_process){.pid = (pid_t) pid, .start_time = (uint64_t) start};
-    return 0;
+    if (read_process(reply, &ret->process, err) < 0)
+        return -1;
+    tpm = js_get(reply, "tpm");
+    return tpm ? read_process(tpm, &ret->tpm, err) : 0;
 }
 
 /* The helper's own log, which holds warnings only. Its last line may be the failure itself. */

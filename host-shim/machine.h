@@ -4,7 +4,7 @@
  * deadline. libvirt never enters this process.
  *
  *   create   {..., parent, netns, initdata, vcpus, memory, cgroup_parent, dial_out} -> {pid,
- *            start_time}
+ *            start_time, tpm: {pid, start_time}}   tpm: if the machine has one in software
  *   destroy  {..., pid, start_time, late} -> {}   late: nobody waits; a domain may yet appear
  *   status   {...} -> {state}
  *   power    {...} -> {}
@@ -45,6 +45,7 @@ struct machine_question {
 
 struct machine_answer {
     struct machine_process process; /* of create */
+    struct machine_process tpm;
     bool cut; /* libvirt gave create no answer: what it had begun may still appear */
 };
 

@@ -20,6 +20,8 @@
 
 /* The helper's own deadlines for each call are shorter: it can say which one failed. */
 enum { PATIENCE_MS = 3000, MARGIN_MS = 10000 };
+/* A machine that ends takes its TPM along, which may be noticed first. */
+enum { TPM_GRACE_MS = 1000 };
 
 struct sandbox {
     struct loop *loop;
@@ -42,6 +44,9 @@ struct sandbox {
     bool impatient;
     bool buried; /* a reaper has it */
     struct watch *watch;
+    struct watch *tpm;        /* NULL: the machine has none */
+    struct source *tpm_grace; /* the TPM is gone, the machine not yet */
+    bool tpm_lost;            /* that is what the machine was ended for */
     int64_t created_at_ns, exited_at_ns;
     uint32_t exit_status;
     const char *reason;
@@ -198,7 +203,9 @@ static void machine_gone(void *user, const struct watch_exit *exit)
 
     if (by_itself)
         sandbox->state = SANDBOX_STOPPING;
-    if (by_itself && (sandbox->powered || sandbox->power))
+    if (sandbox->tpm_lost)
+        set_exited(sandbox, 137, "the machine's TPM ended, and the machine was ended for it");
+    else if (by_itself && (sandbox->powered || sandbox->power))
         set_exited(sandbox, exit->known ? exit->exit_status : 0,
                    exit->known ? exit->reason : "the machine powered off as asked");
     else
@@ -214,13 +221,46 @@ static void machine_gone(void *user, const struct watch_exit *exit)
     }
 }
 
+/* A guest whose TPM is silent can give no evidence any more: better an end that is told. */
+static void end_without_tpm(void *user)
+{
+    struct sandbox *sandbox = user;
+
+    if (sandbox->state != SANDBOX_RUNNING)
+        return;
+    log_error("the machine's TPM (swtpm) has ended: the machine is ended, too");
+    sandbox->tpm_lost = true;
+    watch_kill(sandbox->watch);
+}
+
+static void tpm_gone(void *user, const struct watch_exit *exit)
+{
+    struct sandbox *sandbox = user;
+    struct error err;
+
+    (void) exit;
+    if (loop_after(sandbox->loop, TPM_GRACE_MS, end_without_tpm, sandbox, &sandbox->tpm_grace,
+                   &err) < 0)
+        end_without_tpm(sandbox);
+}
+
+static int watch_tpm(struct sandbox *sandbox, const struct machine_process *tpm, struct error *err)
+{
+    if (!tpm->pid)
+        return 0;
+    if (watch_new(sandbox->loop, tpm->pid, tpm->start_time, tpm_gone, sandbox, &sandbox->tpm, err) <
+        0)
+        return error_wrap(err, "the machine's TPM");
+    return 0;
+}
+
 static int take_machine(struct sandbox *sandbox, const struct machine_answer *answer,
                         struct error *err)
 {
     sandbox->record.machine = answer->process;
     if (sandbox->cancelled)
         return error_set(err, STATUS_CANCELLED, "the machine came up too late");
-    if (record_write(&sandbox->record, err) < 0)
+    if (record_write(&sandbox->record, err) < 0 || watch_tpm(sandbox, &answer->tpm, err) < 0)
         return -1;
     return watch_new(sandbox->loop, answer->process.pid, answer->process.start_time, machine_gone,
                      sandbox, &sandbox->watch, err);
@@ -275,6 +315,8 @@ void sandbox_free(struct sandbox *sandbox)
     machine_call_free(sandbox->call);
     machine_call_free(sandbox->power);
     source_free(sandbox->patience);
+    source_free(sandbox->tpm_grace);
+    watch_free(sandbox->tpm);
     watch_free(sandbox->watch);
     record_clear(&sandbox->record);
     pod_fini(&sandbox->pod);

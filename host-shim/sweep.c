@@ -145,6 +145,7 @@ void sweep_stale(void)
     sweep_domains();
     sweep_directories();
     domain_logs_trim(DOMAIN_LOGS, DOMAIN_LOGS_KEPT);
+    domain_logs_trim(DOMAIN_TPM_LOGS, DOMAIN_LOGS_KEPT);
     if (tombstone_count(RECORD_TOMBSTONES) > 0 && tombstone_reap(RECORD_TOMBSTONES, NULL, &err) < 0)
         log_warn("start the reapers: %s", err.message);
 }

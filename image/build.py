@@ -3,7 +3,7 @@
 """Makes the guest image from Debian packages and the agent: no root, no chroot, no mounts.
 
     build.py fetch CACHE                     download and unpack the packages (once)
-    build.py tree CACHE AGENT EXEC TREE      the initrd's tree
+    build.py tree CACHE AGENT EXEC ATTEST TREE  the initrd's tree
     build.py pack CACHE TREE OUT             kernel, initrd, command lines, measurements
     build.py values CACHE CLEAVE OUT KEY=VALUE...
                                              reference values: id=, serial=, firmware=, memory=, vcpus=
@@ -152,7 +152,7 @@ def module_order(root, wanted):
     return [(name, dependencies[name]) for name in order]
 
 
-def make_tree(cache, agent, helper, tree):
+def make_tree(cache, agent, helper, attest, tree):
     scratch = tree + ".part"
     shutil.rmtree(scratch, ignore_errors=True)
     for directory in DIRECTORIES:
@@ -168,6 +168,7 @@ def make_tree(cache, agent, helper, tree):
     say(f"cleave-agent {sizes[0]:.0f} KiB, cleave-exec {sizes[1]:.0f} KiB")
     if sizes[1] > EXEC_KIB_MAX:
         sys.exit(f"image: cleave-exec is larger than {EXEC_KIB_MAX} KiB")
+    copy_program(cache, scratch, attest, "cleave-attest")
     copy_program(cache, scratch, os.path.join(cache, "root/usr/bin/crun"), "crun")
     os.makedirs(os.path.join(scratch, "usr/lib/modules"))
     for wanted in ("modules", "modules.guest-root"):

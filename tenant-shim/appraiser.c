@@ -5,9 +5,11 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "evidence/reference_values.h"
 #include "host_half.h"
 #include "pod_config.h"
 #include "secure/channel.h"
+#include "secure/reference_store.h"
 #include "shim/appraisal_record.h"
 #include "shim/tenant_conf.h"
 
@@ -15,6 +17,9 @@ enum { NS_PER_S = 1000000000 };
 
 struct appraiser {
     struct appraiser_options options;
+    struct reference_store *store; /* NULL: the type has no reference values */
+    uint64_t judged;               /* generation of the values at the last refresh */
+    char *judged_by;               /* what they are called; NULL: by none */
 };
 
 static int64_t now_s(void)
@@ -25,23 +30,57 @@ static int64_t now_s(void)
 int appraiser_refresh(void *user, struct evidence_policy *policy, struct error *err)
 {
     struct appraiser *appraiser = user;
+    const struct pod_config *config = appraiser->options.config;
 
     policy->allow_insecure = (const char *const *) appraiser->options.conf->allow_insecure;
     policy->time = now_s();
+    if (!appraiser->store)
+        return 0;
+    if (reference_store_get(appraiser->store, &policy->values, err) < 0)
+        return -1;
+    policy->epoch_min = reference_store_epoch_min(appraiser->store, config->pod_namespace,
+                                                  config->name);
+    policy->endorsements = *reference_store_endorsements(appraiser->store);
+    appraiser->judged = reference_store_generation(appraiser->store);
+    free(appraiser->judged_by);
+    appraiser->judged_by = xformat("%s, serial %llu", reference_values_id(policy->values),
+                                   (unsigned long long) reference_values_serial(policy->values));
     return 0;
 }
 
 bool appraiser_is_stale(struct appraiser *appraiser)
 {
-    return false;
+    const struct reference_values *values;
+    struct error err;
+
+    if (!appraiser->store)
+        return false;
+    if (reference_store_get(appraiser->store, &values, &err) < 0) {
+        log_warn("%s; until that is mended nothing can be appraised", err.message);
+        return false;
+    }
+    return reference_store_generation(appraiser->store) != appraiser->judged;
 }
 
 int appraiser_new(const struct appraiser_options *options, struct appraiser **ret,
                   struct error *err)
 {
     scoped(appraiser_freep) struct appraiser *appraiser = xnew(struct appraiser);
+    const struct reference_store_paths paths = {
+        .values = options->conf->reference_values,
+        .keys = options->conf->reference_keys,
+        .endorsements = options->conf->endorsements,
+        .roots = options->conf->vendor_roots,
+    };
+    const char *evidence = options->initdata->content.limits.evidence;
+    const struct evidence_type *type = evidence_find_name(evidence);
 
     appraiser->options = *options;
+    if (!type)
+        return error_set(err, STATUS_UNIMPLEMENTED, "evidence type %s is not in this build",
+                         evidence);
+    if (type->anchor != EVIDENCE_ANCHOR_NONE)
+        appraiser->store = reference_store_new(&paths);
     *ret = take_ptr(appraiser);
     return 0;
 }
@@ -50,6 +89,8 @@ void appraiser_free(struct appraiser *appraiser)
 {
     if (!appraiser)
         return;
+    reference_store_free(appraiser->store);
+    free(appraiser->judged_by);
     free(appraiser);
 }
 
@@ -74,7 +115,7 @@ void appraiser_record(const struct appraiser *appraiser, const struct channel_fa
         .anchor = xstrdup(facts->anchor),
         .measurement = hex_of(facts->measurement, facts->measurement_size),
         .chip = hex_of(facts->chip, facts->chip_size),
-        .reference = xstrdup(""),
+        .reference = xstrdup(appraiser->judged_by ? appraiser->judged_by : ""),
         .tls_version = facts->tls_version,
         .epoch = (int64_t) options->initdata->content.epoch,
         .number = facts->appraisals,

@@ -29,8 +29,7 @@ int appraiser_new(const struct appraiser_options *options, struct appraiser **re
 void appraiser_free(struct appraiser *appraiser);
 SCOPED_PTR(struct appraiser, appraiser_free)
 
-/* A channel_policy_fn. A pod whose epoch is below the floor is refused here. What the policy points
- * to stays until the next call. */
+/* A channel_policy_fn. What the policy points to stays until the next call. */
 int appraiser_refresh(void *appraiser, struct evidence_policy *policy,
                       struct error *err) must_check;
 /* Other values hold than those of the last refresh. Values that cannot be read are no change: the

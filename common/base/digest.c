@@ -50,6 +50,16 @@ void digest_sha384(const void *data, size_t length, uint8_t ret[SHA384_SIZE])
     SHA384Final(ret, &context);
 }
 
+void digest_sha512(const void *data, size_t length, uint8_t ret[SHA512_SIZE])
+{
+    SHA2_CTX context;
+
+    SHA512Init(&context);
+    if (length > 0)
+        SHA512Update(&context, data, length);
+    SHA512Final(ret, &context);
+}
+
 struct digest *digest_new(enum digest_type type)
 {
     struct digest *digest = xnew(struct digest);

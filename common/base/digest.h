@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* SHA-256 and SHA-384 by libmd. */
+/* SHA-256, SHA-384 and SHA-512 by libmd. */
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SHA256_SIZE = 32, SHA384_SIZE = 48 };
+enum { SHA256_SIZE = 32, SHA384_SIZE = 48, SHA512_SIZE = 64 };
 enum digest_type { DIGEST_SHA256, DIGEST_SHA384 };
 
 void digest_sha256(const void *data, size_t length, uint8_t ret[SHA256_SIZE]);
 void digest_sha384(const void *data, size_t length, uint8_t ret[SHA384_SIZE]);
+void digest_sha512(const void *data, size_t length, uint8_t ret[SHA512_SIZE]);
 
 struct digest; /* incremental */
 struct digest *digest_new(enum digest_type type);

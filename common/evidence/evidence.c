@@ -4,16 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include <mbedtls/sha512.h>
-
 #include "base/digest.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "evidence/sample.h"
 
-static void digest_sha512(const void *statement, size_t length, uint8_t *ret)
+static void digest_64(const void *statement, size_t length, uint8_t *ret)
 {
-    (void) mbedtls_sha512_ret(statement, length, ret, 0);
+    digest_sha512(statement, length, ret);
 }
 
 static void digest_32(const void *statement, size_t length, uint8_t *ret)
@@ -25,14 +23,14 @@ static const struct evidence_type snp = {
     .code = EVIDENCE_SNP,
     .name = "snp",
     .anchor = EVIDENCE_ANCHOR_HARDWARE,
-    .digest = digest_sha512,
+    .digest = digest_64,
 };
 
 static const struct evidence_type tdx = {
     .code = EVIDENCE_TDX,
     .name = "tdx",
     .anchor = EVIDENCE_ANCHOR_HARDWARE,
-    .digest = digest_sha512,
+    .digest = digest_64,
 };
 
 static const struct evidence_type tpm = {

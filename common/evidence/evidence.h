@@ -86,7 +86,8 @@ struct evidence_policy {
     /* What is good; NULL, or without a section of the type: every type but sample is refused. */
     const struct reference_values *values;
     struct evidence_endorsements endorsements;
-    int64_t time; /* unix seconds at which certificates and lists have to be valid */
+    int64_t time;       /* unix seconds at which certificates and lists have to be valid */
+    uint64_t epoch_min; /* of the sandbox: one that was minted before that is withdrawn */
     /* For sample only, which has no section: measurements that are good; none: zero alone. */
     const uint8_t (*measurements)[EVIDENCE_MEASUREMENT_SIZE];
     size_t measurement_count;

@@ -10,6 +10,7 @@
 #include "evidence/event_replay.h"
 #include "evidence/finding.h"
 #include "evidence/reference_values.h"
+#include "evidence/tpm_loads.h"
 #include "evidence/tpm_quote.h"
 
 enum {
@@ -118,8 +119,11 @@ static int judge(const struct evidence_bundle *bundle, const struct tpm_evidence
     quoted.set = ALL_PCRS;
     if (check_log(bundle, &quoted, ret) < 0)
         return -1;
-    if (registers_allow(&quoted, &values->pcrs, &finding) < 0)
-        return fail(ret, &finding);
+    if (registers_allow(&quoted, &values->pcrs, &finding) < 0) {
+        (void) fail(ret, &finding);
+        tpm_loads_explain(values, &quoted, bundle, ret);
+        return -1;
+    }
     if (check_initdata(&quoted, expected, ret) < 0)
         return -1;
     return reference_values_judge_pcrs(policy->values, &quoted, ret);

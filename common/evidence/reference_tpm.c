@@ -101,6 +101,46 @@ static int read_selection(const struct reference_target *target, const struct js
     return 0;
 }
 
+static int read_load(const struct reference_target *target, const struct js *value,
+                     struct error *err)
+{
+    struct reference_list list = {.size = SHA256_SIZE};
+    struct registers_list *to = target->to;
+
+    if (reference_read_list(value, target->arena, &list, err) < 0)
+        return -1;
+    *to = (struct registers_list){(const uint8_t(*)[SHA256_SIZE]) list.values, list.count};
+    return 0;
+}
+
+static int read_cmdline(const struct reference_target *target, const struct js *value,
+                        struct error *err)
+{
+    struct reference_tpm *tpm = target->to;
+
+    return read_load(&(struct reference_target){target->arena, &tpm->cmdline}, value, err);
+}
+
+static int read_initrd(const struct reference_target *target, const struct js *value,
+                       struct error *err)
+{
+    struct reference_tpm *tpm = target->to;
+
+    return read_load(&(struct reference_target){target->arena, &tpm->initrd}, value, err);
+}
+
+static int read_loads(const struct reference_target *target, const struct js *value,
+                      struct error *err)
+{
+    static const struct reference_member list[] = {
+        {"cmdline", read_cmdline, true},
+        {"initrd", read_initrd, true},
+    };
+    static const struct reference_members members = {list, ARRAY_LENGTH(list)};
+
+    return reference_read_members(value, &members, target, err);
+}
+
 /* Which PCRs are to be quoted: those with values, if the file does not say. */
 static int check_selection(struct reference_tpm *tpm, struct error *err)
 {
@@ -120,6 +160,7 @@ int reference_tpm_read(const struct js *section, struct reference_arena *arena,
         {"attestation_keys", read_keys, true},
         {"pcrs", read_pcrs, true},
         {"selection", read_selection, false},
+        {"loads", read_loads, false},
     };
     static const struct reference_members members = {list, ARRAY_LENGTH(list)};
     const struct reference_target target = {arena, ret};

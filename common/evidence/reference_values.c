@@ -143,7 +143,7 @@ static int read_epoch(void *user, const char *key, struct js *value, struct erro
     if (reference_read_number(value, INT64_MAX, &epoch->min, err) < 0)
         return error_wrap(err, "%s", key);
     epoch->pod = reference_keep(target->arena, strlen(key) + 1);
-    memcpy(epoch->pod, key, strlen(key));
+    memcpy(epoch->pod, key, strlen(key) + 1);
     values->epoch_count++;
     return 0;
 }

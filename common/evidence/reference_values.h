@@ -33,6 +33,8 @@ struct reference_tpm {
     size_t enrolled_count;
     uint32_t selection; /* what has to be quoted, exactly; those of pcrs are among it */
     struct registers_lists pcrs;
+    /* What PCR 9 is made of, or nothing: only to say which of both was wrong. */
+    struct registers_list cmdline, initrd;
 };
 
 struct reference_azure {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include <mbedtls/ecdsa.h>
-#include <mbedtls/md.h>
 
 #include "base/bytes.h"
 #include "base/digest.h"
@@ -45,7 +44,7 @@ static int random_of_kernel(void *unused, unsigned char *to, size_t length)
 
 static void sample_digest(const void *statement, size_t length, uint8_t *ret)
 {
-    (void) mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA512), statement, length, ret);
+    digest_sha512(statement, length, ret);
 }
 
 static int load_key(mbedtls_ecdsa_context *key)

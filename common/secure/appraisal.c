@@ -89,6 +89,12 @@ static void judge_revoked(const struct initdata *initdata, const struct evidence
          sizeof(initdata->content.manifest_digest)},
     };
 
+    if (initdata->content.epoch < policy->epoch_min)
+        return (void) evidence_fail_field(ret, APPRAISAL_INITDATA, "epoch",
+                                          "epoch %llu is below the pod's floor, %llu: a newer "
+                                          "sandbox of this pod has replaced it",
+                                          (unsigned long long) initdata->content.epoch,
+                                          (unsigned long long) policy->epoch_min);
     for (size_t i = 0; policy->values && i < ARRAY_LENGTH(parts); i++)
         if (reference_values_revoked(policy->values, parts[i].digest, parts[i].size))
             (void) evidence_fail_field(ret, APPRAISAL_INITDATA, parts[i].field,

@@ -20,6 +20,7 @@ static const struct config_key keys[] = {
         "\"" CLEAVE_PREFIX "/bin/cleave-host-helper\""),
     KEY("machine", "accel", CONFIG_STRING, accel, 0, 0, "\"auto\""),
     KEY("machine", "launch_security", CONFIG_STRING, launch, 0, 0, "\"none\""),
+    KEY("machine", "tpm", CONFIG_STRING, tpm, 0, 0, "\"none\""),
     KEY("machine", "console", CONFIG_BOOLEAN, console, 0, 0, "false"),
     KEY("machine", "boot_timeout", CONFIG_INTEGER, boot_timeout, 1, 600, "60"),
     KEY("machine", "call_timeout", CONFIG_INTEGER, call_timeout, 1, 120, "20"),
@@ -42,6 +43,7 @@ static const struct config_key keys[] = {
 
 static const char *const accel_names[] = {"auto", "kvm", "tcg"};
 static const char *const launch_names[] = {"none", "sev-snp", "tdx"};
+static const char *const tpm_names[] = {"none", "swtpm"};
 
 static int name_index(const char *name, const char *const *names, size_t count)
 {
@@ -51,8 +53,7 @@ static int name_index(const char *name, const char *const *names, size_t count)
     return -1;
 }
 
-/* What the key table cannot say: enumerations, and one value against another. */
-static int check(const char *name, const struct host_conf *conf, struct error *err)
+static int check_names(const char *name, const struct host_conf *conf, struct error *err)
 {
     if (name_index(conf->accel, accel_names, ARRAY_LENGTH(accel_names)) < 0)
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -62,17 +63,47 @@ static int check(const char *name, const struct host_conf *conf, struct error *e
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: machine.launch_security is '%s': it can be none, sev-snp or tdx",
                          name, conf->launch);
+    if (name_index(conf->tpm, tpm_names, ARRAY_LENGTH(tpm_names)) < 0)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: machine.tpm is '%s': it can be none or swtpm", name, conf->tpm);
+    return 0;
+}
+
+/* Whose word the evidence is: the firmware's, and that of one root of trust, not two. */
+static int check_roots(const char *name, const struct host_conf *conf, struct error *err)
+{
+    bool launch = host_conf_launch(conf) != HOST_LAUNCH_NONE;
+    bool tpm = host_conf_tpm(conf) != HOST_TPM_NONE;
+
+    if (launch && conf->firmware[0] == '\0')
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: machine.launch_security = \"%s\" needs image.firmware", name,
+                         conf->launch);
+    if (tpm && conf->firmware[0] == '\0')
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: machine.tpm = \"%s\" needs image.firmware: QEMU's own measures no "
+                         "kernel",
+                         name, conf->tpm);
+    if (launch && tpm)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: machine.tpm is this host's own and proves nothing beside "
+                         "machine.launch_security = \"%s\": set one of them to \"none\"",
+                         name, conf->launch);
+    return 0;
+}
+
+/* What the key table cannot say: enumerations, and one value against another. */
+static int check(const char *name, const struct host_conf *conf, struct error *err)
+{
+    if (check_names(name, conf, err) < 0)
+        return -1;
     if (conf->default_vcpus > conf->max_vcpus)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: machine.default_vcpus is larger than machine.max_vcpus", name);
     if (conf->default_memory > conf->max_memory)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: machine.default_memory is larger than machine.max_memory", name);
-    if (conf->launch[0] != 'n' && conf->firmware[0] == '\0')
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "%s: machine.launch_security = \"%s\" needs image.firmware", name,
-                         conf->launch);
-    return 0;
+    return check_roots(name, conf, err);
 }
 
 const struct config_key *host_conf_keys(size_t *ret_count)
@@ -128,4 +159,9 @@ enum host_accel host_conf_accel(const struct host_conf *conf)
 enum host_launch host_conf_launch(const struct host_conf *conf)
 {
     return (enum host_launch) name_index(conf->launch, launch_names, ARRAY_LENGTH(launch_names));
+}
+
+enum host_tpm host_conf_tpm(const struct host_conf *conf)
+{
+    return (enum host_tpm) name_index(conf->tpm, tpm_names, ARRAY_LENGTH(tpm_names));
 }

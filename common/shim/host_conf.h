@@ -12,19 +12,21 @@ struct config_key;
 
 enum host_accel { HOST_ACCEL_AUTO, HOST_ACCEL_KVM, HOST_ACCEL_TCG };
 enum host_launch { HOST_LAUNCH_NONE, HOST_LAUNCH_SEV_SNP, HOST_LAUNCH_TDX };
+enum host_tpm { HOST_TPM_NONE, HOST_TPM_SWTPM };
 
 struct host_conf {
     char *helper; /* the program that makes and ends machines */
     char *accel;  /* "auto", "kvm", "tcg"; auto: KVM only where a probe has booted a kernel */
     char *launch; /* "none", "sev-snp", "tdx" */
+    char *tpm;    /* "none", "swtpm": a program of this host, so no protection from it */
     bool console; /* a serial console into the state directory; for development */
     int64_t boot_timeout; /* seconds for the whole of create */
     int64_t call_timeout; /* seconds for one call to libvirt */
     char *uri;
     char *kernel;
     char *initrd;
-    char *cmdline; /* a file: the constant kernel command line of the image */
-    char *firmware;
+    char *cmdline;  /* a file: the constant kernel command line of the image */
+    char *firmware; /* "": QEMU's own, which measures nothing */
     int64_t default_vcpus, max_vcpus;
     uint64_t default_memory, max_memory;
     char *stub_guest; /* test/fake/helper-stub only */
@@ -42,3 +44,4 @@ int host_conf_parse(const char *text, struct host_conf *ret, struct error *err)
 void host_conf_fini(struct host_conf *conf);
 enum host_accel host_conf_accel(const struct host_conf *conf);
 enum host_launch host_conf_launch(const struct host_conf *conf);
+enum host_tpm host_conf_tpm(const struct host_conf *conf);

@@ -91,29 +91,41 @@ static int make_group(char *path, size_t from, const struct notes *notes, struct
     return 0;
 }
 
-static int enter_one(const struct request *request, const char *hierarchy, pid_t pid,
-                     const struct notes *notes, struct error *err)
+static int move_to(const char *path, const struct cgroup_members *members, struct error *err)
 {
-    char path[PATH_SIZE], procs[PATH_SIZE + 32], text[16];
+    char procs[PATH_SIZE + 32], text[16];
 
-    snprintf(text, sizeof(text), "%d", (int) pid);
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+    for (size_t i = 0; i < ARRAY_LENGTH(members->pids); i++) {
+        snprintf(text, sizeof(text), "%d", (int) members->pids[i]);
+        if (members->pids[i] && file_put(procs, text, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int enter_one(const struct request *request, const char *hierarchy,
+                     const struct cgroup_members *members, const struct notes *notes,
+                     struct error *err)
+{
+    char path[PATH_SIZE];
+
     if (text_format(path, sizeof(path), err, "%s%s/cleave-%s", hierarchy, request->cgroup_parent,
                     request->id) < 0 ||
         make_group(path, strlen(hierarchy), notes, err) < 0)
         return -1;
-    snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
-    return file_put(procs, text, err);
+    return move_to(path, members, err);
 }
 
-static int enter_all(const struct request *request, pid_t pid, const struct notes *notes,
-                     struct error *err)
+static int enter_all(const struct request *request, const struct cgroup_members *members,
+                     const struct notes *notes, struct error *err)
 {
     const struct dirent *entry;
     DIR *root;
     int failed = 0;
 
     if (magic_of(ROOT) == CGROUP2_MAGIC)
-        return enter_one(request, ROOT, pid, notes, err);
+        return enter_one(request, ROOT, members, notes, err);
     root = opendir(ROOT);
     if (!root)
         return error_errno(err, errno, "open " ROOT);
@@ -126,7 +138,7 @@ static int enter_all(const struct request *request, pid_t pid, const struct note
         if (entry->d_name[0] == '.' || entry->d_type == DT_LNK ||
             text_equal(entry->d_name, "devices") || magic_of(hierarchy) != CGROUP_MAGIC)
             continue;
-        failed = enter_one(request, hierarchy, pid, notes, err);
+        failed = enter_one(request, hierarchy, members, notes, err);
     }
     closedir(root);
     return failed;
@@ -137,7 +149,8 @@ static int notes_path(const struct request *request, char path[PATH_SIZE], struc
     return text_format(path, PATH_SIZE, err, "%s/cgroups", request->directory);
 }
 
-int cgroup_home_enter(const struct request *request, pid_t pid, struct error *err)
+int cgroup_home_enter(const struct request *request, const struct cgroup_members *members,
+                      struct error *err)
 {
     struct notes notes;
     char path[PATH_SIZE];
@@ -151,7 +164,7 @@ int cgroup_home_enter(const struct request *request, pid_t pid, struct error *er
     if (!notes.file)
         return error_errno(err, errno, "write %s", path);
     setvbuf(notes.file, NULL, _IOLBF, 0); /* on disk before the next group is made */
-    failed = enter_all(request, pid, &notes, err);
+    failed = enter_all(request, members, &notes, err);
     fclose(notes.file);
     return failed;
 }

@@ -8,9 +8,14 @@
 struct error;
 struct request;
 
-/* Nothing to do without a cgroup_parent. All threads of pid move. */
-int cgroup_home_enter(const struct request *request, pid_t pid, struct error *err)
-    __attribute__((warn_unused_result));
+/* The machine's processes: QEMU, and its TPM if it has one, which libvirt accounts to nobody. */
+struct cgroup_members {
+    pid_t pids[2]; /* 0: none */
+};
+
+/* Nothing to do without a cgroup_parent. All threads of them move. */
+int cgroup_home_enter(const struct request *request, const struct cgroup_members *members,
+                      struct error *err) __attribute__((warn_unused_result));
 /* Removes what enter() made. The machine's own group still in use after a second is a failure,
  * which can be tried again. */
 int cgroup_home_leave(const struct request *request, struct error *err)

@@ -60,6 +60,8 @@ static void put_element(FILE *out, const char *indent, const char *tag, const ch
     fprintf(out, "</%s>\n", tag);
 }
 
+/* As a ROM, not as flash: there are no variables that a host could prepare or a guest could leave,
+ * each boot measures the same, and SEV-SNP and TDX take no flash anyway. */
 static void put_os(FILE *out, const struct domain_spec *spec)
 {
     fputs("  <os>\n    <type arch='x86_64' machine='q35'>hvm</type>\n", out);
@@ -120,6 +122,26 @@ static void put_console(FILE *out, const char *log)
     fputs("'/>\n      <target port='0'/>\n    </serial>\n", out);
 }
 
+/* PCR banks and the like are swtpm's configuration; state and process are libvirt's until the end.
+ */
+static void put_tpm(FILE *out, const struct domain_spec *spec)
+{
+    if (spec->tpm == DOMAIN_TPM_EMULATED)
+        fputs("    <tpm model='tpm-crb'>\n"
+              "      <backend type='emulator' version='2.0'/>\n"
+              "    </tpm>\n",
+              out);
+}
+
+static void put_features(FILE *out, const struct domain_spec *spec)
+{
+    fputs("  <features>\n    <acpi/>\n", out);
+    /* A TD's interrupts are not the kernel's to emulate. */
+    if (spec->launch == DOMAIN_LAUNCH_TDX)
+        fputs("    <ioapic driver='qemu'/>\n", out);
+    fputs("  </features>\n", out);
+}
+
 static void put_launch(FILE *out, const struct domain_spec *spec)
 {
     uint8_t digest[SHA384_SIZE];
@@ -149,16 +171,23 @@ static void put_launch(FILE *out, const struct domain_spec *spec)
 
 static int check(const struct domain_spec *spec, struct error *err)
 {
-    const char *const texts[] = {spec->name,      spec->node,     spec->kernel,
-                                 spec->initrd,    spec->cmdline,  spec->firmware,
-                                 spec->init_disk, spec->net_disk, spec->console_log};
+    const char *const texts[] = {spec->name,     spec->uuid,       spec->node,     spec->kernel,
+                                 spec->initrd,   spec->cmdline,    spec->firmware, spec->init_disk,
+                                 spec->net_disk, spec->console_log};
+    bool has_firmware = spec->firmware && spec->firmware[0];
 
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
         if (texts[i] && !is_xml_text(texts[i]))
             return error_set(err, STATUS_INVALID_ARGUMENT,
                              "text for the domain has control characters or is not UTF-8");
-    if (spec->launch != DOMAIN_LAUNCH_NONE && (!spec->firmware || !spec->firmware[0]))
+    if (spec->launch != DOMAIN_LAUNCH_NONE && !has_firmware)
         return error_set(err, STATUS_INVALID_ARGUMENT, "launch security needs a firmware");
+    if (spec->tpm != DOMAIN_TPM_NONE && !has_firmware)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "a TPM needs a firmware that measures into it");
+    if (spec->tpm != DOMAIN_TPM_NONE && spec->launch != DOMAIN_LAUNCH_NONE)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "the host's TPM has no place in a machine with launch security");
     if (spec->launch != DOMAIN_LAUNCH_NONE && spec->accel != DOMAIN_KVM)
         return error_set(err, STATUS_INVALID_ARGUMENT, "launch security needs KVM");
     return 0;
@@ -168,13 +197,15 @@ static void put_domain(FILE *out, const struct domain_spec *spec)
 {
     fprintf(out, "<domain type='%s'>\n", spec->accel == DOMAIN_KVM ? "kvm" : "qemu");
     put_element(out, "  ", "name", spec->name);
+    if (spec->uuid)
+        put_element(out, "  ", "uuid", spec->uuid);
     fputs("  <metadata>\n    <cleave:node xmlns:cleave='https://cleave.dev/host/1'>", out);
     put_escaped(out, spec->node);
     fputs("</cleave:node>\n  </metadata>\n", out);
     fprintf(out, "  <memory unit='MiB'>%llu</memory>\n", (unsigned long long) (spec->memory / MIB));
     fprintf(out, "  <vcpu placement='static'>%u</vcpu>\n", spec->vcpus);
     put_os(out, spec);
-    fputs("  <features>\n    <acpi/>\n  </features>\n", out);
+    put_features(out, spec);
     fprintf(out, "  <cpu mode='%s'/>\n",
             spec->accel == DOMAIN_KVM ? "host-passthrough" : "maximum");
     /* A guest that ends in any way is over: nothing restarts it behind the tenant's back. */
@@ -187,6 +218,7 @@ static void put_domain(FILE *out, const struct domain_spec *spec)
     put_disk(out, spec->net_disk, "vdb", "cleave-net");
     put_interface(out, spec);
     put_console(out, spec->console_log);
+    put_tpm(out, spec);
     fputs("    <controller type='usb' model='none'/>\n"
           "    <memballoon model='none'/>\n"
           "  </devices>\n",

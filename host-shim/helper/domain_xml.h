@@ -9,12 +9,15 @@ struct error;
 
 enum domain_accel { DOMAIN_TCG, DOMAIN_KVM };
 enum domain_launch { DOMAIN_LAUNCH_NONE, DOMAIN_LAUNCH_SEV_SNP, DOMAIN_LAUNCH_TDX };
+enum domain_tpm { DOMAIN_TPM_NONE, DOMAIN_TPM_EMULATED };
 
 struct domain_spec {  /* all borrowed */
     const char *name; /* "cleave-<sandbox>" */
+    const char *uuid; /* NULL: libvirt chooses one (a probe's) */
     const char *node; /* whose domain this is, for sweeping: one libvirt can serve two nodes */
     enum domain_accel accel;
     enum domain_launch launch;
+    enum domain_tpm tpm; /* measures the boot, with a firmware that knows it */
     uint32_t vcpus;
     uint64_t memory; /* bytes, whole MiB */
     const char *kernel;

@@ -94,6 +94,20 @@ static struct virt_domain *wrap(const struct virt *virt, virDomainPtr domain)
     return wrapped;
 }
 
+int virt_capabilities(struct virt *virt, enum virt_type type, char **ret, struct error *err)
+{
+    char *xml;
+
+    deadline_begin("read the capabilities", virt->call_timeout);
+    xml = virConnectGetDomainCapabilities(virt->connection, NULL, "x86_64", "q35",
+                                          type == VIRT_KVM ? "kvm" : "qemu", 0);
+    deadline_end();
+    if (!xml)
+        return fail(err, "read the capabilities");
+    *ret = xml;
+    return 0;
+}
+
 int virt_create_paused(struct virt *virt, const char *xml, struct virt_domain **ret,
                        struct error *err)
 {

@@ -22,6 +22,12 @@ static inline void virt_closep(struct virt **p)
         virt_close(*p);
 }
 
+enum virt_type { VIRT_QEMU, VIRT_KVM };
+/* libvirt's description of what domains it can make of the machine type that we use. The caller
+ * frees. */
+int virt_capabilities(struct virt *virt, enum virt_type type, char **ret, struct error *err)
+    __attribute__((warn_unused_result));
+
 /* Transient and paused: nothing of it survives its end, and no guest runs before it is wired. */
 int virt_create_paused(struct virt *virt, const char *xml, struct virt_domain **ret,
                        struct error *err) __attribute__((warn_unused_result));

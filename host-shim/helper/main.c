@@ -30,6 +30,7 @@ static const struct verb verbs[] = {
     {"status", CONF_SPARE, verb_status, "what libvirt says of it"},
     {"power", CONF_SPARE, verb_power, "press its power button"},
     {"sweep", CONF_NEEDED, verb_sweep, "end machines of this node that belong to no sandbox"},
+    {"check", CONF_NEEDED, verb_check, "can libvirt here make the machines that host.conf wants?"},
     {"probe", CONF_NEEDED, verb_probe, "find out whether a kernel boots under KVM here"},
 };
 

@@ -18,6 +18,7 @@
 #include "process.h"
 #include "shim/host_conf.h"
 #include "uplink.h"
+#include "uuid.h"
 #include "verbs.h"
 #include "watch.h"
 
@@ -30,11 +31,13 @@ struct birth {
     struct guest_net net;
     struct disks disks;
     char name[NAME_SIZE];
+    char uuid[UUID_SIZE];
     int netns;
     char *node;
     struct virt *virt;
     struct virt_domain *domain;
     pid_t pid;
+    pid_t tpm; /* 0: it has none */
 };
 
 static void birth_fini(struct birth *birth)
@@ -59,26 +62,17 @@ static int prepare(struct birth *birth, struct error *err)
     return disks_write(&birth->request, &birth->net, &birth->disks, err);
 }
 
-static enum domain_launch launch_of(const struct host_conf *conf)
-{
-    static const enum domain_launch launch[] = {
-        [HOST_LAUNCH_NONE] = DOMAIN_LAUNCH_NONE,
-        [HOST_LAUNCH_SEV_SNP] = DOMAIN_LAUNCH_SEV_SNP,
-        [HOST_LAUNCH_TDX] = DOMAIN_LAUNCH_TDX,
-    };
-
-    return launch[host_conf_launch(conf)];
-}
-
 static int describe(struct birth *birth, char **ret_xml, struct error *err)
 {
     const struct host_conf *conf = birth->conf;
     scoped(freep) char *cmdline = NULL, *console = NULL;
     struct domain_spec spec = {
         .name = birth->name,
+        .uuid = birth->uuid,
         .node = birth->node,
         .accel = accel_choose(conf),
-        .launch = launch_of(conf),
+        .launch = verb_launch(conf),
+        .tpm = verb_tpm(conf),
         .vcpus = birth->request.vcpus,
         .memory = birth->request.memory,
         .kernel = conf->kernel,
@@ -108,38 +102,66 @@ static int boot(struct birth *birth, struct error *err)
     scoped(freep) char *xml = NULL;
 
     log_debug("phase connect");
-    if (node_name(&birth->node, err) < 0 || describe(birth, &xml, err) < 0 ||
+    if (node_name(&birth->node, err) < 0)
+        return -1;
+    uuid_of_machine(birth->node, birth->name, birth->uuid);
+    if (describe(birth, &xml, err) < 0 ||
         verb_connect(birth->conf, &birth->request, &birth->virt, err) < 0)
         return -1;
     log_debug("phase domain");
     return virt_create_paused(birth->virt, xml, &birth->domain, err);
 }
 
-static int connect_uplink(struct birth *birth, struct error *err)
+static int find_processes(struct birth *birth, struct error *err)
 {
-    char tap[TAP_SIZE];
-
     log_debug("phase process");
-    birth->pid = process_find(birth->name);
+    birth->pid = process_find(PROCESS_MACHINE, birth->name);
     if (!birth->pid)
         return error_set(err, STATUS_INTERNAL, "the machine's process is gone already");
+    if (host_conf_tpm(birth->conf) == HOST_TPM_NONE)
+        return 0;
+    birth->tpm = process_find(PROCESS_TPM, birth->uuid);
+    return birth->tpm ? 0 : error_set(err, STATUS_INTERNAL, "the machine's TPM is gone already");
+}
+
+static int connect_uplink(struct birth *birth, struct error *err)
+{
+    struct cgroup_members members = {.pids = {birth->pid, birth->tpm}};
+    char tap[TAP_SIZE];
+
     log_debug("phase tap");
     if (virt_tap(birth->domain, tap, sizeof(tap), err) < 0 ||
         uplink_join(birth->netns, birth->pid, tap, err) < 0)
         return -1;
     log_debug("phase cgroup");
-    return cgroup_home_enter(&birth->request, birth->pid, err);
+    return cgroup_home_enter(&birth->request, &members, err);
+}
+
+static int put_process(struct js *reply, pid_t pid, struct error *err)
+{
+    uint64_t start_time = watch_start_time(pid);
+
+    if (!start_time)
+        return error_set(err, STATUS_INTERNAL, "the machine's process ended at once");
+    js_set_integer(reply, "pid", pid);
+    js_set_integer(reply, "start_time", (int64_t) start_time);
+    return 0;
 }
 
 static int answer(const struct birth *birth, struct js **ret, struct error *err)
 {
-    uint64_t start_time = watch_start_time(birth->pid);
+    scoped(js_freep) struct js *reply = js_new_object();
+    struct js *tpm;
 
-    if (!start_time)
-        return error_set(err, STATUS_INTERNAL, "the machine's process ended at once");
-    *ret = js_new_object();
-    js_set_integer(*ret, "pid", birth->pid);
-    js_set_integer(*ret, "start_time", (int64_t) start_time);
+    if (put_process(reply, birth->pid, err) < 0)
+        return -1;
+    if (birth->tpm) {
+        tpm = js_new_object();
+        js_set(reply, "tpm", tpm);
+        if (put_process(tpm, birth->tpm, err) < 0)
+            return -1;
+    }
+    *ret = take_ptr(reply);
     return 0;
 }
 
@@ -156,8 +178,8 @@ int verb_create(const struct host_conf *conf, struct js **ret, struct error *err
 {
     scoped(birth_fini) struct birth birth = {.conf = conf, .netns = -1};
 
-    if (prepare(&birth, err) < 0 || boot(&birth, err) < 0 || connect_uplink(&birth, err) < 0 ||
-        resume(&birth, err) < 0)
+    if (prepare(&birth, err) < 0 || boot(&birth, err) < 0 || find_processes(&birth, err) < 0 ||
+        connect_uplink(&birth, err) < 0 || resume(&birth, err) < 0)
         return -1;
     return answer(&birth, ret, err);
 }

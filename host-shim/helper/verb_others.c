@@ -17,6 +17,8 @@
 #include "process.h"
 #include "record.h"
 #include "shim/host_conf.h"
+#include "tpm.h"
+#include "uuid.h"
 #include "verbs.h"
 #include "watch.h"
 
@@ -44,6 +46,16 @@ static int domain_name(const struct request *request, char name[NAME_SIZE], stru
     return text_format(name, NAME_SIZE, err, PREFIX "%s", request->id);
 }
 
+static int machine_uuid(const char *name, char ret[UUID_SIZE], struct error *err)
+{
+    scoped(freep) char *node = NULL;
+
+    if (node_name(&node, err) < 0)
+        return -1;
+    uuid_of_machine(node, name, ret);
+    return 0;
+}
+
 /* One look: destroys the domain if there is one. */
 static int destroy_once(struct virt *virt, const char *name, struct error *err)
 {
@@ -53,7 +65,7 @@ static int destroy_once(struct virt *virt, const char *name, struct error *err)
         return -1;
     if (domain && virt_destroy(domain, err) < 0)
         return -1;
-    return process_kill(name, err);
+    return process_kill(PROCESS_MACHINE, name, err);
 }
 
 /* Nobody waits for a late destroy: it goes on looking for some seconds. */
@@ -77,20 +89,21 @@ static int destroy_domain(struct virt *virt, const struct request *request, cons
 static int destroy(const struct host_conf *conf, const struct request *request, struct error *err)
 {
     scoped(virt_closep) struct virt *virt = NULL;
-    char name[NAME_SIZE];
+    char name[NAME_SIZE], uuid[UUID_SIZE];
 
     if (domain_name(request, name, err) < 0)
         return -1;
     log_debug("phase kill");
     if (request->pid && watch_kill_now(request->pid, request->start_time, PROCESS_KILL_MS, err) < 0)
         return -1;
-    if (process_kill(name, err) < 0)
+    if (process_kill(PROCESS_MACHINE, name, err) < 0 || machine_uuid(name, uuid, err) < 0 ||
+        tpm_kill(uuid, err) < 0)
         return -1;
     log_debug("phase libvirt");
     if (verb_connect(conf, request, &virt, err) < 0 || destroy_domain(virt, request, name, err) < 0)
         return -1;
     log_debug("phase files");
-    if (cgroup_home_leave(request, err) < 0)
+    if (tpm_remove(uuid, err) < 0 || cgroup_home_leave(request, err) < 0)
         return -1;
     return disks_remove(request, err);
 }
@@ -174,7 +187,7 @@ static int sweep_one(void *user, const char *name, struct virt_domain *domain, s
     sweep->count++;
     if (virt_destroy(domain, err) < 0)
         return -1;
-    return process_kill(name, err);
+    return process_kill(PROCESS_MACHINE, name, err);
 }
 
 int verb_sweep(const struct host_conf *conf, struct js **ret, struct error *err)
@@ -186,7 +199,7 @@ int verb_sweep(const struct host_conf *conf, struct js **ret, struct error *err)
     if (node_name(&node, err) < 0 || verb_connect(conf, NULL, &virt, err) < 0)
         return -1;
     sweep.node = node;
-    if (virt_each(virt, sweep_one, &sweep, err) < 0)
+    if (virt_each(virt, sweep_one, &sweep, err) < 0 || tpm_sweep(node, &sweep.count, err) < 0)
         return -1;
     *ret = js_new_object();
     js_set_integer(*ret, "destroyed", sweep.count);

@@ -342,6 +342,44 @@ START_TEST(other_initdata_with_our_key_in_it_is_refused)
 }
 END_TEST
 
+/* A sandbox that the tenant himself minted, brought back later: its epoch is 7. */
+START_TEST(a_sandbox_below_the_epochs_floor_is_refused)
+{
+    pair_listen(&pair);
+    struct channel_dial_options options = pair_dial_options(&pair);
+
+    options.policy.epoch_min = 7;
+    pair_dial(&pair, &options, &tenant);
+    ck_assert(!tenant.failed);
+    again();
+    pair_listen(&pair);
+    options = pair_dial_options(&pair);
+    options.policy.epoch_min = 8;
+    pair_dial(&pair, &options, &tenant);
+    tenant_refuses("appraisal failed: initdata", "epoch 7 is below the pod's floor, 8");
+}
+END_TEST
+
+static int refuse_to_say(void *user, struct evidence_policy *policy, struct error *err)
+{
+    return error_set(err, STATUS_NOT_FOUND, "there are no values");
+}
+
+/* The guest is not to blame, and hears no REJECT. */
+START_TEST(without_a_policy_nobody_is_accepted)
+{
+    pair_listen(&pair);
+    struct channel_dial_options options = pair_dial_options(&pair);
+
+    options.refresh = refuse_to_say;
+    pair_dial(&pair, &options, &tenant);
+    ck_assert(tenant.failed);
+    ck_assert_int_eq(tenant.err.status, STATUS_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(tenant.err.message, "there are no values"));
+    ck_assert_uint_eq(pair.guest_count, 0);
+}
+END_TEST
+
 START_TEST(our_key_must_be_in_our_initdata)
 {
     struct error err;
@@ -619,6 +657,8 @@ int main(void)
                           sample_evidence_needs_the_policy_to_name_it,
                           another_boot_of_the_same_sandbox_is_refused,
                           other_initdata_with_our_key_in_it_is_refused,
+                          a_sandbox_below_the_epochs_floor_is_refused,
+                          without_a_policy_nobody_is_accepted,
                           our_key_must_be_in_our_initdata,
                           evidence_of_another_type_is_refused,
                           empty_evidence_is_refused,

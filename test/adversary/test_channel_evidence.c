@@ -222,6 +222,7 @@ START_TEST(a_later_appraisal_takes_its_time_too)
 {
     struct channel *control = open_pair();
     struct appraise_answer told = {.nonce = nonce, .number = 2, .body = answer.body};
+    enum appraisal_check failed;
     struct error err;
 
     ck_assert_int_eq(ask(control, 2, &err), 0);
@@ -232,7 +233,8 @@ START_TEST(a_later_appraisal_takes_its_time_too)
     make(NULL);
     ck_assert(answer.made);
     told.length = answer.length;
-    ck_assert_msg(channel_appraise_verify(tenant.channel, &told, &err) == 0, "%s", err.message);
+    ck_assert_msg(channel_appraise_verify(tenant.channel, &told, &failed, &err) == 0, "%s",
+                  err.message);
     ck_assert_uint_eq(channel_facts(control).appraisals, 2);
 }
 END_TEST

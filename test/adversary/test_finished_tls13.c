@@ -33,11 +33,11 @@ static struct record records[RECORDS_MAX]; /* of the tenant's second flight, and
 static size_t count;
 static int produced; /* times that evidence was asked for */
 
-static int produce(void *user, const struct evidence_request *request, struct writer *evidence,
-                   struct error *failure)
+static int produce(void *user, const struct evidence_request *request,
+                   struct evidence_output *output, struct error *failure)
 {
     produced++;
-    return evidence_sample.produce(request, evidence, failure);
+    return evidence_sample.produce(request, output, failure);
 }
 
 static EVP_PKEY *tenant_pkey(void)

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/scoped.h"
+#include "evidence/library.h"
 #include "io/fd.h"
 #include "other.h"
 #include "suite.h"
@@ -24,6 +25,7 @@ static void exporters_agree(enum tls_side side)
     other_exports_the_same();
     ck_assert_mem_eq(tls_peer_spki(ours), other.spki, 32);
     ck_assert_int_eq(tls_version(ours), TLS_OF_THIS_BUILD);
+    ck_assert_int_eq(library_tls_version(), TLS_OF_THIS_BUILD);
     ck_assert_int_eq(SSL_version(other.ssl), TLS_OF_THIS_BUILD);
     ck_assert_int_eq(SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(other.ssl)), NID_aes_256_gcm);
 }

@@ -132,7 +132,9 @@ helper = "{helper}"
 console = {console}
 boot_timeout = 120
 default_memory = "{memory}"
+tpm = "{tpm}"
 [image]
+firmware = "{firmware}"
 kernel = "{build}/image/vmlinuz"
 initrd = "{build}/image/initrd.img"
 cmdline = "{build}/image/cmdline"
@@ -141,6 +143,10 @@ guest = "{build}/test/stub-guest"
 agent = "{build}/bin/cleave-agent"
 root = "{build}/image/tree"
 """
+
+# A boot that is measured: (machine.tpm, image.firmware).
+UNMEASURED = ("none", "")
+MEASURED = ("swtpm", "/usr/share/ovmf/OVMF.fd")
 
 TENANT_CONF = """provisioner = "{provisioner}"
 evidence = "sample"
@@ -241,13 +247,15 @@ def configure(bed, role):
     write_cleave(bed, bed.state["guest"])
 
 
-def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None, agent="bin/cleave-agent"):
+def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None, agent="bin/cleave-agent",
+                 boot=UNMEASURED):
     """Writes both cleave configurations; shims and programs read them at their next start."""
     build = bed.state["build"]
     if guest_root is None:
         guest_root = bed.state["guest_root"]
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
-        helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console))
+        helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console, tpm=boot[0],
+        firmware=boot[1]))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
         build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra, agent=agent,
         granted="guest_root = true\n" if guest_root else ""))

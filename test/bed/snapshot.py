@@ -37,7 +37,7 @@ FRAMES = ("/run/cleave/h", "/var/lib/cleave/h/tombstones", "/var/lib/cleave/t/to
           "/var/lib/containerd/io.containerd.runtime.v2.task/k8s.io",
           "/run/containerd/io.containerd.sandbox.controller.v1.shim/k8s.io",
           "/var/lib/containerd/io.containerd.sandbox.controller.v1.shim/k8s.io",
-          "/run/libvirt/qemu/swtpm", "/run/libvirt/qemu/dbus", "/run/xtables.lock", "/run/utab")
+          "/run/libvirt/qemu/swtpm", "/var/lib/libvirt/swtpm", "/run/libvirt/qemu/dbus", "/run/xtables.lock", "/run/utab")
 
 
 def take(bed):

@@ -49,12 +49,14 @@ algorithm = "sha256"
 '''.encode()
 
 
-def client_hello():
+def client_hello(version=None):
     """The first bytes of any TLS client. Its key is not in initdata: no more than an answer comes."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if version:
+        context.minimum_version = context.maximum_version = version
     with contextlib.suppress(ssl.SSLWantReadError):
         context.wrap_bio(incoming, outgoing).do_handshake()
     return outgoing.read()

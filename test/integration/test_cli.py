@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, HERE
 
 CLEAVE = BUILD + "/bin/cleave"
 PATH = "/usr/bin:/bin"
@@ -118,7 +118,7 @@ firmware = "/image/OVMF.fd"
 """)
     node.program("/usr/bin/cleave-host-helper")
     for name in ("vmlinuz", "initrd.img", "cmdline", "OVMF.fd"):
-        node.write("/image/" + name, "x")
+        node.write("/image/" + name, "x" * (65536 if name == "OVMF.fd" else 1))
     kernel = os.stat(node.path("/image/vmlinuz"))
     node.write("/var/lib/cleave/h/accel.json", json.dumps({
         "version": 1, "kind": "accel", "kvm": True,
@@ -255,6 +255,7 @@ def test_this_machine_can_be_looked_at():
 @pytest.mark.parametrize("words", [
     [], ["run"], ["check"], ["check", "guest"], ["check", "host", "tenant"], ["check", "host", "--config"],
     ["check", "host", "--colour"], ["status", "a", "b"], ["status", "--colour"], ["version", "--colour"], ["version", "host"],
+    ["policy"], ["policy", "check"], ["policy", "make", "x"], ["policy", "check", "x", "y"], ["policy", "check", "x", "--key"],
     ["evidence"], ["evidence", "make"], ["evidence", "verify"], ["evidence", "verify", "--type", "snp"],
     ["evidence", "verify", "--colour"], ["evidence", "verify", "--type"], ["evidence", "verify", "more"],
 ])
@@ -268,6 +269,7 @@ def test_an_unknown_verb_gets_a_hint():
 
 
 @pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"], ["status", "--help"], ["evidence", "--help"],
+                                   ["policy", "--help"], ["policy", "check", "--help"],
                                    ["evidence", "verify", "--help"]])
 def test_help_is_no_error(words):
     code, out, err = cleave(*words)
@@ -284,6 +286,17 @@ def test_the_version_says_what_evidence_is_worth():
     assert {"name": "sample", "insecure": True, "anchor": "none"} in parsed["evidence"]
     assert {"name": "tpm", "insecure": False, "anchor": "host-vtpm"} in parsed["evidence"]
     assert re.search("^evidence: tpm .*no protection from the host", out, re.M)
+
+
+def test_the_version_names_the_library_and_the_advisories_that_apply_to_it():
+    """The same ones as the documentation, where each has its section "They apply"."""
+    out, library = cleave("version")[1], json.loads(cleave("version", "--json")[1])["library"]
+    assert f"\nmbedTLS {library['version']}: TLS {library['tls']} only\n" in out
+    assert library["tls"] == ("1.2" if library["version"].startswith("2.28.") else "1.3")
+    assert re.findall("^advisory: (CVE-[0-9-]+) ", out, re.M) == library["advisories"]
+    with open(os.path.dirname(HERE) + "/docs/mbedtls.md", encoding="utf-8") as file:
+        section = re.search(rf"^## .*TLS {library['tls']}: they apply\n(.*?)(^## |\Z)", file.read(), re.M | re.S)[1]
+    assert sorted(re.findall(r"^\| (CVE-[0-9-]+)", section, re.M)) == library["advisories"]
 
 
 RECORD = {"kind": "appraisal", "version": 1, "namespace": "default", "name": "web", "cri_sandbox": "cd" * 32, "sandbox": "ab" * 16,
@@ -364,14 +377,14 @@ def test_evidence_that_is_none_is_rejected_by_field(tmp_path):
     ({"root": "/dev/null"}, "is empty"),
     ({"type": "tdx"}, "there is no collateral in"),
     ({"type": "tdx", "report_data": 48 * "00"}, "--report-data has 64 bytes"),
-    *[({"type": "tdx", "endorsements": None, "policy": policy}, "--policy " + policy) for policy in (
+    *[({"type": "tdx", "endorsements": None, "policy": policy}, "--set " + policy) for policy in (
         "debug=yes", "attributes=00", "attributes=" + 16 * "0" + ":" + 15 * "0" + "1", "attributes=" + 16 * "g" + ":" + 16 * "0",
         "xfam=", "collateral=no", "evaluation-min=-1", "evaluation-min=4294967296", "tcb-status=Revoked", "tcb-status=Unchecked",
         "tcb-status=uptodate", "svn-min=00", "mr-td=00", "mr-seam=", "rtmr4=" + 48 * "00", "rtmr0=00", "mr-config-id=" + 47 * "00")],
     *[({"time": time}, "is not a time") for time in (
         "", "2025-06-01", "2025-06-01T00:00:00", "2025-06-31T00:00:00Z", "2025-02-29T00:00:00Z", "2025-06-01T24:00:00Z",
         "2025-06-01T00:00:00Zz", "2025-06-01T00:00:00+1:00", "2025-06-01T00:00:00+24:00", "2025-13-01T00:00:00Z", "later")],
-    *[({"policy": policy}, "--policy " + policy) for policy in (
+    *[({"policy": policy}, "--set " + policy) for policy in (
         "debug=yes", "vmpl=4", "vmpl=", "key=ark", "product=Rome", "chip-id=00", "measurement=00", "tcb-min=snp=256",
         "tcb-min=other=1", "abi-min=1", "abi-min=1.256", "smt=yes", "version-min=6", "host-data=" + 33 * "00")],
 ])

@@ -55,9 +55,9 @@ def test_a_log_is_judged_by_reference_values(tmp_path):
     del pcrs["7"]
     put(tmp_path / "pcrs.json", json.dumps({"sha256": pcrs}).encode())
     assert judge(*log, *directory)["field"] == "register-touched"
-    code, out, err = verify(*log, *directory, "--policy", "bank=sha384")
+    code, out, err = verify(*log, *directory, "--set", "bank=sha384")
     assert (code, out) == (2, "") and "none for sha384" in err
-    assert len(judge(*log, "--policy", "bank=sha384")["claims"]["pcrs"]["0"]) == 96
+    assert len(judge(*log, "--set", "bank=sha384")["claims"]["pcrs"]["0"]) == 96
 
 
 @pytest.mark.parametrize("name, kind, field", [
@@ -80,23 +80,23 @@ def enrolled(directory):
 
 def test_tpm_evidence_is_judged(tmp_path):
     words = *enrolled(tmp_path), "--report-data", NONCE
-    answer = judge(*words, "--policy", "reset-count=7")
+    answer = judge(*words, "--set", "reset-count=7")
     assert answer["accepted"] and len(answer["claims"]["pcrs"]) == 24
     assert answer["claims"]["not_judged"] == ["pcrs", "eventlog"]
     assert judge(*words[:-1], "00")["field"] == "quote-nonce"
-    assert judge(*words, "--policy", "pcrs=0,1")["field"] == "quote-pcrs"
+    assert judge(*words, "--set", "pcrs=0,1")["field"] == "quote-pcrs"
     for selection in (b"0,1", b"sha256:0,1\n", b"sha256:0,1\r\n"):
         put(tmp_path / "pcr_selection.txt", selection)
         assert judge(*words)["field"] == "quote-pcrs"
     every = ",".join(map(str, range(24)))
-    assert judge(*words, "--policy", f"pcrs={every}")["accepted"]
+    assert judge(*words, "--set", f"pcrs={every}")["accepted"]
     put(tmp_path / "pcr_selection.txt", f"sha256:{every}\n".encode())
     assert judge(*words, "--time", "2026-11-28T19:45:00Z")["accepted"]
     put(tmp_path / "pcr_selection.txt", b"sha384:0\n")
     code, _, err = verify(*words)
     assert code == 2 and "pcr_selection.txt: there is no PCR 'sha384:0'" in err
     os.unlink(tmp_path / "pcr_selection.txt")
-    assert judge(*words, "--policy", "reset-count=8")["field"] == "quote-reset"
+    assert judge(*words, "--set", "reset-count=8")["field"] == "quote-reset"
     put(tmp_path / "pcrs.json", json.dumps({"sha256": {"9": "11" * 32}}).encode())
     assert judge(*words)["field"] == "register-value"
     put(tmp_path / "ak.pem", open(f"{CORPUS}/tpm_quote/key_pem", "rb").read()[1:])
@@ -146,8 +146,8 @@ def test_a_log_must_explain_what_is_quoted(tmp_path):
     (["--time", "yesterday"], "yesterday"),
     (["--root", "/proc/version"], "--root means nothing to this type"),
     (["--endorsements", "/nowhere"], "/nowhere/pcrs.json"),
-    (["--policy", "bank=sha1"], "--policy bank=sha1"),
-    (["--policy", "rtmr0=00"], "--policy rtmr0=00"),
+    (["--set", "bank=sha1"], "--set bank=sha1"),
+    (["--set", "rtmr0=00"], "--set rtmr0=00"),
 ])
 def test_a_log_without_a_verdict_exits_2(words, text, tmp_path):
     code, out, err = verify("--type", "eventlog", "--evidence", made(tmp_path, "event_log/tpm_sha256"), *words)
@@ -155,9 +155,9 @@ def test_a_log_without_a_verdict_exits_2(words, text, tmp_path):
 
 
 @pytest.mark.parametrize("words, text", [
-    (["--policy", "rtmr0=00"], "--policy rtmr0"),
-    (["--policy", "rtmr4=" + 48 * "00"], "--policy rtmr4"),
-    (["--policy", "bank=sha256"], "--policy bank=sha256"),
+    (["--set", "rtmr0=00"], "--set rtmr0"),
+    (["--set", "rtmr4=" + 48 * "00"], "--set rtmr4"),
+    (["--set", "bank=sha256"], "--set bank=sha256"),
     (["--report-data", NONCE], "--report-data means nothing to this type without --endorsements"),
     (["--endorsements", "/nowhere"], "--report-data is missing"),
     (["--endorsements", "/nowhere", "--report-data", 64 * "00"], "--time is missing"),
@@ -173,10 +173,10 @@ def test_a_ccel_without_a_verdict_exits_2(words, text, tmp_path):
     ([], "--report-data is missing"),
     (["--report-data", NONCE, "--time", "yesterday"], "yesterday"),
     (["--report-data", NONCE, "--endorsements", "/nowhere"], "neither ak.pem nor ak.pub"),
-    (["--report-data", NONCE, "--policy", "pcrs=24"], "there is no PCR '24'"),
-    (["--report-data", NONCE, "--policy", "pcrs="], "there is no PCR ''"),
-    (["--report-data", NONCE, "--policy", "reset-count=x"], "--policy reset-count=x"),
-    (["--report-data", NONCE, "--policy", "debug=yes"], "type tpm has no such key"),
+    (["--report-data", NONCE, "--set", "pcrs=24"], "there is no PCR '24'"),
+    (["--report-data", NONCE, "--set", "pcrs="], "there is no PCR ''"),
+    (["--report-data", NONCE, "--set", "reset-count=x"], "--set reset-count=x"),
+    (["--report-data", NONCE, "--set", "debug=yes"], "type tpm has no such key"),
 ])
 def test_tpm_evidence_without_a_verdict_exits_2(words, text, tmp_path):
     code, out, err = verify(*enrolled(tmp_path), *words)

@@ -381,6 +381,107 @@ def test_a_process_that_only_looks_like_the_machine_is_left_alone(bed, cri):
     cri.remove_pod(pod)
 
 
+# ---- a TPM in software -----------------------------------------------------------------------
+
+@pytest.fixture
+def measured(bed):
+    """Machines whose boot is measured. What is killed here never gets as far as its kernel."""
+    conf = bed.path("host", "/etc/cleave/host.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = file.read()
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text.replace('tpm = "none"', f'tpm = "{bed_setup.MEASURED[0]}"')
+                   .replace('firmware = ""', f'firmware = "{bed_setup.MEASURED[1]}"'))
+    yield
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def swtpm(bed):
+    return list(find(bed, "swtpm", name="swtpm"))
+
+
+def tpm_states(bed):
+    return os.listdir(bed.path("host", "/var/lib/libvirt/swtpm"))
+
+
+def test_a_tpm_lives_and_dies_with_its_machine(bed, measured, cri):
+    config = cri.pod_config("measured", annotations=annotations())
+    pod = cri.run_pod("measured", "cleave-host", config=config)
+    assert one(bed, "guest=cleave-" + pod, bed_setup.MEASURED[1], "tpm-crb")
+    [tpm] = swtpm(bed)
+    uuid = bed.run("host", "virsh", "domuuid", "cleave-" + pod).stdout.strip()
+    assert tpm_states(bed) == [uuid] and uuid.startswith("c1ea5e01-")
+    with open(f"/proc/{tpm}/cgroup", encoding="utf-8") as groups:
+        own = [line for line in groups if f"{config.linux.cgroup_parent}/cleave-{pod}" in line]
+    assert any(":memory:" in line or line.startswith("0::") for line in own)
+    with open(f"/proc/{tpm}/status", encoding="utf-8") as status:
+        assert f"Uid:\t{pwd.getpwnam('tss').pw_uid}\t" in status.read()
+    cri.stop_pod(pod)
+    assert not swtpm(bed) and tpm_states(bed) == []
+    cri.remove_pod(pod)
+
+
+def test_a_tpm_killed_ends_the_machine(bed, measured, cri):
+    """A guest without its TPM could give no evidence any more, and nobody would know why."""
+    pod = run_pod(cri)
+    ctr = cri.create(pod, "anchor", ANCHOR)
+    cri.start_container(ctr)
+    [tpm] = swtpm(bed)
+    size = os.path.getsize(bed.log("host", "containerd"))
+    os.kill(tpm, signal.SIGKILL)
+    wait_for(lambda: cri.not_ready(pod), 5)
+    assert cri.wait_exit(ctr, 2).exit_code == 137
+    with open(bed.log("host", "containerd"), encoding="utf-8", errors="replace") as log:
+        log.seek(size)
+        assert "the machine's TPM (swtpm) has ended" in log.read()
+
+
+def test_the_machine_or_the_shim_killed_takes_the_tpm_along(bed, measured, cri):
+    for victim in ("qemu", "containerd-shim-cleave-host-v2"):
+        pod = run_pod(cri)
+        os.kill(one(bed, pod, name=victim), signal.SIGKILL)
+        wait_for(lambda: not swtpm(bed) and tpm_states(bed) == [], 5)
+        wait_for(lambda p=pod: cri.not_ready(p), 5)
+
+
+KILL_LIBVIRTD = "sleep 0.{delay}; kill -9 $(cat /run/libvirtd.pid)"
+
+
+def test_helper_or_shim_killed_while_a_tpm_is_made(bed, measured, script, cri):
+    for phase, action in (("domain", KILL_HELPER), ("domain", KILL_SHIM), ("process", KILL_HELPER), ("answer", KILL_SHIM)):
+        script("create", phase, action)
+        run_and_fail(bed, cri)
+        wait_for(lambda: not swtpm(bed) and tpm_states(bed) == [], 20)
+
+
+def test_libvirt_killed_while_it_makes_a_tpm(bed, measured, script, cri):
+    """Whatever it had begun, nobody else knows of: the next destroy finds it by the machine's UUID."""
+    begun = 0
+    for delay in ("2", "5", "9"):
+        script("create", "domain", KILL_LIBVIRTD.format(delay=delay))
+        try:
+            assert run_and_fail(bed, cri)
+            begun += len(tpm_states(bed))
+        finally:
+            bed.start("host", "libvirtd")
+        wait_for(lambda: not swtpm(bed) and tpm_states(bed) == [], 70)
+    print(f"{begun} of 3 had begun")
+
+
+def test_the_state_of_a_tpm_from_before_a_crash_is_swept(bed, measured, cri):
+    pod = run_pod(cri)
+    [living] = tpm_states(bed)
+    stale, foreign = living[:-12] + "0123456789ab", "c1ea5e01-0000-8000-8000-0123456789ab"
+    for uuid in (stale, foreign):
+        os.makedirs(bed.path("host", f"/var/lib/libvirt/swtpm/{uuid}/tpm2"))
+    answer = json.loads(bed.run("host", os.path.abspath(bed.state["build"] + "/bin/cleave-host-helper"), "sweep").stdout)
+    assert answer == {"destroyed": 1} and sorted(tpm_states(bed)) == sorted([living, foreign])
+    assert swtpm(bed) and cri.pod_status(pod).status.state == cri_program.READY
+    shutil.rmtree(bed.path("host", f"/var/lib/libvirt/swtpm/{foreign}"))
+    cri.stop_pod(pod)
+
+
 # ---- cancel ----------------------------------------------------------------------------------
 
 def test_run_pod_sandbox_given_up_while_the_machine_starts(bed, cri):

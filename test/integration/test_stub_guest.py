@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stub guest alone: the same agent as in the machine, and nothing left of it however it ends."""
 import glob
+import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -43,24 +45,24 @@ class Stub:
             self.process.wait()
         run("ip", "netns", "delete", self.name)
 
-    def answer(self):
+    def answer(self, hello=None):
         """The first byte that comes back on the agent's port, from inside the namespace."""
         for _ in range(200):
             if self.process.poll() is not None:
                 pytest.fail("the guest ended: " + open(self.log, encoding="utf-8").read())
             try:
-                return self.ask()
+                return self.ask(hello or client_hello())
             except OSError:
                 time.sleep(0.02)
         return pytest.fail("no answer")
 
-    def ask(self):
+    def ask(self, hello):
         with open("/proc/thread-self/ns/net") as own, open("/run/netns/" + self.name) as there:
             os.setns(there.fileno(), os.CLONE_NEWNET) if hasattr(os, "setns") else setns(there)
             try:
                 with socket.create_connection((ADDRESS, 7433), 1) as peer:
                     peer.settimeout(2)
-                    peer.sendall(client_hello())
+                    peer.sendall(hello)
                     return peer.recv(1)
             finally:
                 os.setns(own.fileno(), os.CLONE_NEWNET) if hasattr(os, "setns") else setns(own)
@@ -123,6 +125,18 @@ def possible():
         pytest.skip("namespaces need root")
     if not os.path.exists(BUILD + "/image/tree/init"):
         pytest.fail("no guest image: make image-tree test-programs")
+
+
+def test_it_speaks_the_one_version_of_tls_of_its_build(tmp_path):
+    """The first byte of a ServerHello, or of an alert."""
+    said = subprocess.run([BUILD + "/bin/cleave", "version", "--json"], stdout=subprocess.PIPE, check=True).stdout
+    its_own = "TLSv1_" + json.loads(said)["library"]["tls"][2:]
+    with Stub(tmp_path) as stub:
+        for version in ("TLSv1_2", "TLSv1_3"):
+            expected = b"\x16" if version == its_own else b"\x15"
+            assert stub.answer(client_hello(ssl.TLSVersion[version])) == expected, version
+        stub.process.send_signal(signal.SIGTERM)
+        assert stub.process.wait(10) == 0
 
 
 def test_it_serves_and_obeys_the_power_button(tmp_path):

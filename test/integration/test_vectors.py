@@ -53,7 +53,7 @@ class Snp:
     def judge(self, *policies, time=TIME, words=()):
         self.put("report.bin", self.report)
         return judge(self.directory, "--type", "snp", "--evidence", "report.bin", "--endorsements", "dir", "--report-data",
-                     self.report_data.hex(), "--time", time, *words, *(f"--policy={policy}" for policy in policies))
+                     self.report_data.hex(), "--time", time, *words, *(f"--set={policy}" for policy in policies))
 
     def refused(self, *policies, **more):
         code, answer = self.judge(*policies, **more)

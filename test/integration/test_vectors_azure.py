@@ -55,7 +55,7 @@ class Azure:
         message = bytes.fromhex(self.evidence["tpm_quote"]["message"])
         size, = struct.unpack_from(">H", message, 42)
         self.nonce = message[44:44 + size].hex()
-        self.words = ["--policy", "version-min=2"] if self.kind == "snp" else ["--policy", ANY_ATTRIBUTES]
+        self.words = ["--set", "version-min=2"] if self.kind == "snp" else ["--set", ANY_ATTRIBUTES]
         if self.kind == "snp":
             self.put("ask.pem", file(f"certs-amd/trustee-{'genoa' if 'genoa' in name else 'milan'}_ask_ark_asvk.pem"))
 
@@ -97,9 +97,9 @@ def test_azure_evidence_is_taken_as_one_chain(name, tmp_path):
     assert answer["accepted"], answer
     assert ("user-data" in answer["claims"]["not_judged"]) == (name != "snp-evidence-v2")
     assert azure.judge(nonce="00" * 32)["field"] == "quote-nonce"
-    assert azure.judge("--policy", "pcrs=0,1")["field"] == "quote-pcrs"
+    assert azure.judge("--set", "pcrs=0,1")["field"] == "quote-pcrs"
     measurement = "measurement" if azure.kind == "snp" else "mr-td"
-    assert azure.judge("--policy", measurement + "=" + "00" * 48)["check"] == "measurement"
+    assert azure.judge("--set", measurement + "=" + "00" * 48)["check"] == "measurement"
     azure.reference({"4": answer["claims"]["pcrs"]["4"]})
     assert azure.judge()["accepted"]
     azure.reference({"4": "00" * 32})
@@ -183,8 +183,8 @@ def test_azure_tdx_has_sept_ve_disable_off(tmp_path):
     azure.words = []
     answer = azure.judge()
     assert (answer["check"], answer["field"]) == ("attributes", "td_attributes")
-    assert azure.judge("--policy", "attributes=ffffffffefffffff:" + 16 * "0")["accepted"]
-    assert azure.judge("--policy", ANY_ATTRIBUTES, "--policy", "collateral=required")["field"] == "collateral_missing"
+    assert azure.judge("--set", "attributes=ffffffffefffffff:" + 16 * "0")["accepted"]
+    assert azure.judge("--set", ANY_ATTRIBUTES, "--set", "collateral=required")["field"] == "collateral_missing"
 
 
 def test_azure_tdx_report_and_quote_in_files_of_their_own(tmp_path):
@@ -231,7 +231,7 @@ def judge_report(directory, hcl, leaf, issuers):
         with open(directory / name, "wb") as opened:
             opened.write(data)
     code, answer = judge(directory, "--type", "snp", "--evidence", "report.bin", "--endorsements", ".", "--report-data",
-                         report[0x50:0x90].hex(), "--time", IN_2025, "--policy", "version-min=2")
+                         report[0x50:0x90].hex(), "--time", IN_2025, "--set", "version-min=2")
     assert code == 0, answer
 
 

@@ -115,10 +115,10 @@ CCELS = {
 
 
 def test_a_ccel_replays_to_the_rtmrs_of_its_quote():
-    words = [f"--policy=rtmr{index}={COS[index]}" for index in range(4)]
+    words = [f"--set=rtmr{index}={COS[index]}" for index in range(4)]
     assert judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", *words)["accepted"]
     for index in range(3):
-        wrong = words[:index] + [f"--policy=rtmr{index}={COS[3]}"] + words[index + 1:]
+        wrong = words[:index] + [f"--set=rtmr{index}={COS[3]}"] + words[index + 1:]
         answer = judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", *wrong)
         assert answer["field"] == "register-value" and f"RTMR {index} " in answer["reason"]
 
@@ -147,14 +147,14 @@ def test_published_ccels_replay_and_match_no_quote_of_another(name):
                   "gotdx-prod_quote_SPR_E4.dat", "phala-tdx_quote.bin"):
         if name.startswith("gotdx-cos-113") and quote.startswith("gotdx-cos-113"):
             continue
-        words = [f"--policy=rtmr{index}={value}" for index, value in enumerate(rtmrs_of_quote(quote))]
+        words = [f"--set=rtmr{index}={value}" for index, value in enumerate(rtmrs_of_quote(quote))]
         assert judge_log("ccel", f"ccel/{name}", *words)["field"] in ("register-value", "register-touched")
 
 
 def test_the_memory_of_a_ccel_cut_at_its_end_is_the_same_log(tmp_path):
     whole = content("ccel/gotdx-cos-113-ccel_data.dat")
     end = whole.index(b"\xff" * 64)
-    words = [f"--policy=rtmr{index}={COS[index]}" for index in range(4)]
+    words = [f"--set=rtmr{index}={COS[index]}" for index in range(4)]
     assert judge("--type", "ccel", "--evidence", put(tmp_path / "ccel", whole[:end]), *words)["accepted"]
     hidden = put(tmp_path / "ccel", whole[:-1] + b"\0")
     assert judge("--type", "ccel", "--evidence", hidden, *words)["field"] == "log-tail"
@@ -187,19 +187,19 @@ class Swtpm:
                            "ak_public": self.key})
         selection = ",".join(str(index) for index in (self.PCRS if pcrs is None else pcrs))
         return judge("--type", "tpm", "--evidence", put(self.directory / "evidence.json", text.encode()), "--report-data",
-                     nonce, "--endorsements", str(self.directory), f"--policy=pcrs={selection}", *words)
+                     nonce, "--endorsements", str(self.directory), f"--set=pcrs={selection}", *words)
 
 
 def test_a_quote_of_swtpm_is_taken_for_its_nonce_and_its_pcrs_alone(tmp_path):
     quote = Swtpm(tmp_path)
-    answer = quote.judge("--policy=reset-count=2")
+    answer = quote.judge("--set=reset-count=2")
     assert answer["accepted"], answer
     initdata = bytes(32)                        # extended twice, whatever the manifest says
     for _ in range(2):
         initdata = hashlib.sha256(initdata + hashlib.sha256(b"initdata").digest()).digest()
     initdata = initdata.hex()
     assert answer["claims"]["pcrs"]["8"] == initdata
-    assert quote.judge("--policy=reset-count=3")["field"] == "quote-reset"
+    assert quote.judge("--set=reset-count=3")["field"] == "quote-reset"
     assert quote.judge(nonce="00" * 32)["field"] == "quote-nonce"
     assert quote.judge(nonce=NONCE[:-2])["field"] == "quote-nonce"
     assert quote.judge(pcrs=range(24))["field"] == "quote-pcrs"

@@ -50,7 +50,7 @@ class Tdx:
         for name, content in self.collateral.items():
             self.put(f"dir/{name}", content)
         return judge(self.directory, "--type", "tdx", "--evidence", "quote", "--report-data", self.report_data.hex(), "--time", time,
-                     *words, *(f"--policy={policy}" for policy in policies))
+                     *words, *(f"--set={policy}" for policy in policies))
 
     def refused(self, *policies, **more):
         code, answer = self.judge(*policies, **more)

@@ -160,6 +160,13 @@ START_TEST(the_helper_must_be_a_program)
 }
 END_TEST
 
+static int truncate_file(const char *path, off_t size)
+{
+    scoped(freep) char *there = xformat("%s%s", root, path);
+
+    return truncate(there, size);
+}
+
 START_TEST(the_image_must_be_files_with_something_in_them)
 {
     static const char *const names[] = {"kernel", "initrd", "cmdline"};
@@ -179,6 +186,12 @@ START_TEST(the_image_must_be_files_with_something_in_them)
     }
     put(HOST_CONF, "[image]\nfirmware = \"/image\"\n");
     expect(&host_realm, "firmware", CHECK_FAIL, "is no file");
+    put(HOST_CONF, "[image]\nfirmware = \"/OVMF_CODE.fd\"\n");
+    put("/OVMF_CODE.fd", "half of one");
+    expect(&host_realm, "firmware", CHECK_FAIL, "no multiple of 64 KiB");
+    ck_assert_int_eq(truncate_file("/OVMF_CODE.fd", 128 * 1024), 0);
+    expect(&host_realm, "firmware", CHECK_OK, "131072 bytes");
+    expect(&host_realm, "domain", CHECK_SILENT, ""); /* only of this machine */
     end();
 }
 END_TEST
@@ -243,6 +256,22 @@ START_TEST(acceleration_is_what_a_probe_has_proven)
         expect(&host_realm, "kvm", rows[i].kvm, "");
         expect(&host_realm, "accel", rows[i].accel_grade, rows[i].word);
     }
+    end();
+}
+END_TEST
+
+START_TEST(a_tpm_needs_its_programs_and_is_called_what_it_is)
+{
+    begin();
+    expect(&host_realm, "tpm", CHECK_SILENT, "");
+    put(HOST_CONF, "[machine]\ntpm = \"swtpm\"\n[image]\nfirmware = \"/f\"\n");
+    expect(&host_realm, "tpm", CHECK_FAIL, "'swtpm'");
+    put_program("/usr/bin/swtpm", "#!/bin/sh\n");
+    expect(&host_realm, "tpm", CHECK_FAIL, "'swtpm_setup'");
+    put_program("/usr/bin/swtpm_setup", "#!/bin/sh\n");
+    expect(&host_realm, "tpm", CHECK_WARN, "host-vtpm");
+    put(HOST_CONF, "[machine]\ntpm = \"swtpm\"\n");
+    expect(&host_realm, "config", CHECK_FAIL, "image.firmware");
     end();
 }
 END_TEST
@@ -619,6 +648,7 @@ int main(void)
                                        a_configuration_is_right_absent_or_wrong_in_a_line,
                                        the_helper_must_be_a_program,
                                        the_image_must_be_files_with_something_in_them,
+                                       a_tpm_needs_its_programs_and_is_called_what_it_is,
                                        acceleration_is_what_a_probe_has_proven,
                                        memory_encryption_must_be_there_when_it_is_configured,
                                        libvirt_is_asked_at_the_socket_of_its_uri,

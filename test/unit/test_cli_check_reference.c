@@ -60,8 +60,8 @@ static void install(const char *from, const char *to, mbedtls_pk_context *key)
     size_t length = 0;
 
     digest_sha256(json, strlen(json), hash);
-    ck_assert_int_eq(mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, sizeof(hash), signature, &length,
-                                     x509_random, NULL),
+    ck_assert_int_eq(mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, hash, sizeof(hash), signature,
+                                     sizeof(signature), &length, x509_random, NULL),
                      0);
     put("/etc/cleave/reference-values.json", json, strlen(json));
     put("/etc/cleave/reference-values.json.sig", signature, length);

@@ -9,7 +9,7 @@
 
 static void expect(const uint8_t *digest, size_t size, const char *hex)
 {
-    char text[2 * SHA384_SIZE + 1];
+    char text[2 * SHA512_SIZE + 1];
 
     hex_encode(digest, size, text);
     ck_assert_str_eq(text, hex);
@@ -17,8 +17,12 @@ static void expect(const uint8_t *digest, size_t size, const char *hex)
 
 START_TEST(known_answers_of_fips_180)
 {
-    uint8_t value[SHA384_SIZE];
+    uint8_t value[SHA512_SIZE];
 
+    digest_sha512("abc", 3, value);
+    expect(value, SHA512_SIZE,
+           "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+           "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
     digest_sha256("abc", 3, value);
     expect(value, SHA256_SIZE, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     digest_sha256(NULL, 0, value);

@@ -12,10 +12,10 @@
 
 START_TEST(the_oldest_of_our_logs_go)
 {
-    static const char *const files[] = {"cleave-a1.log",  "cleave-b2.log", "cleave-c3.log.1",
-                                        "cleave-d4.log",  "other.log",     "cleave-.log",
-                                        "cleave-e5.notes"};
-    static const bool stays[] = {false, false, true, true, true, true, true};
+    static const char *const files[] = {"cleave-a1.log",   "cleave-b2.log",      "cleave-c3.log.1",
+                                        "cleave-d4.log",   "other.log",          "cleave-.log",
+                                        "cleave-e5.notes", "cleave-b2-swtpm.log"};
+    static const bool stays[] = {false, false, false, true, true, true, true, true};
     char directory[] = "/tmp/test_domain_logs.XXXXXX";
     struct error err;
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/scoped.h"
 #include "suite.h"
 
@@ -16,6 +17,7 @@ static struct domain_spec plain(void)
 {
     return (struct domain_spec){
         .name = "cleave-0123abcd",
+        .uuid = "c1ea5e01-0011-8223-8445-566778899aab",
         .node = "00112233445566778899aabbccddeeff",
         .vcpus = 2,
         .memory = UINT64_C(512) << 20,
@@ -85,6 +87,68 @@ START_TEST(a_machine_under_tdx)
 }
 END_TEST
 
+/* What libvirt's schema asks of these elements; no libvirt that could be asked itself is here. */
+static void expect_base64(const char *xml, const char *element, size_t length)
+{
+    scoped(freep) char *open = xformat("<%s>", element), *text = NULL;
+    scoped(freep) uint8_t *raw = NULL;
+    const char *at = strstr(xml, open);
+    size_t got;
+
+    ck_assert_ptr_nonnull(at);
+    at += strlen(open);
+    text = xstrndup(at, strcspn(at, "<"));
+    ck_assert_msg(base64_decode(text, 64, &raw, &got, &err) == 0, "%s", err.message);
+    ck_assert_uint_eq(got, length);
+}
+
+START_TEST(the_digest_of_initdata_fills_its_field_exactly)
+{
+    struct domain_spec spec = plain();
+    scoped(freep) char *snp = NULL, *tdx = NULL;
+
+    spec.accel = DOMAIN_KVM;
+    spec.firmware = "/f";
+    spec.launch = DOMAIN_LAUNCH_SEV_SNP;
+    ck_assert_int_eq(domain_xml(&spec, &snp, &err), 0);
+    expect_base64(snp, "hostData", 32);
+    /* SHA-256 of "abc", of FIPS 180-2 */
+    ck_assert_ptr_nonnull(strstr(snp, "<hostData>ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=<"));
+    ck_assert_ptr_nonnull(strstr(snp, "<launchSecurity type='sev-snp' kernelHashes='yes'>"));
+    spec.launch = DOMAIN_LAUNCH_TDX;
+    ck_assert_int_eq(domain_xml(&spec, &tdx, &err), 0);
+    expect_base64(tdx, "mrConfigId", 48);
+    ck_assert_ptr_nonnull(strstr(tdx, "<ioapic driver='qemu'/>"));
+}
+END_TEST
+
+START_TEST(a_machine_whose_boot_is_measured)
+{
+    struct domain_spec spec = plain();
+
+    spec.firmware = "/usr/share/ovmf/OVMF.fd";
+    spec.tpm = DOMAIN_TPM_EMULATED;
+    compare(&spec, "measured");
+}
+END_TEST
+
+START_TEST(a_tpm_comes_with_a_firmware_and_without_launch_security)
+{
+    struct domain_spec spec = plain();
+    char *xml = NULL;
+
+    spec.tpm = DOMAIN_TPM_EMULATED;
+    ck_assert_int_lt(domain_xml(&spec, &xml, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "firmware"));
+    spec.firmware = "/f";
+    spec.accel = DOMAIN_KVM;
+    spec.launch = DOMAIN_LAUNCH_SEV_SNP;
+    ck_assert_int_lt(domain_xml(&spec, &xml, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "no place"));
+    ck_assert_ptr_null(xml);
+}
+END_TEST
+
 START_TEST(hostile_text_is_escaped)
 {
     struct domain_spec spec = plain();
@@ -147,10 +211,12 @@ END_TEST
 int main(void)
 {
     return suite_run("domain_xml",
-                     (const TTest *[]){a_plain_machine, a_machine_with_kvm_and_a_console,
-                                       a_machine_under_sev_snp, a_machine_under_tdx,
-                                       hostile_text_is_escaped,
-                                       text_that_xml_cannot_hold_is_refused,
-                                       launch_security_never_comes_without_kvm_and_firmware,
-                                       no_machine_has_a_channel_of_the_hosts, NULL});
+                     (const TTest *[]){
+                         a_plain_machine, a_machine_with_kvm_and_a_console, a_machine_under_sev_snp,
+                         a_machine_under_tdx, the_digest_of_initdata_fills_its_field_exactly,
+                         a_machine_whose_boot_is_measured,
+                         a_tpm_comes_with_a_firmware_and_without_launch_security,
+                         hostile_text_is_escaped, text_that_xml_cannot_hold_is_refused,
+                         launch_security_never_comes_without_kvm_and_firmware,
+                         no_machine_has_a_channel_of_the_hosts, NULL});
 }

@@ -20,6 +20,7 @@ START_TEST(an_empty_file_gives_the_defaults)
     ck_assert_uint_eq(conf.default_memory, UINT64_C(512) << 20);
     ck_assert_int_eq(host_conf_accel(&conf), HOST_ACCEL_AUTO);
     ck_assert_int_eq(host_conf_launch(&conf), HOST_LAUNCH_NONE);
+    ck_assert_int_eq(host_conf_tpm(&conf), HOST_TPM_NONE);
     ck_assert(!conf.console);
     host_conf_fini(&conf);
 }
@@ -35,6 +36,8 @@ START_TEST(the_example_says_the_defaults)
     ck_assert_msg(host_conf_parse(text, &example, &err) == 0, "%s", err.message);
     ck_assert_int_eq(host_conf_parse("", &defaults, &err), 0);
     ck_assert_str_eq(example.accel, defaults.accel);
+    ck_assert_str_eq(example.launch, defaults.launch);
+    ck_assert_str_eq(example.tpm, defaults.tpm);
     ck_assert_str_eq(example.uri, defaults.uri);
     ck_assert_int_eq(example.boot_timeout, defaults.boot_timeout);
     ck_assert_int_eq(example.call_timeout, defaults.call_timeout);
@@ -54,6 +57,10 @@ START_TEST(what_is_wrong_is_named)
         {"[machine]\naccel = \"hvf\"\n", "hvf"},
         {"[machine]\nlaunch_security = \"sgx\"\n", "sgx"},
         {"[machine]\nlaunch_security = \"tdx\"\n", "firmware"},
+        {"[machine]\ntpm = \"tis\"\n", "tis"},
+        {"[machine]\ntpm = \"swtpm\"\n", "image.firmware"},
+        {"[machine]\ntpm = \"swtpm\"\nlaunch_security = \"tdx\"\n[image]\nfirmware = \"/f\"\n",
+         "proves nothing"},
         {"[machine]\ndefault_vcpus = 32\n", "max_vcpus"},
         {"[machine]\ndefault_memory = \"32GiB\"\n", "max_memory"},
         {"[machine]\nboot_timeout = 0\n", "boot_timeout"},

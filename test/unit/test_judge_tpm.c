@@ -201,6 +201,62 @@ START_TEST(a_register_without_its_reference_value_is_refused)
 }
 END_TEST
 
+/* As the kernel's stub tags it. */
+static void log_load(const char *tag, const char *content)
+{
+    char data[64] = {0};
+    const struct made_event event = {.index = INITRD,
+                                     .type = EVENT_TAG,
+                                     .data = data,
+                                     .size = 8 + strlen(tag),
+                                     .hashed = content,
+                                     .hashed_size = strlen(content)};
+    uint8_t digest[SHA256_SIZE];
+
+    memcpy(data + 8, tag, strlen(tag));
+    put_event(&event_log, &event);
+    digest_sha256(content, strlen(content), digest);
+    registers_extend(&pcrs, INITRD, digest);
+}
+
+static void boot_with(const char *cmdline, const char *initrd)
+{
+    uint8_t good[2][SHA256_SIZE];
+
+    begin();
+    log_load("LOADED_IMAGE::LoadOptions", cmdline);
+    log_load("Linux initrd", initrd);
+    digest_sha256("quiet", 5, good[0]);
+    digest_sha256("tree", 4, good[1]);
+    scoped(freep) char *line = hex(good[0], SHA256_SIZE), *tree = hex(good[1], SHA256_SIZE);
+    scoped(freep) char *rest = xformat(
+        "\"tpm\":{\"trust_anchor\":\"host-vtpm\",\"attestation_keys\":\"any\",\"pcrs\":"
+        "{\"9\":[\"%s\"]},\"loads\":{\"cmdline\":[\"%s\"],\"initrd\":[\"%s\"]}}",
+        line, line, tree);
+    use_values(rest);
+    make_evidence();
+    judge();
+    ck_verdict(APPRAISAL_MEASUREMENT, "register-value");
+}
+
+START_TEST(a_log_tells_what_of_pcr_9_is_another)
+{
+    boot_with("loud", "tree");
+    ck_assert_msg(strstr(verdict.text, "PCR 9") && strstr(verdict.text, "the command line is"),
+                  "%s", verdict.text);
+    boot_with("quiet", "bush");
+    ck_assert_msg(strstr(verdict.text, "the initrd is another"), "%s", verdict.text);
+    boot_with("loud", "bush");
+    ck_assert_msg(strstr(verdict.text, "both command line and initrd"), "%s", verdict.text);
+    boot_with("quiet", "tree"); /* and something that has no name */
+    ck_assert_msg(!strstr(verdict.text, "another"), "%s", verdict.text);
+    boot_with("loud", "tree");
+    event_log.size = 0;
+    judge();
+    ck_assert_msg(!strstr(verdict.text, "another"), "%s", verdict.text);
+}
+END_TEST
+
 START_TEST(values_that_are_not_those_of_the_quote_are_refused)
 {
     begin();
@@ -291,7 +347,7 @@ int main(void)
         (const TTest *[]){
             a_quote_for_this_connection_and_this_initdata_is_accepted,
             a_quote_for_another_connection_is_refused, initdata_is_extended_once_and_is_ours,
-            a_register_without_its_reference_value_is_refused,
+            a_register_without_its_reference_value_is_refused, a_log_tells_what_of_pcr_9_is_another,
             values_that_are_not_those_of_the_quote_are_refused, a_log_of_another_boot_is_refused,
             keys_can_be_enrolled, what_was_revoked_is_refused_in_any_register,
             a_file_that_does_not_name_it_takes_no_tpm, what_is_no_evidence_is_refused, NULL});

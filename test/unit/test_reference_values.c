@@ -171,6 +171,10 @@ START_TEST(all_of_tpm_arrives)
     ck_assert_uint_eq(tpm->pcrs.lists[0].count, 2);
     expect_bytes(tpm->pcrs.lists[0].values[1], 0x22, 32);
     expect_bytes(tpm->pcrs.lists[12].values[0], 0, 32);
+    ck_assert_uint_eq(tpm->cmdline.count, 1);
+    ck_assert_uint_eq(tpm->initrd.count, 2);
+    expect_bytes(tpm->cmdline.values[0], 0x55, 32);
+    expect_bytes(tpm->initrd.values[1], 0x77, 32);
 }
 END_TEST
 
@@ -371,6 +375,10 @@ START_TEST(a_wrong_section_of_tpm_refuses_the_file)
         {"[0,8,12]", "[0,8]", "tpm: selection: a PCR of pcrs"},
         {"[0,8,12]", "[0,8,12,24]", "tpm: selection: [3]: a number up to 23"},
         {"[0,8,12]", "[]", "tpm: selection: \"all\""},
+        {"'cmdline':['<532>'],", "", "tpm: loads: cmdline is missing"},
+        {"'cmdline':['<532>']", "'cmdline':['0']", "tpm: loads: cmdline: [0]: 64"},
+        {"'loads':{'cmdline'", "'loads':{'kernel':['<532>'],'cmdline'",
+         "tpm: loads: there is no member 'kernel'"},
         {"'pcrs':{'4':['<132>']},'sel", "'pcrs':{},'sel", "az-snp-vtpm: pcrs: an object"},
         {"'pcrs':{'4':['<132>']},'sel", "'trust_anchor':'host-vtpm','sel",
          "az-snp-vtpm: pcrs is missing"},

@@ -147,8 +147,13 @@ static void set_helper(const char *create, const char *destroy)
     set_helpers(create, destroy, "exit 1");
 }
 
-#define BORN     "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
-#define DONE     "echo '{}'"
+#define BORN "echo '{\"pid\":'$M',\"start_time\":'$S'}'"
+#define DONE "echo '{}'"
+/* The TPM is a process that ends after some time; its machine is $M. */
+#define BORN_WITH_TPM                                                                              \
+    "sleep 0.3 </dev/null >/dev/null 2>&1 & T=$!; "                                                \
+    "echo '{\"pid\":'$M',\"start_time\":'$S',\"tpm\":{\"pid\":'$T',\"start_time\":'"               \
+    "$(cut -d' ' -f22 /proc/$T/stat)'}}'"
 #define FAILS    "echo '{\"code\":13,\"message\":\"libvirt: no\"}'; exit 1"
 #define HANGS    "exec sleep 100"
 #define OUTLIVES "echo '{\"code\":4,\"message\":\"process does not die\"}'; exit 1"
@@ -233,6 +238,49 @@ START_TEST(a_sandbox_starts_and_stops)
     ck_assert_uint_eq(seen.exited, 1);
     ck_assert_uint_eq(seen.buried, 0);
     ck_assert_uint_eq(seen.removed, 1);
+}
+END_TEST
+
+START_TEST(a_machine_whose_tpm_ends_is_ended)
+{
+    struct sandbox_view view;
+
+    set_helper(BORN_WITH_TPM, DONE);
+    start_and_wait();
+    ck_assert_msg(!seen.start_failed, "%s", seen.start_error.message);
+    turn_until(&seen.exited);
+    sandbox_view(sandbox, &view);
+    ck_assert_uint_eq(view.exit_status, 137);
+    ck_assert_ptr_nonnull(strstr(view.reason, "TPM"));
+}
+END_TEST
+
+/* As when the machine powers off: its TPM may be seen dead first. */
+START_TEST(a_machine_that_ends_with_its_tpm_has_its_own_reason)
+{
+    struct sandbox_view view;
+    uint64_t end = clock_monotonic_ms() + 600;
+
+    set_helper(BORN_WITH_TPM, DONE);
+    start_and_wait();
+    while (clock_monotonic_ms() < end)
+        ck_assert_int_eq(loop_turn(loop, 100, &err), 0);
+    ck_assert_uint_eq(seen.exited, 0);
+    ck_assert_int_eq(kill(machine, SIGKILL), 0);
+    turn_until(&seen.exited);
+    sandbox_view(sandbox, &view);
+    ck_assert_ptr_null(strstr(view.reason, "TPM"));
+}
+END_TEST
+
+START_TEST(a_tpm_that_is_gone_at_once_is_a_failed_start)
+{
+    set_helper("echo '{\"pid\":'$M',\"start_time\":'$S',\"tpm\":{\"pid\":'$M',\"start_time\":1}}'",
+               DONE);
+    start_and_wait();
+    ck_assert(seen.start_failed);
+    ck_assert_ptr_nonnull(strstr(seen.start_error.message, "TPM"));
+    turn_until(&seen.exited);
 }
 END_TEST
 
@@ -530,7 +578,10 @@ int main(void)
     TCase *tests = suite_case(
         &(struct suite){.name = "sandbox", .setup = setup, .teardown = teardown, .timeout_s = 30},
         (const TTest *[]){
-            a_sandbox_starts_and_stops, a_stop_cancels_a_start, a_helper_that_fails_leaves_nothing,
+            a_sandbox_starts_and_stops, a_machine_whose_tpm_ends_is_ended,
+            a_machine_that_ends_with_its_tpm_has_its_own_reason,
+            a_tpm_that_is_gone_at_once_is_a_failed_start, a_stop_cancels_a_start,
+            a_helper_that_fails_leaves_nothing,
             a_destroy_that_fails_is_buried_and_the_stop_succeeds,
             a_destroy_that_hangs_is_not_waited_for, a_machine_that_does_not_die_fails_the_stop,
             a_machine_that_dies_late_ends_every_stop_once,

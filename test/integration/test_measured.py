@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A boot that is measured, for real: QEMU, OVMF and swtpm through libvirt. The TPM is the host's own program, so this shows that the
+mechanism works, not that a host could not cheat."""
+import hashlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+
+import grpc
+import pytest
+
+import setup as bed_setup
+from conftest import BUILD, BUSYBOX, configure
+
+SLEEP = ["sleep", "1000"]
+FIRMWARES = (0, 1, 2, 3, 4, 5, 6, 7, 9)
+NO_ACTION, INITRD, OPTIONS = 3, b"Linux initrd", b"LOADED_IMAGE::LoadOptions"
+
+
+@pytest.fixture
+def measured(bed, vm):
+    bed.use_guest("vm", boot=bed_setup.MEASURED, guest_root=True)
+
+
+def events(log):
+    """(pcr, type, sha256, data) of a TCG2 log whose only bank is SHA-256."""
+    _, _, length = struct.unpack_from("<II20xI", log)
+    at = 32 + length
+    while at < len(log):
+        pcr, kind, count = struct.unpack_from("<III", log, at)
+        assert count == 1 and struct.unpack_from("<H", log, at + 12)[0] == 0x0b
+        [size] = struct.unpack_from("<I", log, at + 46)
+        yield pcr, kind, log[at + 14:at + 46], log[at + 50:at + 50 + size]
+        at += 50 + size
+
+
+def replay(log, pcr):
+    value = bytes(32)
+    for index, kind, digest, _ in events(log):
+        if index == pcr and kind != NO_ACTION:
+            value = hashlib.sha256(value + digest).digest()
+    return value.hex()
+
+
+def image(name):
+    with open(f"{BUILD}/image/{name}", "rb") as file:
+        return file.read()
+
+
+def test_firmware_and_kernel_measure_what_they_load(nodes, measured):
+    """Seen from inside: the registers, and the log that explains them."""
+    tenant = nodes["tenant"]
+    linux = {"security_context": {"privileged": True}}
+    pod = tenant.run_pod("measured", linux=linux)
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP, linux=linux)
+    code, out, err = tenant.exec(ctr, "sh", "-c", "cd /sys/class/tpm/tpm0/pcr-sha256 && for p in $(seq 0 23); do cat $p; done")
+    assert code == 0, err
+    pcrs = out.decode().lower().split()
+    code, log, err = tenant.exec(ctr, "sh", "-c", "mkdir -p /tmp/s && mount -t securityfs none /tmp/s && cat /tmp/s/tpm0/binary_bios_measurements")
+    assert code == 0, err
+    found = {data: digest for pcr, kind, digest, data in events(log) if pcr == 9}
+    assert {pcr: pcrs[pcr] for pcr in FIRMWARES} == {pcr: replay(log, pcr) for pcr in FIRMWARES}
+    assert all(int(pcrs[pcr], 16) for pcr in FIRMWARES)
+    [initrd] = [digest for data, digest in found.items() if INITRD in data]
+    [options] = [digest for data, digest in found.items() if OPTIONS in data]
+    assert initrd == hashlib.sha256(image("initrd.img")).digest()
+    line = image("cmdline").decode() + " initrd=initrd\0"
+    assert options == hashlib.sha256(line.encode("utf-16-le")).digest()
+    tenant.stop_pod(pod)
+    tenant.remove_pod(pod)
+
+
+# ---- judged by the tenant ---------------------------------------------------------------------
+
+def sign_values(bed, tmp_path):
+    """The reference values that `make image` wrote, signed as their owner would, on the tenant's node."""
+    key, keys, values = (str(tmp_path / name) for name in ("key.pem", "keys.pem", "values.json"))
+    shutil.copy(f"{BUILD}/image/reference-values.json", values)
+    for command in (f"ecparam -genkey -name prime256v1 -noout -out {key}", f"ec -in {key} -pubout -out {keys}",
+                    f"dgst -sha256 -sign {key} -out {values}.sig {values}"):
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
+    for source, name in ((keys, "reference-keys.pem"), (values, "reference-values.json"), (values + ".sig", "reference-values.json.sig")):
+        shutil.copy(source, bed.path("tenant", "/etc/cleave/" + name))
+
+
+@pytest.fixture
+def judged(bed, vm, tmp_path):
+    """A tenant that takes nothing but a quote of the TPM, by the values of the image."""
+    bed.use_guest("vm", boot=bed_setup.MEASURED)
+    configure(bed, lambda text: text.replace('evidence = "sample"\n', 'evidence = "tpm"\n', 1)
+              .replace('allow_insecure_evidence = ["sample"]\n', ""))
+    sign_values(bed, tmp_path)
+
+
+def boot_another(bed, key, content):
+    """host.conf names a file with this content."""
+    with open(bed.path("host", f"/etc/cleave/{key}"), "wb") as file:
+        file.write(content)
+    conf = bed.path("host", "/etc/cleave/host.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = re.sub(rf"(?m)^{key} = .*$", f'{key} = "/etc/cleave/{key}"', file.read())
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def another_kernel(bed):
+    """A letter of the text that only a BIOS would show: the kernel is none the worse for it."""
+    kernel = bytearray(image("vmlinuz"))
+    at = kernel.index(b"Use a boot loader", 0, 512)
+    kernel[at] ^= 0x20
+    boot_another(bed, "kernel", kernel)
+
+
+def another_initrd(bed):
+    boot_another(bed, "initrd", image("initrd.img") + b"\0")
+
+
+def another_cmdline(bed):
+    boot_another(bed, "cmdline", image("cmdline").replace(b"loglevel=0", b"loglevel=1"))
+
+
+# The host's own helper, which gives the guest another epoch than the tenant has minted.
+TAMPERING_HELPER = """#!/usr/bin/python3
+import base64, json, os, subprocess, sys
+question = sys.stdin.read()
+if sys.argv[1] == "create":
+    asked = json.loads(question)
+    told = base64.b64decode(asked["initdata"])
+    at = told.index(b'"cleave.epoch" = "') + 18
+    asked["initdata"] = base64.b64encode(told[:at] + (b"2" if told[at:at + 1] == b"1" else b"1") + told[at + 1:]).decode()
+    question = json.dumps(asked)
+done = subprocess.run(["{helper}", *sys.argv[1:]], input=question, text=True)
+sys.exit(done.returncode)
+"""
+
+
+def other_initdata(bed):
+    helper = f"{bed.state['build']}/bin/cleave-host-helper"
+    boot_another(bed, "helper", TAMPERING_HELPER.replace("{helper}", helper).replace(
+        "asked = json.loads(question)", 'asked = json.loads(question)\n    asked.pop("parent")').encode())
+    os.chmod(bed.path("host", "/etc/cleave/helper"), 0o755)
+
+
+def test_the_image_that_was_measured_is_accepted_and_named(bed, nodes, judged):
+    tenant = nodes["tenant"]
+    pod = tenant.run_pod("measured")
+    ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
+    assert tenant.exec(ctr, "echo", "here")[1] == b"here\n"
+    said = bed.run("tenant", f"{bed.state['build']}/bin/cleave", "status", check=False).stdout
+    assert "tpm" in said and "host-vtpm" in said, said
+    tenant.stop_pod(pod)
+    tenant.remove_pod(pod)
+
+
+@pytest.mark.parametrize("change, words", [
+    (another_kernel, ["PCR 4"]),
+    (another_cmdline, ["PCR 9", "the command line is another"]),
+    (another_initrd, ["PCR 9", "the initrd is another"]),
+    (other_initdata, ["the guest carries other initdata than ours"]),
+], ids=["kernel", "command line", "initrd", "initdata"])
+def test_one_byte_of_what_boots_is_another(bed, nodes, judged, change, words):
+    change(bed)
+    with pytest.raises(grpc.RpcError) as refusal:
+        nodes["tenant"].run_pod("tampered")
+    assert all(word in refusal.value.details() for word in words), refusal.value.details()
+
+
+def check_host(bed):
+    """{row: (grade, fact)} of `cleave check host` on the host node."""
+    done = bed.run("host", f"{bed.state['build']}/bin/cleave", "check", "host", check=False)
+    rows = re.findall(r"(?m)^(ok|warn|FAIL) +([a-z-]+): (.+)$", done.stdout)
+    assert rows, done.stdout + done.stderr
+    return {name: (grade, fact) for grade, name, fact in rows}
+
+
+def test_a_host_is_told_what_its_libvirt_can_make(bed, measured):
+    found = check_host(bed)
+    assert found["domain"][0] == "ok" and found["tpm"][0] == "warn" and "host-vtpm" in found["tpm"][1]
+    conf = bed.path("host", "/etc/cleave/host.conf")
+    with open(conf, encoding="utf-8") as file:
+        text = file.read()
+    for launch in ("sev-snp", "tdx"):
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(text.replace('tpm = "swtpm"', f'launch_security = "{launch}"'))
+        grade, fact = check_host(bed)["domain"]
+        assert grade == "FAIL" and f'launch_security = "{launch}"' in fact
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write(text.replace(bed_setup.MEASURED[1], "/usr/share/OVMF/OVMF_CODE_4M.fd"))
+    grade, fact = check_host(bed)["firmware"]
+    assert grade == "FAIL" and "64 KiB" in fact
