@@ -89,6 +89,9 @@ static const struct ovmf_build builds[] = {
      .at = 0xe0d8,
      .write = write_platform},
     {.compared = "a boot of Debian's ovmf 2025.02-8+deb13u1, OVMF.fd, in QEMU 7.2.22 without KVM",
+     .compared_as_file =
+         "a boot of Debian's ovmf 2025.02-8+deb13u1, OVMF.fd, which was offered the "
+         "kernel as etc/boot/kernel, in QEMU 7.2.22 without KVM",
      .volume = "acc7cc32f3e05161d1620022562909c284f700d73082cf7ac159451a3f7c7212",
      .version = "2025.02-8+deb13u1",
      .secure_boot = OVMF_SECURE_BOOT_ABSENT,

@@ -189,11 +189,15 @@ static bool kernel_is_known(const struct pcr_input *input)
 static void name_comparisons(const struct pcr_input *input, const struct ovmf_build *build,
                              struct pcr_values *values)
 {
-    bool kernel = kernel_is_known(input) && input->kernel_header == PCR_KERNEL_PATCHED;
-
-    for (unsigned i = 0; build && i < REGISTERS_MAX; i++)
-        if ((values->registers.set & BIT(i)) && (kernel || (i != 4 && i != 9)))
+    if (!build)
+        return;
+    for (unsigned i = 0; i < REGISTERS_MAX; i++)
+        if (values->registers.set & BIT(i))
             values->compared[i] = build->compared;
+    if (input->kernel_header == PCR_KERNEL_AS_FILE)
+        values->compared[4] = build->compared_as_file;
+    if (!kernel_is_known(input))
+        values->compared[4] = values->compared[9] = NULL;
 }
 
 int pcr_calculate(const struct pcr_input *input, struct pcr_values *ret, struct error *err)
