@@ -2,6 +2,7 @@
 """A boot that is measured, for real: QEMU, OVMF and swtpm through libvirt. The TPM is the host's own program, so this shows that the
 mechanism works, not that a host could not cheat."""
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -11,9 +12,11 @@ import subprocess
 import grpc
 import pytest
 
+import cri as cri_program
 import setup as bed_setup
-from conftest import BUILD, BUSYBOX, configure
+from conftest import BUILD, BUSYBOX, configure, eventually
 
+RENEWAL = 15 + 10   # a renewal and an appraisal, in seconds
 SLEEP = ["sleep", "1000"]
 FIRMWARES = (0, 1, 2, 3, 4, 5, 6, 7, 9)
 NO_ACTION, INITRD, OPTIONS = 3, b"Linux initrd", b"LOADED_IMAGE::LoadOptions"
@@ -74,24 +77,46 @@ def test_firmware_and_kernel_measure_what_they_load(nodes, measured):
 
 # ---- judged by the tenant ---------------------------------------------------------------------
 
-def sign_values(bed, tmp_path):
-    """The reference values that `make image` wrote, signed as their owner would, on the tenant's node."""
-    key, keys, values = (str(tmp_path / name) for name in ("key.pem", "keys.pem", "values.json"))
-    shutil.copy(f"{BUILD}/image/reference-values.json", values)
-    for command in (f"ecparam -genkey -name prime256v1 -noout -out {key}", f"ec -in {key} -pubout -out {keys}",
-                    f"dgst -sha256 -sign {key} -out {values}.sig {values}"):
-        subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
-    for source, name in ((keys, "reference-keys.pem"), (values, "reference-values.json"), (values + ".sig", "reference-values.json.sig")):
-        shutil.copy(source, bed.path("tenant", "/etc/cleave/" + name))
+class Owner:
+    """Of the reference values that `make image` wrote: signs them for the tenant's node."""
+
+    def __init__(self, bed, directory):
+        self.bed, self.key, self.values = bed, str(directory / "key.pem"), str(directory / "values.json")
+        self.id = "test-" + os.urandom(8).hex()     # the node remembers the serials of each
+        keys = str(directory / "keys.pem")
+        self.openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", self.key)
+        self.openssl("ec", "-in", self.key, "-pubout", "-out", keys)
+        shutil.copy(keys, bed.path("tenant", "/etc/cleave/reference-keys.pem"))
+
+    @staticmethod
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+    def leave(self):
+        for name in ("keys.pem", "values.json", "values.json.sig"):
+            os.unlink(self.bed.path("tenant", "/etc/cleave/reference-" + name))
+        shutil.rmtree(self.bed.path("tenant", "/var/lib/cleave/t/reference"))
+
+    def publish(self, **changes):
+        values = {**json.loads(image("reference-values.json")), "id": self.id, **changes}
+        with open(self.values, "w", encoding="utf-8") as file:
+            json.dump(values, file)
+        self.openssl("dgst", "-sha256", "-sign", self.key, "-out", self.values + ".sig", self.values)
+        for end in (".sig", ""):
+            shutil.copy(self.values + end, self.bed.path("tenant", "/etc/cleave/reference-values.json" + end))
+        return values
 
 
 @pytest.fixture
 def judged(bed, vm, tmp_path):
-    """A tenant that takes nothing but a quote of the TPM, by the values of the image."""
+    """A tenant that takes nothing but a quote of the TPM, by the values of the image; their owner."""
     bed.use_guest("vm", boot=bed_setup.MEASURED)
     configure(bed, lambda text: text.replace('evidence = "sample"\n', 'evidence = "tpm"\n', 1)
               .replace('allow_insecure_evidence = ["sample"]\n', ""))
-    sign_values(bed, tmp_path)
+    owner = Owner(bed, tmp_path)
+    owner.publish()
+    yield owner
+    owner.leave()
 
 
 def boot_another(bed, key, content):
@@ -143,13 +168,23 @@ def other_initdata(bed):
     os.chmod(bed.path("host", "/etc/cleave/helper"), 0o755)
 
 
-def test_the_image_that_was_measured_is_accepted_and_named(bed, nodes, judged):
+def test_the_image_that_was_measured_is_accepted_until_it_is_revoked(bed, nodes, judged):
     tenant = nodes["tenant"]
     pod = tenant.run_pod("measured")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     assert tenant.exec(ctr, "echo", "here")[1] == b"here\n"
     said = bed.run("tenant", f"{bed.state['build']}/bin/cleave", "status", check=False).stdout
     assert "tpm" in said and "host-vtpm" in said, said
+    values = judged.publish(serial=2)           # judged again, and still good
+    eventually(lambda: f"{values['id']}, serial 2" in bed.run("tenant", f"{bed.state['build']}/bin/cleave", "status").stdout, RENEWAL, what="the new verdict")
+    assert tenant.exec(ctr, "echo", "here")[1] == b"here\n"
+    judged.publish(serial=3, revoked=values["tpm"]["pcrs"]["4"])
+    eventually(lambda: tenant.container_status(ctr).state == cri_program.EXITED, RENEWAL, what="the end of the container")
+    assert tenant.container_status(ctr).exit_code == 255
+    eventually(lambda: not bed.run("host", "virsh", "-c", "qemu:///system", "list", "--name").stdout.strip(), 20, what="the end of the machine")
+    with pytest.raises(grpc.RpcError) as refusal:
+        tenant.run_pod("again")
+    assert "revoked" in refusal.value.details()
     tenant.stop_pod(pod)
     tenant.remove_pod(pod)
 
