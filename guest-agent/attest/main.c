@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cleave-attest: asks this machine's hardware for one thing and ends. A process of its own because
  * it may wait long in a driver, because libtss2 would cost the agent memory for good, and because
- * it takes apart what a TPM says, which may be the host's: here are no keys and no secrets. */
+ * it takes apart what a TPM or a quoting service says, which may be the host's: here are no keys
+ * and no secrets, nor what it would take to get at them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -15,6 +15,7 @@
 #include "event_log_file.h"
 #include "evidence/evidence.h"
 #include "io/fd.h"
+#include "lessen.h"
 #include "tpm.h"
 #include "tsm.h"
 #include "wire.h"
@@ -65,7 +66,7 @@ static int report_tsm(const struct question *question, enum tsm_provider provide
 {
     const struct tsm_request request = {question->device, provider, question->input};
 
-    return tsm_report(&request, output, err);
+    return lessen_capabilities(err) < 0 ? -1 : tsm_report(&request, output, err);
 }
 
 static int report_snp(const struct question *question, struct evidence_output *output,
@@ -87,10 +88,10 @@ static int report_tpm(const struct question *question, struct evidence_output *o
 {
     scoped(tpm_freep) struct tpm *tpm = NULL;
 
-    if (tpm_open(question->device, &tpm, err) < 0 ||
-        tpm_attest(tpm, question->input, output, err) < 0)
+    if (read_log(question, EVENT_LOG_TPM, output, err) < 0 ||
+        tpm_open(question->device, &tpm, err) < 0 || lessen_user(err) < 0)
         return -1;
-    return read_log(question, EVENT_LOG_TPM, output, err);
+    return tpm_attest(tpm, question->input, output, err);
 }
 
 static const struct {
@@ -156,7 +157,7 @@ static int bind_tsm(const struct question *question, const char **ret_name, stru
     struct tsm_request request = {.root = question->device, .report_data = nothing};
 
     output_init(&output);
-    if (tsm_find(question->device, &request.provider, err) < 0 ||
+    if (lessen_capabilities(err) < 0 || tsm_find(question->device, &request.provider, err) < 0 ||
         tsm_report(&request, &output, err) < 0)
         return -1;
     *ret_name = tsm_provider_name(request.provider);
@@ -167,7 +168,7 @@ static int bind_tpm(const struct question *question, const char **ret_name, stru
 {
     scoped(tpm_freep) struct tpm *tpm = NULL;
 
-    if (tpm_open(question->device, &tpm, err) < 0)
+    if (tpm_open(question->device, &tpm, err) < 0 || lessen_user(err) < 0)
         return -1;
     *ret_name = ATTEST_TPM;
     return tpm_extend_initdata(tpm, question->input, question->length, err);
@@ -175,7 +176,7 @@ static int bind_tpm(const struct question *question, const char **ret_name, stru
 
 static int bind_initdata(const struct question *question, struct error *err)
 {
-    const char *name = NULL;
+    const char *name = "";
     int rc;
 
     if (text_equal(question->type, ATTEST_ANY_TSM))
@@ -197,7 +198,6 @@ int main(int argc, char *argv[])
     if (!reports_it && !(argc == 4 && text_equal(argv[1], ATTEST_BIND)))
         return fputs(usage, stderr), 2;
     (void) setenv("TSS2_LOG", "all+none", 1); /* our sentence is the last one on stderr */
-    (void) prctl(PR_SET_DUMPABLE, 0);
     question.type = argv[2];
     question.device = argv[3];
     question.log = reports_it ? argv[4] : ATTEST_NO_LOG;

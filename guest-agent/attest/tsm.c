@@ -106,26 +106,24 @@ static void remove_left_behind(int root)
     (void) closedir(directory);
 }
 
-static int entry_open(const char *root, struct entry *ret, struct error *err)
+/* Also half-made it is closed by whoever holds it. */
+static int entry_open(struct entry *entry, const char *root, struct error *err)
 {
-    scoped(entry_close) struct entry entry = {.root = -1, .directory = -1};
-    char name[sizeof(entry.name)] = PREFIX;
+    char name[sizeof(entry->name)] = PREFIX;
     uint8_t random[8];
 
-    entry.root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (entry.root < 0)
+    entry->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (entry->root < 0)
         return error_errno(err, errno, "the kernel has no '%s'", root);
-    remove_left_behind(entry.root);
+    remove_left_behind(entry->root);
     random_bytes(random, sizeof(random));
     hex_encode(random, sizeof(random), name + strlen(PREFIX));
-    if (mkdirat(entry.root, name, 0700) < 0)
+    if (mkdirat(entry->root, name, 0700) < 0)
         return error_errno(err, errno, "make '%s/%s'", root, name);
-    memcpy(entry.name, name, sizeof(name));
-    entry.directory = openat(entry.root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (entry.directory < 0)
+    memcpy(entry->name, name, sizeof(name));
+    entry->directory = openat(entry->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (entry->directory < 0)
         return error_errno(err, errno, "open '%s/%s'", root, name);
-    *ret = entry;
-    entry = (struct entry){.root = -1, .directory = -1};
     return 0;
 }
 
@@ -258,9 +256,9 @@ static int check_report(const struct tsm_request *request, const struct evidence
 static int ask(const struct tsm_request *request, struct evidence_output *output, struct error *err)
 {
     scoped(entry_close) struct entry entry = {.root = -1, .directory = -1};
-    enum tsm_provider provider;
+    enum tsm_provider provider = TSM_PROVIDERS;
 
-    if (entry_open(request->root, &entry, err) < 0 || read_provider(&entry, &provider, err) < 0)
+    if (entry_open(&entry, request->root, err) < 0 || read_provider(&entry, &provider, err) < 0)
         return -1;
     if (provider != request->provider)
         return error_set(err, STATUS_FAILED_PRECONDITION,
@@ -280,7 +278,7 @@ int tsm_find(const char *root, enum tsm_provider *ret, struct error *err)
 {
     scoped(entry_close) struct entry entry = {.root = -1, .directory = -1};
 
-    if (entry_open(root, &entry, err) < 0)
+    if (entry_open(&entry, root, err) < 0)
         return -1;
     return read_provider(&entry, ret, err);
 }

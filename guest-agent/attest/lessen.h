@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Gives up what is not needed any more, before anything is taken apart that may be the host's: with
+ * no capability of the agent's this process can neither read nor trace it. For good. */
+struct error;
+
+/* Still root where files are concerned: those of configfs are root's to make. */
+int lessen_capabilities(struct error *err) __attribute__((warn_unused_result));
+/* And nobody, where a descriptor is all that is needed. */
+int lessen_user(struct error *err) __attribute__((warn_unused_result));

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "suite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/scoped.h"
+#include "lessen.h"
+
+static struct error err;
+
+static void status_has(const char *line)
+{
+    scoped(freep) char *text = NULL;
+
+    ck_assert_int_eq(file_read("/proc/self/status", 65536, &text, NULL, &err), 0);
+    ck_assert_msg(strstr(text, line), "'%s' is not in %s", line, text);
+}
+
+/* Of a process that has them all, as the agent: this one's parent. */
+static void the_agent_is_out_of_reach(void)
+{
+    char path[64];
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/mem", (int) getppid());
+    ck_assert_int_lt(open(path, O_RDONLY), 0);
+    ck_assert_int_eq(errno, EACCES);
+    ck_assert_int_lt(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL), 0);
+    ck_assert_int_eq(errno, EPERM);
+}
+
+static void the_agent_is_in_reach(void)
+{
+    char path[64];
+    int fd;
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/mem", (int) getppid());
+    fd = open(path, O_RDONLY);
+    ck_assert_int_ge(fd, 0);
+    (void) close(fd);
+    ck_assert_int_eq(kill(getppid(), 0), 0);
+}
+
+START_TEST(without_capabilities_the_agent_is_out_of_reach)
+{
+    the_agent_is_in_reach();
+    ck_assert_msg(lessen_capabilities(&err) == 0, "%s", err.message);
+    status_has("CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n");
+    status_has("NoNewPrivs:\t1\n");
+    ck_assert_uint_eq(getuid(), 0);
+    the_agent_is_out_of_reach();
+}
+END_TEST
+
+START_TEST(nobody_stays_nobody)
+{
+    the_agent_is_in_reach();
+    ck_assert_msg(lessen_user(&err) == 0, "%s", err.message);
+    status_has("Uid:\t65534\t65534\t65534\t65534\n");
+    status_has("Gid:\t65534\t65534\t65534\t65534\n");
+    status_has("Groups:\t \n");
+    status_has("CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n");
+    ck_assert_int_lt(setuid(0), 0);
+    ck_assert_int_lt(kill(getppid(), 0), 0);
+    the_agent_is_out_of_reach();
+}
+END_TEST
+
+int main(void)
+{
+    return suite_run("attest_lessen",
+                     (const TTest *[]){without_capabilities_the_agent_is_out_of_reach,
+                                       nobody_stays_nobody, NULL});
+}
