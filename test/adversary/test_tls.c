@@ -77,7 +77,7 @@ START_TEST(a_server_of_another_version_is_refused)
     other_init(TLS_server_method(), "P-256");
     SSL_CTX_set_min_proto_version(other.context, OTHER_VERSION);
     SSL_CTX_set_max_proto_version(other.context, OTHER_VERSION);
-    other_is_refused(TLS_TENANT, "TLS handshake");
+    other_is_refused(TLS_TENANT, "the same version of TLS");
 }
 END_TEST
 
@@ -147,12 +147,13 @@ enum { /* extensions */
        PRE_SHARED_KEY = 41,
        EARLY_DATA = 42,
        SUPPORTED_VERSIONS = 43,
+       PSK_MODES = 45,
 };
 
 static void read_extension(struct client_hello *hello, unsigned type, struct reader *body)
 {
     hello->ticket |= type == SESSION_TICKET;
-    hello->psk |= type == PRE_SHARED_KEY;
+    hello->psk |= type == PRE_SHARED_KEY || type == PSK_MODES;
     hello->early_data |= type == EARLY_DATA;
     if (type != SUPPORTED_VERSIONS)
         return;

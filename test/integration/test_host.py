@@ -422,6 +422,16 @@ def test_a_tpm_lives_and_dies_with_its_machine(bed, measured, cri):
     cri.remove_pod(pod)
 
 
+def test_a_tpm_where_nobody_has_tuned_libvirt(bed, stock_libvirt, measured, cri):
+    pod = run_pod(cri)
+    with open(f"/proc/{one(bed, 'guest=cleave-' + pod)}/status", encoding="utf-8") as status:
+        assert f"Uid:\t{stock_libvirt.pw_uid}\t" in status.read()
+    assert len(swtpm(bed)) == 1 and cri.pod_status(pod).status.state == cri_program.READY
+    cri.stop_pod(pod)
+    assert not swtpm(bed) and tpm_states(bed) == []
+    cri.remove_pod(pod)
+
+
 def test_a_tpm_killed_ends_the_machine(bed, measured, cri):
     """A guest without its TPM could give no evidence any more, and nobody would know why."""
     pod = run_pod(cri)
