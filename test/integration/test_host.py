@@ -455,6 +455,17 @@ def test_the_machine_or_the_shim_killed_takes_the_tpm_along(bed, measured, cri):
         wait_for(lambda p=pod: cri.not_ready(p), 5)
 
 
+def test_libvirt_restarts_under_a_machine_with_a_tpm(bed, measured, cri):
+    pod = run_pod(cri)
+    tpm = swtpm(bed)
+    bed.stop("host", "libvirtd", signal.SIGKILL)
+    bed.start("host", "libvirtd")
+    assert swtpm(bed) == tpm and cri.pod_status(pod).status.state == cri_program.READY
+    cri.stop_pod(pod)
+    assert not swtpm(bed) and tpm_states(bed) == []
+    cri.remove_pod(pod)
+
+
 KILL_LIBVIRTD = "sleep 0.{delay}; kill -9 $(cat /run/libvirtd.pid)"
 
 
