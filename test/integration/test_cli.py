@@ -335,6 +335,9 @@ def test_status_shows_the_last_appraisals(tmp_path):
 def test_status_says_what_it_cannot_show(tmp_path):
     where = "--directory", str(tmp_path)
     assert cleave("status", *where) == (0, "", "")
+    assert cleave("status", "--directory", str(tmp_path / "no pod yet")) == (0, "", "")
+    code, out, err = cleave("status", "--directory", __file__)
+    assert (code, out) == (1, "") and f"cannot look into '{__file__}'" in err
     for pod in ("web", "c"):
         code, out, err = cleave("status", *where, pod)
         assert (code, out) == (1, "") and f"no pod '{pod}'" in err
