@@ -256,7 +256,7 @@ static void on_appraised_again(void *user)
     const struct pod *pod = user;
     const struct channel_facts facts = channel_facts(link_control(pod->link));
 
-    appraiser_record(pod->appraiser, &facts);
+    appraiser_accepted(pod->appraiser, &facts);
 }
 
 static int begin_lease(struct pod *pod, const struct channel_facts *facts, struct error *err)
@@ -290,7 +290,7 @@ static int on_appraised(void *user, const struct channel_facts *facts, struct er
 
     if (begin_lease(pod, facts, err) < 0)
         return -1;
-    appraiser_record(pod->appraiser, facts);
+    appraiser_accepted(pod->appraiser, facts);
     if (facts->insecure)
         log_warn("the guest's evidence is '%s': it proves nothing", facts->evidence);
     else if (text_equal(facts->anchor, "host-vtpm"))

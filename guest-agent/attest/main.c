@@ -66,7 +66,7 @@ static int report_tsm(const struct question *question, enum tsm_provider provide
 {
     const struct tsm_request request = {question->device, provider, question->input};
 
-    return lessen_capabilities(err) < 0 ? -1 : tsm_report(&request, output, err);
+    return lessen_to(question->device, err) < 0 ? -1 : tsm_report(&request, output, err);
 }
 
 static int report_snp(const struct question *question, struct evidence_output *output,
@@ -157,7 +157,8 @@ static int bind_tsm(const struct question *question, const char **ret_name, stru
     struct tsm_request request = {.root = question->device, .report_data = nothing};
 
     output_init(&output);
-    if (lessen_capabilities(err) < 0 || tsm_find(question->device, &request.provider, err) < 0 ||
+    if (lessen_to(question->device, err) < 0 ||
+        tsm_find(question->device, &request.provider, err) < 0 ||
         tsm_report(&request, &output, err) < 0)
         return -1;
     *ret_name = tsm_provider_name(request.provider);

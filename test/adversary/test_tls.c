@@ -132,6 +132,19 @@ START_TEST(a_key_that_is_not_named_is_refused_on_either_side)
 }
 END_TEST
 
+START_TEST(a_key_that_is_shown_and_not_held_is_refused_on_either_side)
+{
+    for (enum tls_side side = TLS_GUEST; side <= TLS_TENANT; side++) {
+        other_init(other_method(side), "P-256");
+        other_use(other_stolen(other.key));
+        ck_assert_int_eq(other_shake(side, NULL), TLS_FAILED);
+        ck_assert_mem_eq(tls_peer_spki(ours), other.spki, 32); /* it was shown, and well-formed */
+        other_teardown();
+        other_setup();
+    }
+}
+END_TEST
+
 /* ---- what the tenant says first ---------------------------------------------------------------
  */
 
@@ -257,6 +270,7 @@ int main(void)
                           a_server_of_another_version_is_refused,
                           a_client_without_certificate_is_refused, another_curve_is_refused,
                           a_chain_is_refused, a_key_that_is_not_named_is_refused_on_either_side,
+                          a_key_that_is_shown_and_not_held_is_refused_on_either_side,
                           the_tenant_offers_one_version_and_no_session, a_changed_record_is_refused,
                           an_end_without_close_notify_is_a_failure, NULL});
 }

@@ -43,3 +43,5 @@ fuzz_date_LIBS := base
 fuzz_ovmf_LIBS := measure evidence base
 fuzz_measure_LIBS := measure evidence base
 fuzz_measure_PKGS := liblzma json-c libmd
+fuzz_firmware_LIBS := measure evidence base
+fuzz_firmware_PKGS := json-c libmd liblzma

@@ -108,6 +108,11 @@ test_tenant_rootfs_SRCS := test/unit/test_tenant_rootfs.c tenant-shim/rootfs.c
 test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
 test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
 test_renewal_LIBS := base proto
+test_appraiser_SRCS := test/unit/test_appraiser.c tenant-shim/appraiser.c common/evidence/evidence.c \
+	common/evidence/sample.c
+test_appraiser_LIBS := base
+test_appraiser_PKGS := libmd
+test_appraiser_LDLIBS := $(MBEDTLS)
 define evidence_test
 $(1)_LIBS   := evidence base
 $(1)_PKGS   := json-c libmd
