@@ -13,6 +13,8 @@
 #include "reference_file.h"
 #include "verbs.h"
 
+enum { PCR_INITDATA = 8 };
+
 static int usage(FILE *to)
 {
     fputs("Usage: cleave policy check FILE [--key PEM]\n\n"
@@ -103,11 +105,22 @@ static void say_tdx(const struct tdx_policy *tdx)
         printf("  open: any tee_tcb_svn\n");
 }
 
-static void say_pcrs(const struct reference_tpm *tpm)
+/* judged: by something else than this file. */
+static void say_pcrs(const struct reference_tpm *tpm, uint32_t judged)
 {
+    const char *before = "  open: any value of PCR ";
+
     for (unsigned i = 0; i < REGISTERS_MAX; i++)
         if (tpm->pcrs.set & BIT(i))
             printf("  PCR %u: one of %zu\n", i, tpm->pcrs.lists[i].count);
+    for (unsigned i = 0; i < REGISTERS_MAX; i++) {
+        if ((tpm->pcrs.set | judged) & BIT(i))
+            continue;
+        printf("%s%u", before, i);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        printf("\n");
 }
 
 static void say_tpm(const struct reference_tpm *tpm)
@@ -117,7 +130,10 @@ static void say_tpm(const struct reference_tpm *tpm)
         printf("  open: any attestation key\n");
     else
         printf("  attestation key: one of %zu\n", tpm->enrolled_count);
-    say_pcrs(tpm);
+    say_pcrs(tpm, BIT(PCR_INITDATA));
+    if (!(tpm->pcrs.set & BIT(PCR_INITDATA)))
+        printf("  PCR %d: what the pod's initdata gives, by the tenant's node alone\n",
+               PCR_INITDATA);
 }
 
 static void say_azure(const char *name, const struct reference_azure *azure)
@@ -129,7 +145,7 @@ static void say_azure(const char *name, const struct reference_azure *azure)
         say_snp(azure->snp);
     if (azure->tdx)
         say_tdx(azure->tdx);
-    say_pcrs(&azure->tpm);
+    say_pcrs(&azure->tpm, 0);
 }
 
 static void say(const struct reference_values *values)
@@ -151,6 +167,9 @@ static void say(const struct reference_values *values)
     }
     say_azure("az-snp-vtpm", reference_values_az_snp(values));
     say_azure("az-tdx-vtpm", reference_values_az_tdx(values));
+    if (reference_values_revoked_count(values))
+        printf("revoked: %zu digests, wherever they appear\n",
+               reference_values_revoked_count(values));
     for (size_t i = 0; (pod = reference_values_epoch_at(values, i, &min)); i++)
         printf("pod %s: epoch %" PRIu64 " or higher\n", pod, min);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `cleave status`: what the last appraisal of each pod of this node has shown. */
 #include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -32,7 +34,8 @@ static int usage(FILE *to)
           "name, NAMESPACE/NAME, or the beginning of a sandbox's id; without it all are listed.\n\n"
           "  --json             one object in a line for each pod\n"
           "  --directory DIR    of the sandboxes; " APPRAISAL_RECORD_DIRECTORY " if not given\n\n"
-          "Exit code 1: there is no such pod, or none whose record can be read.\n",
+          "Exit code 1: there is no such pod, none whose record can be read, or the directory "
+          "cannot be.\n",
           to);
     return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }
@@ -112,6 +115,12 @@ static int look(struct query *query)
     struct dirent **entries = NULL;
     int count = scandir(query->directory, &entries, NULL, alphasort);
 
+    /* Without the directory no pod was ever here. */
+    if (count < 0 && errno != ENOENT) {
+        fprintf(stderr, "cleave: cannot look into '%s': %s%s\n", query->directory, strerror(errno),
+                errno == EACCES ? "; only root may" : "");
+        return EXIT_FAILURE;
+    }
     for (int i = 0; i < count; i++) {
         if (entries[i]->d_name[0] != '.')
             look_at(query, entries[i]->d_name);

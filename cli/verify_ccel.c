@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "evidence/evidence.h"
+#include "evidence/reference_values.h"
 #include "evidence/tdx_quote.h"
 #include "verify_log.h"
 
@@ -27,9 +28,10 @@ static int set_one(struct verify_log *log, const char *policy, struct error *err
 static int verify_alone(const struct verify_input *input, struct verify_log *log,
                         struct evidence_verdict *ret, struct js *claims, struct error *err)
 {
-    if (input->root.data)
+    if (input->root.data || input->reference)
         return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "--root means nothing to this type without --endorsements");
+                         "--%s means nothing to this type without --endorsements",
+                         input->root.data ? "root" : "policy");
     for (size_t i = 0; i < input->policy_count; i++)
         if (set_one(log, input->policies[i], err) < 0)
             return -1;
@@ -95,8 +97,16 @@ static int verify(const struct verify_input *input, struct evidence_verdict *ret
     return (input->endorsements ? verify_quoted : verify_alone)(input, &log, ret, claims, err);
 }
 
+/* Those of the quote. */
+static bool choose(struct verify_input *input)
+{
+    input->tdx = reference_values_tdx(input->reference);
+    return input->tdx;
+}
+
 const struct verify_type verify_ccel = {
     .name = "ccel",
+    .choose = choose,
     .of_files = VERIFY_REPORT_DATA | VERIFY_TIME,
     .help = "  The log of a TD: the memory that the ACPI table CCEL names, whole or up to its end. "
             "It\n"

@@ -50,7 +50,7 @@ int verify_policy_judge(const struct verify_type *type, struct verify_input *inp
                                    reference_values_id(values), text);
     if (!type->choose(input))
         return evidence_fail_field(ret, APPRAISAL_POLICY, "type",
-                                   "the reference values '%s' have no section \"%s\"",
+                                   "the reference values '%s' have no section for type %s",
                                    reference_values_id(values), type->name);
     return 0;
 }

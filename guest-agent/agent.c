@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "attester.h"
 #include "base/dial_out.h"
 #include "base/error.h"
 #include "base/hex.h"
@@ -106,13 +107,20 @@ static void reception_fini(struct reception *reception)
     channel_listener_free(reception->listener);
 }
 
+/* Who speaks for this guest, and what speaks for its machine. */
+struct speaker {
+    const struct key *key;
+    const struct maker *maker; /* NULL: nothing does */
+};
+
 /* With a place to dial nothing listens: nobody on the host's network then finds a door. */
-static int reception_open(struct loop *loop, const struct pod *pod, const struct key *key,
+static int reception_open(struct loop *loop, const struct pod *pod, const struct speaker *speaker,
                           struct reception *reception, struct error *err)
 {
     static const struct channel_listener_events events = {.opened = opened, .refused = refused};
     const struct dial_out *to = pod->options->dial_out;
-    struct channel_listener_options options = {.fd = -1, .key = key, .initdata = pod->initdata};
+    struct channel_listener_options options = {
+        .fd = -1, .key = speaker->key, .initdata = pod->initdata, .maker = speaker->maker};
     uint8_t instance[32];
 
     random_bytes(instance, sizeof(instance));
@@ -125,7 +133,8 @@ static int reception_open(struct loop *loop, const struct pod *pod, const struct
     return to->family ? dialler_new(loop, to, spoken, reception, &reception->dialler, err) : 0;
 }
 
-static int serve(struct loop *loop, struct pod *pod, const struct key *key, struct error *err)
+static int serve(struct loop *loop, struct pod *pod, const struct speaker *speaker,
+                 struct error *err)
 {
     scoped(rpc_queue_freep) struct rpc_queue *queue = NULL;
     scoped(reception_fini) struct reception reception = {.sessions = {.pod = pod}};
@@ -134,7 +143,7 @@ static int serve(struct loop *loop, struct pod *pod, const struct key *key, stru
     if (rpc_queue_new(loop, &queue, err) < 0)
         return -1;
     reception.sessions.queue = queue;
-    if (reception_open(loop, pod, key, &reception, err) < 0)
+    if (reception_open(loop, pod, speaker, &reception, err) < 0)
         return -1;
     result = loop_run(loop, err);
     if (pod->options->off)
@@ -145,15 +154,21 @@ static int serve(struct loop *loop, struct pod *pod, const struct key *key, stru
 
 int agent_run(struct loop *loop, const struct agent_options *options, struct error *err)
 {
+    scoped(attester_freep) struct attester *attester = NULL;
     scoped(initdata_freep) struct initdata *initdata = NULL;
     scoped(key_freep) struct key *key = NULL;
     scoped(pod_freep) struct pod *pod = NULL;
     scoped(source_freep) struct source *sigterm = NULL;
     scoped(source_freep) struct source *button = NULL;
+    struct speaker speaker = {0};
     char sandbox[2 * INITDATA_SANDBOX_ID_SIZE + 1];
 
     (void) signal(SIGPIPE, SIG_IGN);
-    if (initdata_parse(options->initdata, options->initdata_length, &initdata, err) < 0)
+    if (attester_new(loop, options->devices, &attester, err) < 0 ||
+        attester_bind(attester, options->initdata, options->initdata_length, err) < 0)
+        return -1;
+    if (initdata_parse(options->initdata, options->initdata_length, &initdata, err) < 0 ||
+        attester_choose(attester, initdata->content.limits.evidence, &speaker.maker, err) < 0)
         return error_wrap(err, "initdata");
     hex_encode(initdata->content.sandbox_id, INITDATA_SANDBOX_ID_SIZE, sandbox);
     log_set_sandbox(sandbox);
@@ -163,6 +178,7 @@ int agent_run(struct loop *loop, const struct agent_options *options, struct err
         loop_watch_signal(loop, SIGTERM, terminated, pod, &sigterm, err) < 0 ||
         key_generate(&key, err) < 0)
         return -1;
+    speaker.key = key;
     watch_button(loop, pod, &button);
-    return serve(loop, pod, key, err);
+    return serve(loop, pod, &speaker, err);
 }

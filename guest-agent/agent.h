@@ -3,6 +3,7 @@
 /* The agent's core, from the system's side: boot.c has made the machine ready, this serves it. */
 #include <stddef.h>
 
+struct attester_devices;
 struct dial_out;
 struct error;
 struct loop;
@@ -24,7 +25,8 @@ struct agent_options {
     const void
         *initdata; /* the exact bytes of the disk, read once, already known to be <= 16 KiB */
     size_t initdata_length;
-    const struct dial_out *dial_out; /* of the network block; family 0: the guest listens */
+    const struct attester_devices *devices; /* that can speak for this machine */
+    const struct dial_out *dial_out;        /* of the network block; family 0: the guest listens */
     int outer_netns;            /* the calling thread is in it; the channel's listener lives here */
     int pod_netns;              /* only lo, up */
     const char *pod_netns_path; /* a file that crun can open */
@@ -35,8 +37,9 @@ struct agent_options {
     void *user;
 };
 
-/* Parses the initdata, makes the key, listens on TCP 7433 (or only dials out) and serves until an
- * orderly power-off (Shutdown, SIGTERM or the power button), for which it returns 0. Any error
- * means: power off, fail closed. Called once, on the main thread, as pid 1. */
+/* Has the hardware vouch for the initdata, parses it, makes the key, listens on TCP 7433 (or only
+ * dials out) and serves until an orderly power-off (Shutdown, SIGTERM or the power button), for
+ * which it returns 0. Any error means: power off, fail closed. Called once, on the main thread, as
+ * pid 1. */
 int agent_run(struct loop *loop, const struct agent_options *options, struct error *err)
     __attribute__((warn_unused_result));

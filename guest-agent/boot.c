@@ -24,14 +24,16 @@ static void off(void *user, int result, const struct error *err)
 }
 
 /* A loop that the service side left things in is left as it is: the machine ends with it. */
-static enum boot_code serve(const struct platform *platform, const struct disks *disks,
-                            const struct network *network, struct error *err)
+static enum boot_code serve(const struct platform *platform, const struct attester_devices *devices,
+                            const struct disks *disks, const struct network *network,
+                            struct error *err)
 {
     scoped(loop_freep) struct loop *loop = NULL;
     const struct agent_options options = {
         .place = platform->place,
         .initdata = disks->initdata,
         .initdata_length = disks->initdata_length,
+        .devices = devices,
         .dial_out = &network->dial_out,
         .outer_netns = network->outer,
         .pod_netns = network->pod,
@@ -71,7 +73,8 @@ static enum boot_code run(const struct platform *platform, const struct boot_opt
         return BOOT_NETWORK_DEVICE;
     if (network_open(POD_NETNS, &network, err) < 0)
         return BOOT_NAMESPACE;
-    return serve(platform, &disks, &network, err);
+    return serve(platform, platform->devices ? platform->devices : &options->devices, &disks,
+                 &network, err);
 }
 
 void boot(const struct platform *platform, const struct boot_options *options)

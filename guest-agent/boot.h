@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "agent.h"
+#include "attester.h"
 
 struct disks;
 struct error;
@@ -31,8 +32,9 @@ enum boot_code {
 };
 
 struct boot_options {
-    const char *initdata_path; /* stub only */
-    const char *network_path;  /* stub only */
+    const char *initdata_path;       /* stub only */
+    const char *network_path;        /* stub only */
+    struct attester_devices devices; /* stub only: a machine's are the platform's */
 };
 
 struct platform {
@@ -44,6 +46,8 @@ struct platform {
                                  struct error *err);
     /* NULL where the kernel is not the guest's own. */
     agent_grant_root_fn *grant_root;
+    /* NULL: those of the options. */
+    const struct attester_devices *devices;
     /* A descriptor for power_button.h, or -1. */
     int (*open_button)(void);
     /* Its end is a machine's: nothing need be taken apart before it. */

@@ -83,6 +83,7 @@ static const char *const masked[] = {
     "/sys/firmware",
     "/sys/devices/virtual/powercap",
     "/sys/kernel/config",
+    "/sys/kernel/security",
 };
 static const char *const read_only[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",

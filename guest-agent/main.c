@@ -9,7 +9,7 @@
 #include "boot.h"
 #include "namespaces.h"
 
-static const char usage[] = "usage: cleave-agent --stub --initdata FILE --net FILE\n"
+static const char usage[] = "usage: cleave-agent --stub --initdata FILE --net FILE [--tpm TPM]\n"
                             "       cleave-agent --version\n"
                             "Without options it is pid 1 of a cleave guest and of nothing else.\n"
                             "Evidence of the type \"sample\" is insecure: it proves nothing.\n";
@@ -17,11 +17,15 @@ static const char usage[] = "usage: cleave-agent --stub --initdata FILE --net FI
 int main(int argc, char *argv[])
 {
     static const struct option table[] = {
-        {"stub", no_argument, NULL, 's'},      {"initdata", required_argument, NULL, 'i'},
-        {"net", required_argument, NULL, 'n'}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},      {NULL, 0, NULL, 0},
+        {"stub", no_argument, NULL, 's'},
+        {"initdata", required_argument, NULL, 'i'},
+        {"net", required_argument, NULL, 'n'},
+        {"version", no_argument, NULL, 'v'},
+        {"tpm", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
-    struct boot_options options = {0};
+    struct boot_options options = {.devices = {.program = "/usr/bin/cleave-attest"}};
     bool stub = false;
     int option;
 
@@ -40,6 +44,8 @@ int main(int argc, char *argv[])
             options.initdata_path = optarg;
         else if (option == 'n')
             options.network_path = optarg;
+        else if (option == 't')
+            options.devices.tpm = optarg;
         else
             return fputs(usage, option == 'h' ? stdout : stderr), option != 'h';
     }

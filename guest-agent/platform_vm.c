@@ -25,6 +25,16 @@
 
 enum { DESCRIPTORS_MAX = 1024 * 1024 };
 
+/* Nobody can name others to a machine. */
+static const struct attester_devices devices = {
+    .program = "/usr/bin/cleave-attest",
+    .tsm = "/sys/kernel/config/tsm/report",
+    .td = "/dev/tdx_guest",
+    .ccel = "/sys/firmware/acpi/tables/data/CCEL",
+    .tpm = "device:/dev/tpmrm0",
+    .tpm_log = "/sys/kernel/security/tpm0/binary_bios_measurements",
+};
+
 static bool debug;
 
 /* The kernel opens no console for us if there is none, and descriptors 0 to 2 must exist. */
@@ -88,6 +98,8 @@ static enum boot_code vm_prepare(struct error *err)
     raise_limits();
     if (root_load_modules(MODULE_LIST, err) < 0)
         return BOOT_MODULE;
+    if (root_mount_evidence(err) < 0)
+        return BOOT_MOUNT;
     if (root_leave_initrd(err) < 0)
         return BOOT_ROOT;
     return BOOT_OK;
@@ -144,6 +156,7 @@ const struct platform platform_vm = {
     .prepare = vm_prepare,
     .read_disks = vm_read_disks,
     .grant_root = vm_grant_root,
+    .devices = &devices,
     .open_button = vm_open_button,
     .abrupt = true,
     .finish = vm_finish,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/scoped.h"
+#include "io/child.h"
 #include "io/loop.h"
 
 struct reaper_watch {
@@ -45,6 +46,11 @@ static void remember(struct reaper *reaper, const struct reaper_exit *exit)
         reaper->orphans[reaper->orphan_count++ % REAPER_ORPHANS_MAX] = *exit;
 }
 
+static int wait_status(const siginfo_t *info)
+{
+    return info->si_code == CLD_EXITED ? (info->si_status & 0xff) << 8 : info->si_status;
+}
+
 static void reap(void *user)
 {
     struct reaper *reaper = user;
@@ -63,7 +69,7 @@ static void reap(void *user)
         watch = find(reaper, exit.pid);
         if (watch)
             watch->fn(watch->user, &exit);
-        else
+        else if (!child_adopt_exit(exit.pid, wait_status(&info)))
             remember(reaper, &exit);
     }
 }

@@ -41,6 +41,25 @@ int root_mount_system(struct error *err)
     return 0;
 }
 
+int root_mount_evidence(struct error *err)
+{
+    static const struct {
+        const char *needs, *type, *target;
+    } mounts[] = {
+        {"/dev/tpmrm0", "securityfs", "/sys/kernel/security"},
+        {"/sys/kernel/config", "configfs", "/sys/kernel/config"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(mounts); i++) {
+        if (!file_exists(mounts[i].needs) || !file_exists(mounts[i].target))
+            continue;
+        if (mount(mounts[i].type, mounts[i].target, mounts[i].type,
+                  MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+            return error_errno(err, errno, "mount '%s'", mounts[i].target);
+    }
+    return 0;
+}
+
 static int load_module(const char *path, struct error *err)
 {
     scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -3,7 +3,7 @@
 """Makes the guest image from Debian packages and the agent: no root, no chroot, no mounts.
 
     build.py fetch CACHE                     download and unpack the packages (once)
-    build.py tree CACHE AGENT EXEC TREE      the initrd's tree
+    build.py tree CACHE AGENT EXEC ATTEST TREE  the initrd's tree
     build.py pack CACHE TREE OUT             kernel, initrd, command lines, measurements
     build.py values CACHE CLEAVE OUT KEY=VALUE...
                                              reference values: id=, serial=, firmware=, memory=, vcpus=
@@ -27,6 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LIBRARY_DIRS = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "lib64", "usr/lib64"]
 HOST_LIBRARY_DIRS = ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/lib64"]
 EXEC_KIB_MAX = 768
+VALUES_MAX = 256                # of a PCR, in a file of reference values
 DIRECTORIES = ["dev", "etc/cleave", "newroot", "proc", "run", "sys", "tmp", "usr/bin",
                "usr/lib/x86_64-linux-gnu", "usr/lib64", "usr/sbin"]
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
@@ -152,7 +153,7 @@ def module_order(root, wanted):
     return [(name, dependencies[name]) for name in order]
 
 
-def make_tree(cache, agent, helper, tree):
+def make_tree(cache, agent, helper, attest, tree):
     scratch = tree + ".part"
     shutil.rmtree(scratch, ignore_errors=True)
     for directory in DIRECTORIES:
@@ -168,6 +169,7 @@ def make_tree(cache, agent, helper, tree):
     say(f"cleave-agent {sizes[0]:.0f} KiB, cleave-exec {sizes[1]:.0f} KiB")
     if sizes[1] > EXEC_KIB_MAX:
         sys.exit(f"image: cleave-exec is larger than {EXEC_KIB_MAX} KiB")
+    copy_program(cache, scratch, attest, "cleave-attest")
     copy_program(cache, scratch, os.path.join(cache, "root/usr/bin/crun"), "crun")
     os.makedirs(os.path.join(scratch, "usr/lib/modules"))
     for wanted in ("modules", "modules.guest-root"):
@@ -263,6 +265,13 @@ def merge(machines):
     return {name: sorted(values) for name, values in pcrs.items()}
 
 
+def loads(out):
+    """What the kernel's stub measures, each for itself: so that a refusal can say which of both is another."""
+    with open(os.path.join(out, "cmdline")) as file:
+        line = (file.readline().rstrip("\n") + " initrd=initrd\0").encode("utf-16-le")
+    return {"cmdline": [hashlib.sha256(line).hexdigest()], "initrd": [digest(os.path.join(out, "initrd.img"), "sha256")]}
+
+
 def expiry(cache):
     """A year after the kernel's package was made: of the packages alone, so that builds agree on it, and soon
     enough that nobody boots an old kernel for ever."""
@@ -284,9 +293,14 @@ def reference_values(cache, cleave, out, *settings):
         return
     machines = [measure(cleave, out, "--firmware", firmware, "--memory", memory, "--vcpus", vcpus)
                 for memory in setting["memory"].split() for vcpus in setting["vcpus"].split()]
+    # A newer QEMU offers the kernel as it is, and a newer OVMF takes that.
+    as_file = measure(cleave, out, "--firmware", firmware, "--kernel-header", "file")["4"]
+    pcrs = merge(machines + [{"4": as_file}] if as_file[1] != "uncompared" else machines)
+    if max(map(len, pcrs.values())) > VALUES_MAX:
+        sys.exit(f"image: more than {VALUES_MAX} values of a PCR: name fewer sizes in IMAGE_MEMORY and IMAGE_VCPUS")
     values = {"format": "cleave-reference-values/1", "id": setting["id"], "serial": int(setting["serial"]),
               "not_after": expiry(cache),
-              "tpm": {"trust_anchor": "host-vtpm", "attestation_keys": "any", "pcrs": merge(machines)}}
+              "tpm": {"trust_anchor": "host-vtpm", "attestation_keys": "any", "pcrs": pcrs, "loads": loads(out)}}
     with open(path, "w") as file:
         json.dump(values, file, indent=2, sort_keys=True)
         file.write("\n")

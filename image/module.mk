@@ -25,11 +25,11 @@ $(IMAGE_CACHE)/manifest: image/packages
 	$(quiet)$(IMAGE_BUILD) fetch $(IMAGE_CACHE)
 	@touch $@
 $(BUILD)/image/tree.stamp: $(IMAGE_CACHE)/manifest $(BUILD)/bin/cleave-agent \
-	$(BUILD)/bin/cleave-exec image/build.py \
+	$(BUILD)/bin/cleave-exec $(BUILD)/bin/cleave-attest image/build.py \
 	image/modules image/modules.guest-root
 	@mkdir -p $(BUILD)/image
 	$(quiet)$(IMAGE_BUILD) tree $(IMAGE_CACHE) $(BUILD)/bin/cleave-agent $(BUILD)/bin/cleave-exec \
-		$(BUILD)/image/tree
+		$(BUILD)/bin/cleave-attest $(BUILD)/image/tree
 	@touch $@
 $(BUILD)/image/initrd.img: $(BUILD)/image/tree.stamp image/cmdline image/cmdline.debug
 	$(quiet)$(IMAGE_BUILD) pack $(IMAGE_CACHE) $(BUILD)/image/tree $(BUILD)/image

@@ -18,13 +18,19 @@ enum { NS_PER_S = 1000000000 };
 struct appraiser {
     struct appraiser_options options;
     struct reference_store *store; /* NULL: the type has no reference values */
-    uint64_t judged;               /* generation of the values at the last refresh */
-    char *judged_by;               /* what they are called; NULL: by none */
+    uint64_t judged;               /* generation of the values by which a guest was accepted */
+    uint64_t judging; /* the oldest that a refresh gave out since then; UINT64_MAX: none did */
+    char *judged_by;  /* what those of the last refresh are called; NULL: by none */
 };
 
 static int64_t now_s(void)
 {
     return clock_wall_ns() / NS_PER_S;
+}
+
+static uint64_t older(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 int appraiser_refresh(void *user, struct evidence_policy *policy, struct error *err)
@@ -34,6 +40,9 @@ int appraiser_refresh(void *user, struct evidence_policy *policy, struct error *
 
     policy->allow_insecure = (const char *const *) appraiser->options.conf->allow_insecure;
     policy->time = now_s();
+    /* What they pointed to may be gone, whatever comes of this. */
+    policy->values = NULL;
+    policy->endorsements = (struct evidence_endorsements){0};
     if (!appraiser->store)
         return 0;
     if (reference_store_get(appraiser->store, &policy->values, err) < 0)
@@ -41,7 +50,7 @@ int appraiser_refresh(void *user, struct evidence_policy *policy, struct error *
     policy->epoch_min = reference_store_epoch_min(appraiser->store, config->pod_namespace,
                                                   config->name);
     policy->endorsements = *reference_store_endorsements(appraiser->store);
-    appraiser->judged = reference_store_generation(appraiser->store);
+    appraiser->judging = older(appraiser->judging, reference_store_generation(appraiser->store));
     free(appraiser->judged_by);
     appraiser->judged_by = xformat("%s, serial %llu", reference_values_id(policy->values),
                                    (unsigned long long) reference_values_serial(policy->values));
@@ -76,6 +85,7 @@ int appraiser_new(const struct appraiser_options *options, struct appraiser **re
     const struct evidence_type *type = evidence_find_name(evidence);
 
     appraiser->options = *options;
+    appraiser->judging = UINT64_MAX;
     if (!type)
         return error_set(err, STATUS_UNIMPLEMENTED, "evidence type %s is not in this build",
                          evidence);
@@ -102,7 +112,7 @@ static char *hex_of(const void *data, size_t size)
     return text;
 }
 
-void appraiser_record(const struct appraiser *appraiser, const struct channel_facts *facts)
+static void record(const struct appraiser *appraiser, const struct channel_facts *facts)
 {
     const struct appraiser_options *options = &appraiser->options;
     scoped(freep) char *directory = xformat("%s/%s", TENANT_DIRECTORY, options->half->sandbox_id);
@@ -125,4 +135,14 @@ void appraiser_record(const struct appraiser *appraiser, const struct channel_fa
 
     if (appraisal_record_write(directory, &record, &err) < 0)
         log_warn("the appraisal cannot be recorded for `cleave status`: %s", err.message);
+}
+
+/* Several connections may be appraised at a time, and one that was refused says nothing about the
+ * others: if in doubt it is the older values that this one was accepted by. */
+void appraiser_accepted(struct appraiser *appraiser, const struct channel_facts *facts)
+{
+    if (appraiser->judging != UINT64_MAX)
+        appraiser->judged = appraiser->judging;
+    appraiser->judging = UINT64_MAX;
+    record(appraiser, facts);
 }

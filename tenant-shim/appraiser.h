@@ -32,8 +32,9 @@ SCOPED_PTR(struct appraiser, appraiser_free)
 /* A channel_policy_fn. What the policy points to stays until the next call. */
 int appraiser_refresh(void *appraiser, struct evidence_policy *policy,
                       struct error *err) must_check;
-/* Other values hold than those of the last refresh. Values that cannot be read are no change: the
- * next appraisal says so. */
+/* Other values hold than those by which the guest was accepted last. Values that cannot be read are
+ * no change: the next appraisal says so. */
 bool appraiser_is_stale(struct appraiser *appraiser);
-/* What an appraisal has shown, for `cleave status`; a failure is only logged. */
-void appraiser_record(const struct appraiser *appraiser, const struct channel_facts *facts);
+/* By what the last refresh gave out. Writes down for `cleave status` what it has shown; a failure
+ * of that is only logged. */
+void appraiser_accepted(struct appraiser *appraiser, const struct channel_facts *facts);

@@ -264,7 +264,7 @@ static void on_appraised_again(void *user)
     const struct pod *pod = user;
     const struct channel_facts facts = channel_facts(link_control(pod->link));
 
-    appraiser_record(pod->appraiser, &facts);
+    appraiser_accepted(pod->appraiser, &facts);
 }
 
 static int begin_lease(struct pod *pod, const struct channel_facts *facts, struct error *err)
@@ -298,7 +298,7 @@ static int on_appraised(void *user, const struct channel_facts *facts, struct er
 
     if (begin_lease(pod, facts, err) < 0)
         return -1;
-    appraiser_record(pod->appraiser, facts);
+    appraiser_accepted(pod->appraiser, facts);
     if (facts->insecure)
         log_warn("the guest's evidence is '%s': it proves nothing", facts->evidence);
     else if (text_equal(facts->anchor, "host-vtpm"))
@@ -381,6 +381,10 @@ static int check_initdata(const struct pod *pod, const char *sandbox_id, struct 
     if (!peer || peer->role != PEER_CONTROL)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "the initdata does not give our key the role control");
+    if (!text_equal(pod->initdata->content.limits.evidence, pod->conf.evidence))
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata names evidence '%s', tenant.conf asks for '%s'",
+                         pod->initdata->content.limits.evidence, pod->conf.evidence);
     if (pod->initdata->content.limits.guest_root && !pod->config->guest_root)
         return error_set(
             err, STATUS_FAILED_PRECONDITION, "the initdata grants guest_root, which %s",

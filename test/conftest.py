@@ -25,10 +25,15 @@ LAYERS = "registry.cleave.test/layers:1"
 RUNTIME = {"host": "cleave-host", "tenant": "cleave-tenant"}
 
 
+def is_sanitised():
+    with open(BUILD + "/bin/containerd-shim-cleave-tenant-v2", "rb") as shim:
+        return b"__asan_init" in shim.read()
+
+
 def stub_root_fault(build):
     """What keeps the agent of this build from running in a stub guest, whose root is the image's tree; None: nothing. A guest that
     cannot even begin is a shim that dials until its patience ends, in each test anew."""
-    tree, programs = build + "/image/tree", [f"{build}/bin/cleave-{name}" for name in ("agent", "exec")]
+    tree, programs = build + "/image/tree", [f"{build}/bin/cleave-{name}" for name in ("agent", "exec", "attest")]
     if not os.path.exists(tree + "/init"):
         return f"{tree} is not there"
     for program in programs:
@@ -36,8 +41,9 @@ def stub_root_fault(build):
         for library in re.findall(r"\(NEEDED\)\s+Shared library: \[(.+?)\]", needed):
             if not any(os.path.exists(f"{tree}/{where}/{library}") for where in ("usr/lib/x86_64-linux-gnu", "usr/lib64")):
                 return f"{tree} has no {library}, which {program} needs"
-    if os.path.getmtime(programs[1]) > os.path.getmtime(build + "/image/tree.stamp"):
-        return f"{programs[1]} is newer than the one in {tree}"
+    for program in programs[1:]:
+        if os.path.getmtime(program) > os.path.getmtime(build + "/image/tree.stamp"):
+            return f"{program} is newer than the one in {tree}"
     return None
 
 

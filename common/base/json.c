@@ -153,15 +153,19 @@ static bool only_space(const char *text, size_t length)
 int js_parse(const char *text, size_t length, struct js **ret, struct error *err)
 {
     scoped(json_tokener_freep) struct json_tokener *tokener = NULL;
-    struct scan scan = {.at = text, .end = text + length};
     struct json_object *object;
     enum json_tokener_error problem;
+    struct scan scan;
     size_t used;
 
+    /* An empty text may be none: there is no address to go on from. */
+    if (length == 0)
+        return error_set(err, STATUS_INVALID_ARGUMENT, "not JSON: it is empty");
     if (length > INT_MAX / 2)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "JSON of %zu bytes", length);
     if (!text_is_utf8(text, length))
         return error_set(err, STATUS_INVALID_ARGUMENT, "not JSON: not UTF-8");
+    scan = (struct scan){.at = text, .end = text + length};
     if (scan_text(&scan, text, err) < 0)
         return -1;
     tokener = json_tokener_new_ex(JS_DEPTH_MAX);

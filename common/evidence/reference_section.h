@@ -6,6 +6,9 @@
 
 int reference_snp_read(const struct js *section, struct reference_arena *arena,
                        struct snp_policy *ret, struct error *err) must_check;
+/* A reference_read_fn of a struct snp_policy. */
+int reference_tcb_read(const struct reference_target *target, const struct js *value,
+                       struct error *err) must_check;
 int reference_tdx_read(const struct js *section, struct reference_arena *arena,
                        struct tdx_policy *ret, struct error *err) must_check;
 int reference_tpm_read(const struct js *section, struct reference_arena *arena,

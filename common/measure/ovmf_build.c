@@ -8,6 +8,8 @@
 #include "measure/le.h"
 #include "measure/setup_header.h"
 
+#define GIB (UINT64_C(1) << 30)
+
 /* What edk2-stable202211 knows of the platform, a packed structure; on a q35, 40 address bits. Only
  * fields that are not zero are listed. */
 enum {
@@ -33,15 +35,26 @@ enum {
 
 enum { S3_SIZE = 512 * 1024, S3_SIZE_PER_PROCESSOR = 32 * 1024, ACPI_TIMER_PORT = 0x608 };
 
+/* The firmware's window for devices above 4 GiB, as it guesses at first: 32 GiB, and aligned to
+ * that. */
+static uint64_t first_non_address(uint64_t memory)
+{
+    uint64_t low = setup_low_memory(memory);
+    uint64_t top = low < memory ? 4 * GIB + memory - low : 4 * GIB;
+
+    return (top + 32 * GIB - 1) / (32 * GIB) * (32 * GIB) + 32 * GIB;
+}
+
 static void write_platform(uint8_t *info, const struct ovmf_shape *shape)
 {
     uint32_t s3_size = S3_SIZE + shape->vcpus * S3_SIZE_PER_PROCESSOR;
+    uint32_t end = (uint32_t) setup_low_memory(shape->memory);
 
     le_put_u16(info + INFO_HOST_BRIDGE, 0x29c0);
     info[INFO_S3_SUPPORTED] = 1;
-    le_put_u64(info + INFO_FIRST_NON_ADDRESS, UINT64_C(1) << 36);
+    le_put_u64(info + INFO_FIRST_NON_ADDRESS, first_non_address(shape->memory));
     info[INFO_ADDRESS_BITS] = 40;
-    le_put_u32(info + INFO_UNCACHED_BASE, 0x80000000);
+    le_put_u32(info + INFO_UNCACHED_BASE, end > 0x80000000 ? 0xb0000000 : 0x80000000);
     le_put_u64(info + INFO_MMIO64_BASE, UINT64_C(7) << 37);
     le_put_u64(info + INFO_MMIO64_SIZE, UINT64_C(1) << 37);
     le_put_u32(info + INFO_MMIO32_BASE, 0xc0000000);
@@ -51,7 +64,7 @@ static void write_platform(uint8_t *info, const struct ovmf_shape *shape)
     le_put_u32(info + INFO_BOOT_PROCESSORS, shape->vcpus);
     le_put_u32(info + INFO_MAX_PROCESSORS, shape->vcpus);
     le_put_u32(info + INFO_DEFAULT_PROCESSORS, 64);
-    le_put_u32(info + INFO_S3_BASE, (uint32_t) setup_low_memory(shape->memory) - s3_size);
+    le_put_u32(info + INFO_S3_BASE, end - s3_size);
     le_put_u32(info + INFO_S3_SIZE, s3_size);
     info[INFO_CONFIG_CHECKED] = info[INFO_CONFIG_SUPPORTED] = 1;
 }
@@ -76,6 +89,9 @@ static const struct ovmf_build builds[] = {
      .at = 0xe0d8,
      .write = write_platform},
     {.compared = "a boot of Debian's ovmf 2025.02-8+deb13u1, OVMF.fd, in QEMU 7.2.22 without KVM",
+     .compared_as_file =
+         "a boot of Debian's ovmf 2025.02-8+deb13u1, OVMF.fd, which was offered the "
+         "kernel as etc/boot/kernel, in QEMU 7.2.22 without KVM",
      .volume = "acc7cc32f3e05161d1620022562909c284f700d73082cf7ac159451a3f7c7212",
      .version = "2025.02-8+deb13u1",
      .secure_boot = OVMF_SECURE_BOOT_ABSENT,

@@ -16,7 +16,9 @@ enum ovmf_secure_boot { OVMF_SECURE_BOOT_OFF, OVMF_SECURE_BOOT_ABSENT };
 
 struct ovmf_build {
     const char *compared; /* with what it was held against: package, file, and who booted it */
-    const char *volume;   /* SHA-256 of PEI's volume in the file */
+    /* Likewise, with a kernel that QEMU has left as it is; NULL: with none. */
+    const char *compared_as_file;
+    const char *volume; /* SHA-256 of PEI's volume in the file */
     const char *version;
     enum ovmf_secure_boot secure_boot; /* the variable */
     /* What it writes is known for processors with that many physical address bits; 0: for all. */

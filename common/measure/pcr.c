@@ -13,6 +13,8 @@
 #include "measure/ovmf_build.h"
 #include "measure/setup_header.h"
 
+#define MEMORY_MAX (UINT64_C(512) << 30)
+
 enum { CMDLINE_MAX = 2000 };
 
 static void extend_text(struct registers *pcrs, unsigned index, const char *text)
@@ -68,9 +70,10 @@ static int extend_firmware(const struct pcr_input *input, struct pcr_values *val
     if (firmware_volumes_unpack(input->firmware.data, input->firmware.size, &volumes, err) < 0)
         return -1;
     build = *ret_build = ovmf_build_find(volumes.items[0].data, volumes.items[0].size);
-    if (build && build->address_bits && build->address_bits != input->address_bits) {
-        values->left_out[0] = "this firmware measures what it knows of the processor, and that is "
-                              "known here only for 40 bits of physical addresses";
+    if (build && build->address_bits &&
+        (build->address_bits != input->address_bits || input->memory > MEMORY_MAX)) {
+        values->left_out[0] = "this firmware measures what it knows of the machine, and that is "
+                              "known here only for 40 bits of physical addresses and 512 GiB";
         return 0;
     }
     if (build)
@@ -186,11 +189,15 @@ static bool kernel_is_known(const struct pcr_input *input)
 static void name_comparisons(const struct pcr_input *input, const struct ovmf_build *build,
                              struct pcr_values *values)
 {
-    bool kernel = kernel_is_known(input) && input->kernel_header == PCR_KERNEL_PATCHED;
-
-    for (unsigned i = 0; build && i < REGISTERS_MAX; i++)
-        if ((values->registers.set & BIT(i)) && (kernel || (i != 4 && i != 9)))
+    if (!build)
+        return;
+    for (unsigned i = 0; i < REGISTERS_MAX; i++)
+        if (values->registers.set & BIT(i))
             values->compared[i] = build->compared;
+    if (input->kernel_header == PCR_KERNEL_AS_FILE)
+        values->compared[4] = build->compared_as_file;
+    if (!kernel_is_known(input))
+        values->compared[4] = values->compared[9] = NULL;
 }
 
 int pcr_calculate(const struct pcr_input *input, struct pcr_values *ret, struct error *err)

@@ -30,6 +30,7 @@ struct loaded {
     struct endorsements endorsements;
     char *roots;
     struct js *state;
+    uint8_t content[SHA256_SIZE]; /* of all of it */
 };
 
 struct reference_store {
@@ -37,7 +38,8 @@ struct reference_store {
     const char *watched[WATCHED_MAX]; /* NULL-terminated; paths above, or owned by `names` */
     char *names[WATCHED_MAX];
     struct identity seen[WATCHED_MAX];
-    struct loaded loaded; /* values NULL: nothing holds */
+    struct loaded loaded;         /* values NULL: nothing holds */
+    uint8_t content[SHA256_SIZE]; /* of the last one, also while nothing holds */
     uint64_t generation;
 };
 
@@ -201,6 +203,7 @@ static int load_values(const struct reference_store *store, struct loaded *ret, 
     /* Expired or not: what it forbids stays forbidden. */
     file.values = ret->values;
     digest_sha256(text.data, text.length, file.digest);
+    memcpy(ret->content, file.digest, sizeof(file.digest));
     if (reference_state_admit(store->state, &file, &ret->state, err) < 0)
         return error_wrap(err, "'%s'", store->values);
     return 0;
@@ -225,6 +228,31 @@ static int load_endorsements(const struct reference_store *store, struct loaded 
                         : error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is empty", store->roots);
 }
 
+static void add_bytes(struct digest *digest, struct chain_bytes bytes)
+{
+    digest_update(digest, &bytes.length, sizeof(bytes.length));
+    if (bytes.length)
+        digest_update(digest, bytes.data, bytes.length);
+}
+
+/* Files that are written anew, or a state that another process has read, are no news. */
+static void sum_up(struct loaded *loaded)
+{
+    const struct evidence_endorsements *of = &loaded->endorsements.bytes;
+    const struct chain_bytes parts[] = {
+        of->roots,       of->leaf,        of->issuers, of->crl,      of->tcb_info,
+        of->qe_identity, of->tcb_signing, of->pck_crl, of->root_crl,
+    };
+    scoped(digest_freep) struct digest *digest = digest_new(DIGEST_SHA256);
+    scoped(freep) char *state = js_print_canonical(loaded->state);
+
+    digest_update(digest, loaded->content, sizeof(loaded->content));
+    digest_update(digest, state, strlen(state));
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+        add_bytes(digest, parts[i]);
+    digest_value(digest, loaded->content);
+}
+
 static int load(struct reference_store *store, struct error *err)
 {
     struct loaded loaded = {0};
@@ -236,8 +264,11 @@ static int load(struct reference_store *store, struct error *err)
         loaded_fini(&loaded);
         return -1;
     }
+    sum_up(&loaded);
+    if (memcmp(loaded.content, store->content, sizeof(loaded.content)) != 0)
+        store->generation++;
+    memcpy(store->content, loaded.content, sizeof(loaded.content));
     store->loaded = loaded;
-    store->generation++;
     memcpy(store->seen, before, sizeof(before));
     return 0;
 }

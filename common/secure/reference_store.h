@@ -36,7 +36,7 @@ static inline void reference_store_freep(struct reference_store **p)
  * values. */
 int reference_store_get(struct reference_store *store, const struct reference_values **ret,
                         struct error *err) __attribute__((warn_unused_result));
-/* Grows whenever a call has read something new. */
+/* Grows whenever a call has read something that says other things than before. */
 uint64_t reference_store_generation(const struct reference_store *store);
 /* Of the last call that succeeded; good until the next one. */
 const struct evidence_endorsements *reference_store_endorsements(

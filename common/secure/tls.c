@@ -140,12 +140,24 @@ void tls_free(struct tls *tls)
     free(tls);
 }
 
+/* An end of the other version of TLS says one of these two. */
+static const char *explain_alert(const struct tls *tls)
+{
+    switch (tls->ssl.in_msg[1]) {
+    case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION:
+    case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
+        return "the peer takes nothing of what is offered; both ends need the same version of TLS";
+    default:
+        return "the peer refused it";
+    }
+}
+
 /* The codes that a peer or a network causes get words; the rest is a number to look up. */
-static const char *explain(int rc)
+static const char *explain(const struct tls *tls, int rc)
 {
     switch (rc) {
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
-        return "the peer refused it";
+        return explain_alert(tls);
     case MBEDTLS_ERR_SSL_CONN_EOF:
         return "the peer ended the connection";
     case MBEDTLS_ERR_SSL_INVALID_MAC:
@@ -153,7 +165,7 @@ static const char *explain(int rc)
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
         return "the peer wants another version of TLS";
     case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
-        return "the peer offers nothing that is taken";
+        return "the peer offers nothing that is taken; both ends need the same version of TLS";
     case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE:
         return "the peer has no certificate";
     default:
@@ -163,7 +175,7 @@ static const char *explain(int rc)
 
 static enum tls_result result_of(struct tls *tls, int rc, const char *doing, struct error *err)
 {
-    const char *words = explain(rc);
+    const char *words = explain(tls, rc);
 
     if (rc == MBEDTLS_ERR_SSL_WANT_READ)
         return TLS_WANT_READ;

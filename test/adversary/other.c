@@ -4,7 +4,9 @@
 #include <check.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/param_build.h>
 
 #include "base/digest.h"
 #include "base/scoped.h"
@@ -52,28 +54,59 @@ X509 *other_self_signed(EVP_PKEY *pkey)
     return certificate;
 }
 
+EVP_PKEY *other_stolen(EVP_PKEY *shown)
+{
+    EVP_PKEY *held = EVP_EC_gen("P-256"), *stolen = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    unsigned char *point = NULL;
+    BIGNUM *number = NULL;
+
+    size_t size = EVP_PKEY_get1_encoded_public_key(shown, &point);
+    EVP_PKEY_get_bn_param(held, OSSL_PKEY_PARAM_PRIV_KEY, &number);
+    OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0);
+    OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, size);
+    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, number);
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_fromdata_init(context);
+    ck_assert_int_eq(EVP_PKEY_fromdata(context, &stolen, EVP_PKEY_KEYPAIR, params), 1);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(builder);
+    EVP_PKEY_CTX_free(context);
+    OPENSSL_free(point);
+    BN_free(number);
+    EVP_PKEY_free(held);
+    return stolen;
+}
+
 static int accept_any(int ok, X509_STORE_CTX *store)
 {
     return 1;
 }
 
-void other_init(const SSL_METHOD *method, const char *curve)
+void other_use(EVP_PKEY *pkey)
 {
     unsigned char *der = NULL;
 
+    EVP_PKEY_free(other.key);
+    X509_free(other.certificate);
+    other.key = pkey;
+    other.certificate = other_self_signed(pkey);
+    int length = i2d_PUBKEY(pkey, &der);
+    digest_sha256(der, (size_t) length, other.spki);
+    OPENSSL_free(der);
+    ck_assert_int_eq(SSL_CTX_use_certificate(other.context, other.certificate), 1);
+    ck_assert_int_eq(SSL_CTX_use_PrivateKey(other.context, pkey), 1);
+}
+
+void other_init(const SSL_METHOD *method, const char *curve)
+{
     other.context = SSL_CTX_new(method);
     SSL_CTX_set_verify(other.context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                        accept_any);
     SSL_CTX_set_session_id_context(other.context, (const unsigned char *) "x", 1);
-    if (!curve)
-        return;
-    other.key = EVP_EC_gen(curve);
-    other.certificate = other_self_signed(other.key);
-    int length = i2d_PUBKEY(other.key, &der);
-    digest_sha256(der, (size_t) length, other.spki);
-    OPENSSL_free(der);
-    SSL_CTX_use_PrivateKey(other.context, other.key);
-    SSL_CTX_use_certificate(other.context, other.certificate);
+    if (curve)
+        other_use(EVP_EC_gen(curve));
 }
 
 const SSL_METHOD *other_method(enum tls_side our_side)

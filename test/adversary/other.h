@@ -30,7 +30,10 @@ void other_teardown(void);
 /* curve NULL: it has no certificate. */
 void other_init(const SSL_METHOD *method, const char *curve);
 const SSL_METHOD *other_method(enum tls_side our_side);
+void other_use(EVP_PKEY *pkey); /* with a certificate of its own; taken */
 X509 *other_self_signed(EVP_PKEY *pkey);
+/* On P-256: the public half of one key, and the private half of another. */
+EVP_PKEY *other_stolen(EVP_PKEY *shown);
 /* Another connection of the same context, which has none yet. */
 void other_attach(int fd, enum tls_side our_side);
 void ours_init(enum tls_side side, tls_accept_peer_fn *accept_peer);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,19 +21,20 @@ static void must(int rc, const struct error *err)
     ck_assert_msg(rc == 0, "%s", err->message);
 }
 
-struct initdata *pair_make_initdata(const struct pair *pair, uint64_t epoch)
+struct initdata *pair_make_initdata(const struct pair *pair, const char *evidence, uint64_t epoch)
 {
     struct initdata_content content = {
-        .algorithm = INITDATA_SHA384,
+        .algorithm = initdata_algorithm_of(evidence),
         .peers = {{.role = PEER_CONTROL}, {.role = PEER_OBSERVE}},
         .peer_count = 2,
         .epoch = epoch,
-        .limits = {.vcpus = 1, .memory = 1 << 28, .evidence = "sample"},
+        .limits = {.vcpus = 1, .memory = 1 << 28},
         .network = INITDATA_NETWORK_NONE,
     };
     struct initdata *initdata;
     struct error err;
 
+    snprintf(content.limits.evidence, sizeof(content.limits.evidence), "%s", evidence);
     memset(content.sandbox_id, 0x5b, sizeof(content.sandbox_id));
     memcpy(content.peers[0].spki, key_spki(pair->tenant_key), 32);
     memcpy(content.peers[1].spki, key_spki(pair->other_key), 32);
@@ -50,7 +52,7 @@ void pair_init(struct pair *pair)
     must(key_generate(&pair->guest_key, &err), &err);
     must(key_generate(&pair->other_key, &err), &err);
     random_bytes(pair->instance, sizeof(pair->instance));
-    pair->initdata = pair_make_initdata(pair, 7);
+    pair->initdata = pair_make_initdata(pair, "sample", 7);
 }
 
 int pair_socket_listen(uint16_t *ret_port)

@@ -46,7 +46,7 @@ struct pair {
 void pair_init(struct pair *pair); /* keys and initdata */
 void pair_listen(struct pair *pair);
 void pair_fini(struct pair *pair);
-struct initdata *pair_make_initdata(const struct pair *pair, uint64_t epoch);
+struct initdata *pair_make_initdata(const struct pair *pair, const char *evidence, uint64_t epoch);
 
 extern const char *const pair_allow_sample[];
 struct channel_dial_options pair_dial_options(const struct pair *pair);

@@ -332,7 +332,7 @@ END_TEST
 
 START_TEST(other_initdata_with_our_key_in_it_is_refused)
 {
-    scoped(initdata_freep) struct initdata *ours = pair_make_initdata(&pair, 8);
+    scoped(initdata_freep) struct initdata *ours = pair_make_initdata(&pair, "sample", 8);
 
     pair_listen(&pair);
     struct channel_dial_options options = pair_dial_options(&pair);
@@ -459,6 +459,42 @@ START_TEST(evidence_of_another_type_is_refused)
     start_impostor(5000);
     raw_send_frame(raw, FRAME_EVIDENCE, body, make_body(EVIDENCE_SNP, body, sizeof(body)));
     impostor_fails("appraisal failed: evidence-type: asked for type 255 (sample), got type 1");
+}
+END_TEST
+
+/* A tenant that would take a sample from others, too, and knows no measurement. */
+static void demand_a_tpm(void)
+{
+    initdata_free(pair.initdata);
+    pair.initdata = pair_make_initdata(&pair, "tpm", 7);
+}
+
+START_TEST(a_sample_in_place_of_a_tpm_is_refused)
+{
+    demand_a_tpm();
+    start_impostor(5000);
+    raw_send_frame(raw, FRAME_EVIDENCE, body, make_body(EVIDENCE_SAMPLE, body, sizeof(body)));
+    impostor_fails("appraisal failed: evidence-type: asked for type 3 (tpm), got type 255");
+    again();
+    demand_a_tpm(); /* by the right name */
+    start_impostor(5000);
+    raw_send_frame(raw, FRAME_EVIDENCE, body, make_body(EVIDENCE_TPM, body, sizeof(body)));
+    impostor_fails("appraisal failed: policy: there are no reference values of type tpm");
+}
+END_TEST
+
+/* The genuine agent makes what its initdata name, or nothing. */
+START_TEST(a_guest_makes_no_sample_where_a_tpm_is_demanded)
+{
+    demand_a_tpm();
+    pair_listen(&pair);
+    struct channel_dial_options options = pair_dial_options(&pair);
+
+    pair_dial(&pair, &options, &tenant);
+    ck_assert(tenant.failed);
+    pair_until_refused(&pair, 1);
+    ck_assert_msg(strstr(pair.refused.message, "no way to make tpm evidence"), "%s",
+                  pair.refused.message);
 }
 END_TEST
 
@@ -661,6 +697,8 @@ int main(void)
                           without_a_policy_nobody_is_accepted,
                           our_key_must_be_in_our_initdata,
                           evidence_of_another_type_is_refused,
+                          a_sample_in_place_of_a_tpm_is_refused,
+                          a_guest_makes_no_sample_where_a_tpm_is_demanded,
                           empty_evidence_is_refused,
                           evidence_with_trailing_bytes_is_refused,
                           evidence_that_is_cut_short_is_refused,

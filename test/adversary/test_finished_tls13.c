@@ -76,10 +76,7 @@ static void teardown(void)
 static void tenant_init(EVP_PKEY *pkey)
 {
     other_init(TLS_client_method(), NULL);
-    other.key = pkey;
-    other.certificate = other_self_signed(pkey);
-    SSL_CTX_use_PrivateKey(other.context, pkey);
-    SSL_CTX_use_certificate(other.context, other.certificate);
+    other_use(pkey);
     SSL_CTX_set1_groups_list(other.context, "P-256"); /* one round */
     other.ssl = SSL_new(other.context);
     inbound = BIO_new(BIO_s_mem());
@@ -227,11 +224,26 @@ START_TEST(hello_of_a_stranger_right_behind_finished_is_refused)
 }
 END_TEST
 
+START_TEST(hello_of_who_does_not_hold_the_named_key_is_refused)
+{
+    EVP_PKEY *named = tenant_pkey();
+
+    prepare(other_stolen(named));
+    EVP_PKEY_free(named);
+    to_guest(flight, (size_t) (records[count - 1].data - flight) + records[count - 1].size);
+    pair_until_refused(&pair, 1);
+    ck_assert_ptr_nonnull(strstr(pair.refused.message, "TLS handshake"));
+    ck_assert_ptr_null(strstr(pair.refused.message, "named"));
+    ck_assert_int_eq(produced, 0);
+}
+END_TEST
+
 int main(void)
 {
     return suite_run_with(
         &(struct suite){.name = "finished", .setup = setup, .teardown = teardown, .timeout_s = 30},
         (const TTest *[]){hello_waits_for_the_whole_of_finished, hello_before_finished_is_refused,
                           hello_without_a_certificate_is_refused,
-                          hello_of_a_stranger_right_behind_finished_is_refused, NULL});
+                          hello_of_a_stranger_right_behind_finished_is_refused,
+                          hello_of_who_does_not_hold_the_named_key_is_refused, NULL});
 }

@@ -77,7 +77,7 @@ START_TEST(a_server_of_another_version_is_refused)
     other_init(TLS_server_method(), "P-256");
     SSL_CTX_set_min_proto_version(other.context, OTHER_VERSION);
     SSL_CTX_set_max_proto_version(other.context, OTHER_VERSION);
-    other_is_refused(TLS_TENANT, "TLS handshake");
+    other_is_refused(TLS_TENANT, "the same version of TLS");
 }
 END_TEST
 
@@ -132,6 +132,19 @@ START_TEST(a_key_that_is_not_named_is_refused_on_either_side)
 }
 END_TEST
 
+START_TEST(a_key_that_is_shown_and_not_held_is_refused_on_either_side)
+{
+    for (enum tls_side side = TLS_GUEST; side <= TLS_TENANT; side++) {
+        other_init(other_method(side), "P-256");
+        other_use(other_stolen(other.key));
+        ck_assert_int_eq(other_shake(side, NULL), TLS_FAILED);
+        ck_assert_mem_eq(tls_peer_spki(ours), other.spki, 32); /* it was shown, and well-formed */
+        other_teardown();
+        other_setup();
+    }
+}
+END_TEST
+
 /* ---- what the tenant says first ---------------------------------------------------------------
  */
 
@@ -147,12 +160,13 @@ enum { /* extensions */
        PRE_SHARED_KEY = 41,
        EARLY_DATA = 42,
        SUPPORTED_VERSIONS = 43,
+       PSK_MODES = 45,
 };
 
 static void read_extension(struct client_hello *hello, unsigned type, struct reader *body)
 {
     hello->ticket |= type == SESSION_TICKET;
-    hello->psk |= type == PRE_SHARED_KEY;
+    hello->psk |= type == PRE_SHARED_KEY || type == PSK_MODES;
     hello->early_data |= type == EARLY_DATA;
     if (type != SUPPORTED_VERSIONS)
         return;
@@ -256,6 +270,7 @@ int main(void)
                           a_server_of_another_version_is_refused,
                           a_client_without_certificate_is_refused, another_curve_is_refused,
                           a_chain_is_refused, a_key_that_is_not_named_is_refused_on_either_side,
+                          a_key_that_is_shown_and_not_held_is_refused_on_either_side,
                           the_tenant_offers_one_version_and_no_session, a_changed_record_is_refused,
                           an_end_without_close_notify_is_a_failure, NULL});
 }

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "evidence/reference_values.h"
 #include "grpc/queue.h"
 #include "io/loop.h"
 #include "io/netlink.h"
@@ -92,7 +93,7 @@ static void make_initdata(struct bed *bed)
         .mode = INITDATA_OPEN,
         .peer_count = 1,
         .epoch = 1,
-        .limits = {.vcpus = 1, .memory = 512u << 20, .evidence = "sample"},
+        .limits = {.vcpus = 1, .memory = 512u << 20},
         .network = INITDATA_NETWORK_NONE,
     };
     scoped(freep) char *path = xformat("%s/initdata", bed->directory);
@@ -100,6 +101,7 @@ static void make_initdata(struct bed *bed)
     struct error err;
     size_t size;
 
+    (void) strcpy(content.limits.evidence, bed->options.evidence ?: "sample");
     random_bytes(content.sandbox_id, sizeof(content.sandbox_id));
     if (key_generate(&bed->key, &err) < 0)
         bed_die("%s", err.message);
@@ -127,25 +129,35 @@ static void start_guest(struct bed *bed)
         return;
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
     execl(program, program, "--agent", agent, "--root", tree, "--initdata", initdata, "--net", net,
-          "--netns", netns, (char *) NULL);
+          "--netns", netns, bed->options.tpm ? "--tpm" : NULL, bed->options.tpm, (char *) NULL);
     bed_die("exec %s: %m", program);
 }
 
 void bed_open(struct bed *bed)
 {
+    bed_open_with(bed, &(struct bed_options){0});
+    bed_connect(bed);
+}
+
+void bed_open_with(struct bed *bed, const struct bed_options *options)
+{
     struct error err;
 
-    *bed = (struct bed){0};
+    *bed = (struct bed){.options = *options};
+    if (options->values &&
+        reference_values_parse(options->values, strlen(options->values), &bed->values, &err) < 0)
+        bed_die("%s", err.message);
     (void) signal(SIGPIPE, SIG_IGN);
     strcpy(bed->directory, "/tmp/cleave-agent-XXXXXX");
     if (!mkdtemp(bed->directory))
         bed_die("mkdtemp: %m");
     make_network(bed);
+    if (options->network_is_there)
+        options->network_is_there();
     make_initdata(bed);
     start_guest(bed);
     if (loop_new(&bed->loop, &err) < 0 || rpc_queue_new(bed->loop, &bed->queue, &err) < 0)
         bed_die("%s", err.message);
-    bed_connect(bed);
 }
 
 struct opening {
@@ -171,13 +183,13 @@ static void ended(void *user, struct channel *channel, const struct error *err)
     bed->control_ended = true;
 }
 
-static bool dial(struct bed *bed, struct error *err)
+bool bed_dial(struct bed *bed, struct error *err)
 {
     static const char *const insecure[] = {"sample", NULL};
     struct channel_dial_options options = {
         .key = bed->key,
         .initdata = bed->initdata,
-        .policy = {.allow_insecure = insecure},
+        .policy = {.allow_insecure = insecure, .values = bed->values},
     };
     struct opening opening = {0};
 
@@ -222,7 +234,7 @@ void bed_connect(struct bed *bed)
     uint64_t start = clock_monotonic_ms();
     struct error err;
 
-    while (!dial(bed, &err)) {
+    while (!bed_dial(bed, &err)) {
         if (clock_monotonic_ms() - start > BED_WAIT_MS)
             bed_die("connect: %s", err.message);
         bed_turn(bed, 20);
@@ -283,6 +295,7 @@ void bed_close(struct bed *bed)
     loop_free(bed->loop);
     key_free(bed->key);
     initdata_free(bed->initdata);
+    reference_values_free(bed->values);
     if (file_remove_tree(bed->directory, &err) < 0)
         bed_die("%s", err.message);
 }

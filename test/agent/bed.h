@@ -23,7 +23,17 @@
 
 enum { BED_WAIT_MS = 20 * 1000 };
 
+/* What is not the usual: a guest with evidence `sample`. */
+struct bed_options {
+    const char *evidence;
+    const char *tpm;                /* the guest's, as --tpm */
+    const char *values;             /* reference values, JSON */
+    void (*network_is_there)(void); /* before the guest */
+};
+
 struct bed {
+    struct bed_options options;
+    struct reference_values *values;
     struct loop *loop;
     struct rpc_queue *queue;
     char directory[64];
@@ -39,6 +49,10 @@ struct bed {
 };
 
 void bed_open(struct bed *bed);
+/* Not connected yet. */
+void bed_open_with(struct bed *bed, const struct bed_options *options);
+/* One try to appraise the guest. */
+bool bed_dial(struct bed *bed, struct error *err);
 void bed_connect(struct bed *bed);
 void bed_disconnect(struct bed *bed);
 bool bed_guest_lives(const struct bed *bed);

@@ -25,7 +25,7 @@ static void configure(struct bed *bed)
         bed_must(bed, "Configure", &request, &agent__configure_response__descriptor), NULL);
 }
 
-static pid_t find_agent(const struct bed *bed)
+pid_t exec_bed_find_agent(const struct bed *bed)
 {
     scoped(freep) char *path = xformat("/proc/%d/task/%d/children", (int) bed->guest,
                                        (int) bed->guest);
@@ -54,7 +54,7 @@ void exec_bed_open(struct exec_bed *guest)
     bed_open(&guest->bed);
     configure(&guest->bed);
     blobs_push(&guest->bed);
-    guest->agent = find_agent(&guest->bed);
+    guest->agent = exec_bed_find_agent(&guest->bed);
 }
 
 int exec_bed_close(struct exec_bed *guest)

@@ -14,6 +14,8 @@ struct exec_bed_process {
     bool terminal;
 };
 
+/* Pid 1 of that guest, from outside. */
+pid_t exec_bed_find_agent(const struct bed *bed);
 void exec_bed_open(struct exec_bed *guest);
 /* The program's exit code. */
 int exec_bed_close(struct exec_bed *guest);

@@ -21,9 +21,9 @@ TREES = ("/run", "/etc/cleave", "/var/lib/cleave", "/var/lib/libvirt", "/var/lib
          "/var/lib/containerd/io.containerd.sandbox.controller.v1.shim",
          "/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes",
          "/var/lib/containerd/io.containerd.grpc.v1.cri/containers")
-# Kept on purpose: epochs must outlive every pod; libvirt's log of a machine is for whoever asks later why
+# Kept on purpose: epochs and what was seen of reference values must outlive every pod; libvirt's log of a machine is for whoever asks later why
 # it died (the host shim keeps the newest 100); the rest is the memory of CNI and of libvirtd.
-KEPT = ("/run/.bed", "/run/host-node", "/var/lib/cleave/t/epoch", "/run/cni-addresses/bed/last_reserved_ip.0",
+KEPT = ("/run/.bed", "/run/host-node", "/var/lib/cleave/t/epoch", "/var/lib/cleave/t/reference", "/run/cni-addresses/bed/last_reserved_ip.0",
         "/run/cni-addresses/bed/lock", "/run/libvirt/common", "/var/lib/cleave/h/lock", "/var/lib/cleave/t/lock",
         "/var/lib/cleave/h/node", "/var/lib/cleave/h/node.lock", "/var/lib/cleave/h/swept",
         "/var/lib/cleave/h/accel.json", "/var/log/libvirt/qemu")

@@ -13,6 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import evidence                 # noqa: E402
 import fleet as fleet_program   # noqa: E402
 import plot                     # noqa: E402
 import report                   # noqa: E402
@@ -22,9 +23,11 @@ from report import Row          # noqa: E402
 
 MIB, PAGE = 1 << 20, 4096
 FULL = {"pods": 5, "state_blocks": 30, "state": 1000, "exec_blocks": 15, "execs": 20, "warm_execs": 100, "growth_execs": 1000,
-        "cycles": 200, "turns": 40, "flood": 256 * MIB, "flood_blocks": 5, "kills": 2000, "idle": 30, "wire_execs": 20}
+        "cycles": 200, "turns": 40, "flood": 256 * MIB, "flood_blocks": 5, "kills": 2000, "idle": 30, "wire_execs": 20,
+        "handshake_blocks": 30, "handshakes": 10, "parses": 20}
 QUICK = {"pods": 1, "state_blocks": 3, "state": 200, "exec_blocks": 2, "execs": 5, "warm_execs": 10, "growth_execs": 30,
-         "cycles": 5, "turns": 10, "flood": 4 * MIB, "flood_blocks": 1, "kills": 100, "idle": 2, "wire_execs": 5}
+         "cycles": 5, "turns": 10, "flood": 4 * MIB, "flood_blocks": 1, "kills": 100, "idle": 2, "wire_execs": 5,
+         "handshake_blocks": 3, "handshakes": 3, "parses": 3}
 
 
 class Bench:
@@ -224,6 +227,13 @@ class Bench:
         done = self.runc[0].drive("flood-zeros", self.sizes["flood"])
         self.add(Row("P21", "the same through the runc shim, without a channel", done["bytes"] * 1e9 / done["ns"] / MIB, "MiB/s"))
 
+    # ---- evidence ----------------------------------------------------------------------------
+
+    def evidence(self):
+        """P12 and P29. No pod has a part in it."""
+        self.add(*evidence.handshakes(self.fleet.build, self.sizes["handshake_blocks"], self.sizes["handshakes"]))
+        self.add(*evidence.parsers(self.fleet.build, self.sizes["parses"]))
+
     # ---- counts ------------------------------------------------------------------------------
 
     def per_exec(self):
@@ -250,7 +260,7 @@ class Bench:
                              .stdout.splitlines()[1].split()[:2])
             self.add(Row("P28", f"{name} shim, code and data", round((text + data) / 1024), "KiB", goal=goal, exact=True))
 
-    MEASURES = ("start", "memory", "growth", "state", "hop", "exec", "logs", "flooded", "idle", "per_exec", "leaks", "binaries")
+    MEASURES = ("start", "memory", "growth", "state", "hop", "exec", "logs", "flooded", "idle", "per_exec", "leaks", "binaries", "evidence")
 
     def run(self, say):
         for name in self.MEASURES:

@@ -2,7 +2,7 @@
 # make bench          every measure against containerd's own runc shim in the same run: about four minutes
 # make bench QUICK=1  the same with small counts: proves the harness, says little
 QUICK ?=
-bench_PROGRAMS := bench-driver bench-steps bench-gcm bench-agent
+bench_PROGRAMS := bench-driver bench-steps bench-gcm bench-agent bench-handshake bench-parse
 
 bench-driver_SRCS := test/bench/driver.c test/bench/target.c test/bench/samples.c
 bench-driver_LIBS := ttrpc io base proto
@@ -21,6 +21,16 @@ bench-agent_LIBS := grpc secure evidence io base proto
 bench-agent_PKGS := libprotobuf-c json-c libevent_core libmd grpc_unsecure gpr
 bench-agent_LDLIBS := $(MBEDTLS)
 bench-agent_CPPFLAGS := -Itest/agent
+
+bench-handshake_SRCS := test/bench/handshake.c test/bench/relay.c test/bench/specimen.c test/bench/samples.c
+bench-handshake_LIBS := secure evidence io base
+bench-handshake_PKGS := json-c libevent_core libmd
+bench-handshake_LDLIBS := $(MBEDTLS) -lpthread
+
+bench-parse_SRCS := test/bench/parse.c test/bench/specimen.c test/bench/samples.c
+bench-parse_LIBS := evidence base
+bench-parse_PKGS := json-c libmd
+bench-parse_LDLIBS := $(MBEDTLS)
 
 define bench
 $(BUILD)/test/$(1): $($(1)_SRCS:%.c=$(BUILD)/obj/%.o) $($(1)_LIBS:%=$(BUILD)/lib/lib%.a)

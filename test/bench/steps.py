@@ -19,6 +19,17 @@ def of_calls(shim, operation, count, profile=None):
     return result
 
 
+def of_turns(build, pid, count):
+    """The same of a program that does nothing but such turns."""
+    with subprocess.Popen([build + "/test/bench-steps", str(pid), str(count)], stdout=subprocess.PIPE, text=True) as steps:
+        if steps.stdout.readline() != "ready\n":
+            raise RuntimeError(f"bench-steps cannot attach to {pid}")
+        result = json.loads(steps.stdout.readline())
+    if result["turns"] != count:
+        raise RuntimeError(f"{result['turns']} turns, not {count}")
+    return result
+
+
 def _symbols(path):
     """(addresses, names) of an object's functions, sorted."""
     found = {}

@@ -29,7 +29,7 @@
 enum { DISK_MAX = 64 * 1024, GRACE_S = 15 };
 
 struct guest {
-    const char *initdata, *net, *netns, *log, *cgroup;
+    const char *initdata, *net, *netns, *log, *cgroup, *tpm;
     struct stub_root root;
     char *initdata_bytes, *net_bytes;
     char cgroup_name[64];
@@ -39,18 +39,24 @@ struct guest {
 
 static const char usage[] =
     "usage: stub-guest --root TREE --initdata FILE --net FILE --netns PATH\n"
-    "                  [--agent PATH] [--log FILE] [--cgroup NAME]\n"
+    "                  [--agent PATH] [--log FILE] [--cgroup NAME] [--tpm TPM]\n"
     "Runs a guest in the foreground until it ends; SIGTERM is its power button.\n"
     "TREE is the unpacked image, as an absolute path; NAME is the directory in each cgroup\n"
-    "hierarchy, \"cleave-stub-<pid>\" by default.\n";
+    "hierarchy, \"cleave-stub-<pid>\" by default; TPM is the agent's, such as\n"
+    "\"swtpm:host=127.0.0.1,port=2321\", as seen from the network namespace.\n";
 
 static int options_parse(struct guest *guest, int argc, char **argv, struct error *err)
 {
     static const struct option table[] = {
-        {"root", required_argument, NULL, 'r'},   {"initdata", required_argument, NULL, 'i'},
-        {"net", required_argument, NULL, 'n'},    {"netns", required_argument, NULL, 'N'},
-        {"agent", required_argument, NULL, 'a'},  {"log", required_argument, NULL, 'l'},
-        {"cgroup", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0},
+        {"root", required_argument, NULL, 'r'},
+        {"initdata", required_argument, NULL, 'i'},
+        {"net", required_argument, NULL, 'n'},
+        {"netns", required_argument, NULL, 'N'},
+        {"agent", required_argument, NULL, 'a'},
+        {"log", required_argument, NULL, 'l'},
+        {"cgroup", required_argument, NULL, 'c'},
+        {"tpm", required_argument, NULL, 't'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -62,6 +68,7 @@ static int options_parse(struct guest *guest, int argc, char **argv, struct erro
                               : option == 'a' ? &guest->root.agent
                               : option == 'l' ? &guest->log
                               : option == 'c' ? &guest->cgroup
+                              : option == 't' ? &guest->tpm
                                               : NULL;
         if (!target)
             return error_set(err, STATUS_INVALID_ARGUMENT, "%s", usage);
@@ -163,8 +170,15 @@ static int guest_enter(struct guest *guest, struct error *err)
 static _Noreturn void guest_main(struct guest *guest)
 {
     static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", NULL};
-    static const char *const arguments[] = {"cleave-agent", "--stub", "--initdata", STUB_INITDATA,
-                                            "--net",        STUB_NET, NULL};
+    const char *const arguments[] = {"cleave-agent",
+                                     "--stub",
+                                     "--initdata",
+                                     STUB_INITDATA,
+                                     "--net",
+                                     STUB_NET,
+                                     guest->tpm ? "--tpm" : NULL,
+                                     guest->tpm,
+                                     NULL};
     struct error err;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 

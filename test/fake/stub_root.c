@@ -50,8 +50,18 @@ static int make_devices(struct error *err)
         const char *path;
         unsigned major, minor;
     } nodes[] = {
-        {"dev/null", 1, 3},    {"dev/zero", 1, 5}, {"dev/full", 1, 7},       {"dev/random", 1, 8},
-        {"dev/urandom", 1, 9}, {"dev/tty", 5, 0},  {"dev/net/tun", 10, 200},
+        {"dev/null", 1, 3},
+        {"dev/zero", 1, 5},
+        {"dev/full", 1, 7},
+        {"dev/random", 1, 8},
+        {"dev/urandom", 1, 9},
+        {"dev/tty", 5, 0},
+        {"dev/net/tun", 10, 200},
+        /* In place of those by which a machine attests: no container may see them. */
+        {"dev/tpmrm0", 1, 3},
+        {"dev/tpm0", 1, 3},
+        {"dev/sev-guest", 1, 3},
+        {"dev/tdx_guest", 1, 3},
     };
     static const char *const links[][2] = {
         {"pts/ptmx", "dev/ptmx"},

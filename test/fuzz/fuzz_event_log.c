@@ -6,6 +6,8 @@
 #include "base/scoped.h"
 #include "evidence/event_replay.h"
 #include "evidence/finding.h"
+#include "evidence/reference_values.h"
+#include "evidence/tpm_loads.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,6 +26,21 @@ static void check_walk(enum event_log_kind kind, const uint8_t *data, size_t siz
         abort();
 }
 
+/* Of a log that was refused: which of its loads are others. */
+static void check_loads(const uint8_t *data, size_t size)
+{
+    static const uint8_t none[1][SHA256_SIZE] = {{1}};
+    const struct registers_list list = {none, 1};
+    const struct reference_tpm values = {
+        .pcrs = {.set = BIT(9), .lists = {[9] = list}}, .cmdline = list, .initrd = list};
+    const struct registers quoted = {.set = BIT(9)};
+    struct evidence_verdict verdict = {0};
+
+    tpm_loads_explain(&values, &quoted,
+                      &(struct evidence_bundle){.event_log = data, .event_log_length = size},
+                      &verdict);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum event_log_kind kind = size && data[0] & 1 ? EVENT_LOG_CCEL : EVENT_LOG_TPM;
@@ -35,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     check_walk(kind, data + 1, size - 1);
+    check_loads(data + 1, size - 1);
     if (event_log_open(&log, kind, data + 1, size - 1, &finding) == 0 &&
         event_replay_run(&replay, &log, &finding) == 0 &&
         replay.registers.set >= BIT(registers_count(replay.registers.kind)))

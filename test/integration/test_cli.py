@@ -128,7 +128,7 @@ firmware = "/image/OVMF.fd"
     kernel = os.stat(node.path("/image/vmlinuz"))
     node.write("/var/lib/cleave/h/accel.json", json.dumps({
         "version": 1, "kind": "accel", "kvm": True,
-        "about": f"{platform.release()} /image/vmlinuz {kernel.st_size} {int(kernel.st_mtime)}"}))
+        "about": f"{platform.release()} /image/vmlinuz {kernel.st_size} {int(kernel.st_mtime)} /image/OVMF.fd"}))
     for path in ("/dev/kvm", "/dev/sev"):
         node.device(path)
     node.write("/sys/module/kvm_amd/parameters/sev_snp", "Y\n")
@@ -349,6 +349,9 @@ def test_status_shows_the_last_appraisals(tmp_path):
 def test_status_says_what_it_cannot_show(tmp_path):
     where = "--directory", str(tmp_path)
     assert cleave("status", *where) == (0, "", "")
+    assert cleave("status", "--directory", str(tmp_path / "no pod yet")) == (0, "", "")
+    code, out, err = cleave("status", "--directory", __file__)
+    assert (code, out) == (1, "") and f"cannot look into '{__file__}'" in err
     for pod in ("web", "c"):
         code, out, err = cleave("status", *where, pod)
         assert (code, out) == (1, "") and f"no pod '{pod}'" in err

@@ -422,6 +422,16 @@ def test_a_tpm_lives_and_dies_with_its_machine(bed, measured, cri):
     cri.remove_pod(pod)
 
 
+def test_a_tpm_where_nobody_has_tuned_libvirt(bed, stock_libvirt, measured, cri):
+    pod = run_pod(cri)
+    with open(f"/proc/{one(bed, 'guest=cleave-' + pod)}/status", encoding="utf-8") as status:
+        assert f"Uid:\t{stock_libvirt.pw_uid}\t" in status.read()
+    assert len(swtpm(bed)) == 1 and cri.pod_status(pod).status.state == cri_program.READY
+    cri.stop_pod(pod)
+    assert not swtpm(bed) and tpm_states(bed) == []
+    cri.remove_pod(pod)
+
+
 def test_a_tpm_killed_ends_the_machine(bed, measured, cri):
     """A guest without its TPM could give no evidence any more, and nobody would know why."""
     pod = run_pod(cri)
@@ -445,6 +455,17 @@ def test_the_machine_or_the_shim_killed_takes_the_tpm_along(bed, measured, cri):
         wait_for(lambda p=pod: cri.not_ready(p), 5)
 
 
+def test_libvirt_restarts_under_a_machine_with_a_tpm(bed, measured, cri):
+    pod = run_pod(cri)
+    tpm = swtpm(bed)
+    bed.stop("host", "libvirtd", signal.SIGKILL)
+    bed.start("host", "libvirtd")
+    assert swtpm(bed) == tpm and cri.pod_status(pod).status.state == cri_program.READY
+    cri.stop_pod(pod)
+    assert not swtpm(bed) and tpm_states(bed) == []
+    cri.remove_pod(pod)
+
+
 KILL_LIBVIRTD = "sleep 0.{delay}; kill -9 $(cat /run/libvirtd.pid)"
 
 
@@ -456,7 +477,10 @@ def test_helper_or_shim_killed_while_a_tpm_is_made(bed, measured, script, cri):
 
 
 def test_libvirt_killed_while_it_makes_a_tpm(bed, measured, script, cri):
-    """Whatever it had begun, nobody else knows of: the next destroy finds it by the machine's UUID."""
+    """Whatever it had begun, nobody else knows of: the next destroy finds it by the machine's UUID. Directories of libvirt's own,
+    which it has lost by its death, are its own to lose."""
+    own = bed.path("host", "/var/lib/libvirt/qemu")
+    before = {path for path, _, _ in os.walk(own)}
     begun = 0
     for delay in ("2", "5", "9"):
         script("create", "domain", KILL_LIBVIRTD.format(delay=delay))
@@ -467,6 +491,8 @@ def test_libvirt_killed_while_it_makes_a_tpm(bed, measured, script, cri):
             bed.start("host", "libvirtd")
         wait_for(lambda: not swtpm(bed) and tpm_states(bed) == [], 70)
     print(f"{begun} of 3 had begun")
+    for path in {path for path, _, _ in os.walk(own)} - before:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def test_the_state_of_a_tpm_from_before_a_crash_is_swept(bed, measured, cri):

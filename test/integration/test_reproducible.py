@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image again, in another folder, at another time, under another umask, locale and time zone: the same bytes. Compiles the agent
-and cleave-exec; what was fetched is shared. Needs no bed."""
+"""The image again, in another folder, at another time, under another umask, locale and time zone: the same bytes. Compiles what is
+in the image; what was fetched is shared. Needs no bed."""
 import os
 import shutil
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 from conftest import BUILD, HERE
 
 ROOT = os.path.dirname(HERE)
-FILES = ("bin/cleave-agent", "bin/cleave-exec", "image/vmlinuz", "image/initrd.img", "image/cmdline", "image/cmdline.debug",
-         "image/measurements.json")
+FILES = ("bin/cleave-agent", "bin/cleave-exec", "bin/cleave-attest", "image/vmlinuz", "image/initrd.img", "image/cmdline",
+         "image/cmdline.debug", "image/measurements.json")
 # What a make above this one says to its children would name this folder's build.
 NOT_HERE = ("BUILD", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SOURCE_DATE_EPOCH", "VECTORS")
 

@@ -187,6 +187,29 @@ def test_azure_tdx_has_sept_ve_disable_off(tmp_path):
     assert azure.judge("--set", ANY_ATTRIBUTES, "--set", "collateral=required")["field"] == "collateral_missing"
 
 
+def test_azure_tdx_by_reference_values(tmp_path):
+    azure = Azure(tmp_path, "tdx-evidence-v1.json")
+    azure.words = ["--policy", "values.json"]
+    mr_td, pcr = azure.quote[48 + 136:48 + 184].hex(), azure.evidence["tpm_quote"]["pcrs"][4]
+
+    def judge_by(field=None, revoked=(), pcrs=(pcr,), **tdx):
+        section = {"mr_td": [mr_td], "rtmr": {"0": "any", "1": "any", "2": "any"}, "collateral": "if-given",
+                   "attributes": {"mask": "ffffffffefffffff", "value": 16 * "0"}} | tdx
+        values = {"format": "cleave-reference-values/1", "id": "azure", "serial": 1, "not_after": "2027-01-01T00:00:00Z",
+                  "revoked": list(revoked), "az-tdx-vtpm": {"tdx": section, "pcrs": {"4": list(pcrs)}, "selection": "all"}}
+        azure.put("values.json", json.dumps(values).encode())
+        answer = azure.judge()
+        assert (answer["accepted"], answer.get("field")) == (field is None, field)
+
+    judge_by()
+    judge_by("mr_td", mr_td=[48 * "11"])
+    judge_by("mr_td", revoked=[mr_td])
+    judge_by("register-value", pcrs=[32 * "11"])
+    judge_by("register-value", revoked=[pcr])
+    judge_by("collateral_missing", collateral="required")
+    judge_by("td_attributes", attributes={"mask": 16 * "f", "value": "0000000010000000"})
+
+
 def test_azure_tdx_report_and_quote_in_files_of_their_own(tmp_path):
     azure = Azure(tmp_path, "tdx-evidence-v1.json")
     azure.hcl, azure.quote = content("tdx-hcl-report.bin"), content("tdx-td-quote.bin")

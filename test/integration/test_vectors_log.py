@@ -135,6 +135,21 @@ def test_a_ccel_is_judged_with_the_quote_that_it_explains(tmp_path):
     assert judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", *words)["field"] == "debug"
 
 
+def test_a_ccel_is_judged_by_reference_values_of_its_quote(tmp_path):
+    quote = content("tdx/gotdx-cos-113-tdx-quote.dat")
+    put(tmp_path / "quote.bin", quote)
+    words = "--report-data", 64 * "00", "--time", "2025-06-20T00:00:00Z", "--policy", str(tmp_path / "values.json")
+    for rtmr, field in ((COS[1], None), (COS[2], "rtmr1")):
+        values = {"format": "cleave-reference-values/1", "id": "td", "serial": 1, "not_after": "2027-01-01T00:00:00Z", "revoked": [],
+                  "tdx": {"mr_td": [quote[48 + 136:48 + 184].hex()], "rtmr": {"0": "any", "1": [rtmr], "2": "any"},
+                          "collateral": "if-given"}}
+        put(tmp_path / "values.json", json.dumps(values).encode())
+        answer = judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", "--endorsements", str(tmp_path), *words)
+        assert answer.get("field") == field, answer
+    with pytest.raises(AssertionError, match="--policy means nothing to this type without --endorsements"):
+        judge_log("ccel", "ccel/gotdx-cos-113-ccel_data.dat", *words[2:])
+
+
 def test_the_acpi_table_of_a_ccel_is_no_log():
     assert judge_log("ccel", "ccel/gotdx-cos-113-ccel_table.dat")["check"] == "format"
 

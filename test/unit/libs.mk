@@ -108,6 +108,11 @@ test_tenant_rootfs_SRCS := test/unit/test_tenant_rootfs.c tenant-shim/rootfs.c
 test_fate_SRCS := test/unit/test_fate.c tenant-shim/fate.c
 test_renewal_SRCS := test/unit/test_renewal.c tenant-shim/codec_renewal.c common/secure/lease_record.c
 test_renewal_LIBS := base proto
+test_appraiser_SRCS := test/unit/test_appraiser.c tenant-shim/appraiser.c common/evidence/evidence.c \
+	common/evidence/sample.c
+test_appraiser_LIBS := base
+test_appraiser_PKGS := libmd
+test_appraiser_LDLIBS := $(MBEDTLS)
 define evidence_test
 $(1)_LIBS   := evidence base
 $(1)_PKGS   := json-c libmd
@@ -119,9 +124,32 @@ $(1)_SRCS := test/unit/$(1).c test/unit/tdx_fixture.c
 $(call evidence_test,$(1))
 endef
 $(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral test_azure_tdx,$(eval $(call tdx_test,$(t))))
+# A configfs by FUSE, a TPM by swtpm.
+test_attest_lessen_SRCS := test/unit/test_attest_lessen.c guest-agent/attest/lessen.c
+test_attest_lessen_LIBS := base
+test_attest_tsm_SRCS := test/unit/test_attest_tsm.c test/unit/tdx_fixture.c test/fake/configfs_tsm.c \
+	$(addprefix guest-agent/attest/,tsm.c td_device.c event_log_file.c)
+test_attest_tsm_LIBS := evidence base
+test_attest_tsm_PKGS := json-c libmd fuse3
+test_attest_tsm_LDLIBS := $(MBEDTLS) -lpthread
+test_attest_tpm_SRCS := test/unit/test_attest_tpm.c test/fake/swtpm.c \
+	$(addprefix guest-agent/attest/,tpm.c tpm_attest.c)
+test_attest_tpm_LIBS := evidence base
+test_attest_tpm_PKGS := json-c libmd tss2-sys tss2-mu tss2-tcti-device tss2-tcti-swtpm
+test_attest_tpm_LDLIBS := $(MBEDTLS) -Wl,--wrap=tpm_quote_all
+test_attester_SRCS := test/unit/test_attester.c test/fake/swtpm.c test/fake/configfs_tsm.c \
+	guest-agent/attester.c guest-agent/attester_queue.c
+test_attester_LIBS := secure evidence io base
+test_attester_PKGS := json-c libevent_core libmd fuse3
+test_attester_LDLIBS := $(MBEDTLS) -lpthread
+test_attester_CPPFLAGS := -DATTEST_PROGRAM='"$(abspath $(BUILD)/bin/cleave-attest)"'
+$(BUILD)/test/test_attester: $(BUILD)/bin/cleave-attest
 define launch_test
 $(1)_LIBS   := measure evidence base
 $(1)_PKGS   := json-c libmd
 $(1)_LDLIBS := $$(MBEDTLS)
 endef
 $(foreach t,test_ovmf test_snp_launch test_td_launch,$(eval $(call launch_test,$(t))))
+test_pcr_LIBS   := measure evidence base
+test_pcr_PKGS   := liblzma json-c libmd
+test_pcr_LDLIBS := $(MBEDTLS)

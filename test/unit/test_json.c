@@ -114,6 +114,16 @@ START_TEST(a_nul_byte_ends_nothing)
 }
 END_TEST
 
+START_TEST(an_empty_text_need_not_be_anywhere)
+{
+    struct js *root = NULL;
+    struct error err;
+
+    ck_assert_int_eq(js_parse(NULL, 0, &root, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "it is empty"));
+}
+END_TEST
+
 START_TEST(depth_is_bounded)
 {
     char text[2 * JS_DEPTH_MAX + 8];
@@ -230,7 +240,7 @@ int main(void)
 {
     return suite_run(
         "json", (const TTest *[]){what_json_allows_is_read, what_json_forbids_is_refused,
-                                  a_nul_byte_ends_nothing, depth_is_bounded, getters_take_anything,
-                                  needs_name_the_member, trees_are_built_and_printed,
-                                  numbers_survive_a_round_trip, NULL});
+                                  a_nul_byte_ends_nothing, an_empty_text_need_not_be_anywhere,
+                                  depth_is_bounded, getters_take_anything, needs_name_the_member,
+                                  trees_are_built_and_printed, numbers_survive_a_round_trip, NULL});
 }

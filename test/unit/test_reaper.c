@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "io/child.h"
 #include "io/loop.h"
 #include "reaper.h"
 
@@ -113,11 +114,39 @@ START_TEST(an_end_after_the_mark_is_kept)
 }
 END_TEST
 
+static void child_told(void *user, const struct child_result *result)
+{
+    status = result->wait_status;
+}
+
+/* Whoever of the two looks first. */
+START_TEST(a_program_of_the_io_room_keeps_its_end)
+{
+    static const char *const argv[] = {"sh", "-c", "exit 3", NULL};
+    const struct child_options options = {.argv = argv, .deadline_ms = 5000};
+
+    for (int i = 0; i < 50; i++) {
+        struct child *child;
+        struct error err;
+
+        status = -1;
+        ck_assert_int_eq(child_start(loop, &options, child_told, NULL, &child, &err), 0);
+        if (i % 2) /* both are there */
+            while (waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOWAIT) < 0)
+                continue;
+        turn_until_told();
+        ck_assert_int_eq(status, 3 << 8);
+        child_free(child);
+    }
+}
+END_TEST
+
 int main(void)
 {
     return suite_run_with(&(struct suite){.name = "reaper", .setup = setup, .teardown = teardown},
                           (const TTest *[]){an_end_before_the_watch_is_told,
                                             a_child_that_was_started_now_has_not_ended,
                                             an_end_before_the_mark_is_anothers,
-                                            an_end_after_the_mark_is_kept, NULL});
+                                            an_end_after_the_mark_is_kept,
+                                            a_program_of_the_io_room_keeps_its_end, NULL});
 }

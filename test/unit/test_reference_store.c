@@ -128,6 +128,39 @@ START_TEST(values_that_are_signed_are_taken)
 }
 END_TEST
 
+START_TEST(a_generation_ends_with_its_content)
+{
+    uint64_t first;
+
+    install(NULL, NULL);
+    (void) taken();
+    first = reference_store_generation(store);
+    /* The state was written by that call. */
+    (void) taken();
+    ck_assert_uint_eq(reference_store_generation(store), first);
+    /* The signature is another one, what it says is the same. */
+    install(NULL, NULL);
+    (void) taken();
+    ck_assert_uint_eq(reference_store_generation(store), first);
+    install("'serial':3", "'serial':4");
+    (void) taken();
+    ck_assert_uint_eq(reference_store_generation(store), first + 1);
+    (void) unlink(in("values.json.sig"));
+    refused(STATUS_NOT_FOUND, "values.json.sig");
+    ck_assert_uint_eq(reference_store_generation(store), first + 1);
+    install("'serial':3", "'serial':4");
+    (void) taken();
+    ck_assert_uint_eq(reference_store_generation(store), first + 1);
+    ck_assert_int_eq(mkdir(in("endorsements"), 0700), 0);
+    put("endorsements/crl.der", "a", 1);
+    (void) taken();
+    ck_assert_uint_eq(reference_store_generation(store), first + 2);
+    put("endorsements/crl.der", "b", 1);
+    (void) taken();
+    ck_assert_uint_eq(reference_store_generation(store), first + 3);
+}
+END_TEST
+
 START_TEST(each_file_that_is_not_there_is_named)
 {
     install(NULL, NULL);
@@ -480,14 +513,24 @@ int main(void)
 {
     return suite_run_with(
         &(struct suite){.name = "reference_store", .setup = setup, .teardown = teardown},
-        (const TTest *[]){
-            values_that_are_signed_are_taken, each_file_that_is_not_there_is_named,
-            another_key_or_another_text_is_refused, a_signed_file_is_read_as_strictly,
-            a_file_that_has_expired_is_refused, an_older_serial_is_a_rollback,
-            one_serial_has_one_content, another_process_may_see_the_newer_file_first,
-            a_file_that_changes_is_read_again, the_floor_of_an_epoch_never_sinks,
-            a_damaged_state_is_no_new_start, a_state_that_cannot_be_read_is_no_new_start,
-            what_could_not_be_written_was_not_seen, a_crash_before_the_rename_leaves_the_old_state,
-            two_processes_do_not_lose_what_the_other_saw, endorsements_come_along,
-            an_endorsement_that_is_too_large_is_refused, roots_that_are_named_must_be_there, NULL});
+        (const TTest *[]){values_that_are_signed_are_taken,
+                          a_generation_ends_with_its_content,
+                          each_file_that_is_not_there_is_named,
+                          another_key_or_another_text_is_refused,
+                          a_signed_file_is_read_as_strictly,
+                          a_file_that_has_expired_is_refused,
+                          an_older_serial_is_a_rollback,
+                          one_serial_has_one_content,
+                          another_process_may_see_the_newer_file_first,
+                          a_file_that_changes_is_read_again,
+                          the_floor_of_an_epoch_never_sinks,
+                          a_damaged_state_is_no_new_start,
+                          a_state_that_cannot_be_read_is_no_new_start,
+                          what_could_not_be_written_was_not_seen,
+                          a_crash_before_the_rename_leaves_the_old_state,
+                          two_processes_do_not_lose_what_the_other_saw,
+                          endorsements_come_along,
+                          an_endorsement_that_is_too_large_is_refused,
+                          roots_that_are_named_must_be_there,
+                          NULL});
 }
