@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What programs see on a share: as in a directory of the node, but for the cases of the matrix that
+ * are listed as different; and what the node does meanwhile. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/scoped.h"
+#include "share_fixture.h"
+#include "share_matrix.h"
+#include "suite.h"
+
+static struct share_fixture fixture;
+
+START_TEST(a_share_behaves_as_a_local_directory)
+{
+    const struct share_case *one = &share_matrix[_i];
+    scoped(freep) char *local_place = xformat("%s/local", fixture.base);
+    scoped(freep) char *shared_place = xformat("%s/mnt/rw", fixture.base);
+    scoped(freep) char *local = share_case_run(one, local_place);
+    scoped(freep) char *shared = share_case_run(one, shared_place);
+
+    ck_assert_uint_gt(strlen(local), 0);
+    if (one->different)
+        ck_assert_str_ne(shared, local);
+    else
+        ck_assert_str_eq(shared, local);
+}
+END_TEST
+
+static void setup(void)
+{
+    share_fixture_start(&fixture);
+    share_fixture_mount(&fixture);
+}
+
+static void teardown(void)
+{
+    share_fixture_stop(&fixture);
+}
+
+static int in_base(const char *name)
+{
+    scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* Whether it can be opened: 0 or a negative errno. */
+static int probe_in_base(const char *name)
+{
+    scoped(closep) int fd = in_base(name);
+
+    return fd < 0 ? fd : 0;
+}
+
+static void put_in_base(const char *name, const char *text)
+{
+    scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
+
+    ck_assert_int_eq(share_put(path, text), 0);
+}
+
+START_TEST(what_the_node_does_is_seen)
+{
+    scoped(freep) char *seen = xformat("%s/mnt/rw/a", fixture.base);
+    scoped(freep) char *link = xformat("%s/rw/..data", fixture.base);
+    scoped(freep) char *next = xformat("%s/rw/..next", fixture.base);
+    scoped(freep) char *through = xformat("%s/mnt/rw/..data", fixture.base);
+
+    ck_assert_int_eq(probe_in_base("mnt/rw/a"), -ENOENT);
+    put_in_base("rw/a", "first");
+    ck_assert_int_eq(share_first_bytes(seen), 0x7473726966);
+    put_in_base("rw/b", "second");
+    ck_assert_int_eq(symlink("a", link), 0);
+    ck_assert_int_eq(share_first_bytes(through), 0x7473726966);
+    ck_assert_int_eq(symlink("b", next), 0);
+    ck_assert_int_eq(rename(next, link), 0);
+    ck_assert_int_eq(share_first_bytes(through), 0x646e6f636573);
+}
+END_TEST
+
+START_TEST(locks_hold_between_the_node_and_the_guest)
+{
+    int here, there;
+
+    put_in_base("rw/a", "x");
+    here = in_base("rw/a");
+    there = in_base("mnt/rw/a");
+    ck_assert_int_eq(flock(here, LOCK_EX | LOCK_NB), 0);
+    ck_assert_int_lt(flock(there, LOCK_SH | LOCK_NB), 0);
+    ck_assert_int_eq(flock(here, LOCK_UN), 0);
+    ck_assert_int_eq(flock(there, LOCK_EX | LOCK_NB), 0);
+    ck_assert_int_lt(flock(here, LOCK_SH | LOCK_NB), 0);
+    close(there);
+    ck_assert_int_eq(flock(here, LOCK_EX), 0); /* released without an answer to wait for */
+    close(here);
+}
+END_TEST
+
+START_TEST(a_read_only_share_cannot_be_written)
+{
+    scoped(freep) char *path = xformat("%s/mnt/ro/a", fixture.base);
+    scoped(freep) char *root = xformat("%s/mnt/new", fixture.base);
+
+    put_in_base("ro/a", "x");
+    ck_assert_int_eq(probe_in_base("mnt/ro/a"), 0);
+    ck_assert(open(path, O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS);
+    ck_assert(unlink(path) < 0 && errno == EROFS);
+    ck_assert(chmod(path, 0777) < 0 && errno == EROFS);
+    ck_assert(mkdir(root, 0755) < 0 && errno == EROFS);
+}
+END_TEST
+
+static void mount_in_base(const char *name)
+{
+    scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
+
+    ck_assert_int_eq(mkdir(path, 0755), 0);
+    ck_assert_int_eq(mount("later", path, "tmpfs", 0, NULL), 0);
+}
+
+START_TEST(later_mounts_are_seen_by_a_slave_only)
+{
+    scoped(freep) char *proc = xformat("%s/slave/proc", fixture.base);
+
+    ck_assert_int_eq(probe_in_base("mnt/rw"), 0); /* the server is up, its tree is attached */
+    mount_in_base("slave/later");
+    put_in_base("slave/later/x", "x");
+    ck_assert_int_eq(probe_in_base("mnt/slave/later/x"), 0);
+    mount_in_base("rw/later");
+    put_in_base("rw/later/x", "x");
+    ck_assert_int_eq(probe_in_base("mnt/rw/later/x"), -ENOENT);
+    /* The server would find itself there. */
+    ck_assert_int_eq(mkdir(proc, 0755), 0);
+    ck_assert_int_eq(mount("proc", proc, "proc", 0, NULL), 0);
+    ck_assert_int_eq(probe_in_base("mnt/slave/proc"), -EACCES);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        what_the_node_does_is_seen, locks_hold_between_the_node_and_the_guest,
+        a_read_only_share_cannot_be_written, later_mounts_are_seen_by_a_slave_only, NULL};
+    const struct suite suite = {"share_mount", setup, teardown, 60};
+    TCase *tests_case;
+
+    if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) < 0) {
+        puts("skipped: needs root and /dev/fuse");
+        return EXIT_SUCCESS;
+    }
+    tests_case = suite_case(&suite, tests);
+    tcase_add_loop_test(tests_case, a_share_behaves_as_a_local_directory, 0,
+                        (int) share_matrix_length);
+    return suite_run_case(suite.name, tests_case);
+}
