@@ -257,6 +257,49 @@ START_TEST(few_capabilities_are_left)
 }
 END_TEST
 
+/* Both shares lie on one file system, so that only the mounts keep them apart. */
+START_TEST(what_is_read_only_is_so_by_any_way)
+{
+    const struct fuse_open_in in = {.flags = O_RDWR};
+    struct fuse_rename_in into_rw;
+    struct fuse_link_in link;
+    uint64_t ro, file;
+
+    put("ro/file", "x");
+    begin();
+    ro = share_peer_find(&peer, ROOT, "ro");
+    file = share_peer_find(&peer, ro, "file");
+    link.oldnodeid = file;
+    into_rw.newdir = rw;
+    ck_assert_int_eq(ASK(&peer, FUSE_OPEN, file, SHARE_STRUCT(in)), -EROFS);
+    ck_assert_int_eq(ASK(&peer, FUSE_LINK, rw, SHARE_STRUCT(link), SHARE_NAME("mine")), -EXDEV);
+    ck_assert_int_eq(
+        ASK(&peer, FUSE_RENAME, ro, SHARE_STRUCT(into_rw), SHARE_NAME("file"), SHARE_NAME("mine")),
+        -EXDEV);
+    ck_assert_int_eq(ASK(&peer, FUSE_UNLINK, ro, SHARE_NAME("file")), -EROFS);
+}
+END_TEST
+
+/* The same inode by a link of the node: known by one share, it is not open by the other's rights.
+ */
+START_TEST(one_inode_in_two_shares_is_two_nodes)
+{
+    scoped(freep) char *from = in_base("rw/file");
+    scoped(freep) char *to = in_base("ro/same");
+    const struct fuse_open_in in = {.flags = O_RDWR};
+    uint64_t ro, writable;
+
+    ck_assert_int_eq(link(from, to), 0);
+    begin();
+    writable = share_peer_find(&peer, rw, "file");
+    ro = share_peer_find(&peer, ROOT, "ro");
+    ck_assert_uint_ne(share_peer_find(&peer, ro, "same"), writable);
+    ck_assert_int_eq(ASK(&peer, FUSE_OPEN, share_peer_find(&peer, ro, "same"), SHARE_STRUCT(in)),
+                     -EROFS);
+    ck_assert_int_eq(ASK(&peer, FUSE_OPEN, writable, SHARE_STRUCT(in)), 0);
+}
+END_TEST
+
 /* To open the FIFO would wait for ever. */
 START_TEST(what_is_no_file_is_not_opened)
 {
@@ -618,6 +661,8 @@ int main(void)
                                   links_lead_nowhere,
                                   the_root_holds_the_shares_only,
                                   few_capabilities_are_left,
+                                  what_is_read_only_is_so_by_any_way,
+                                  one_inode_in_two_shares_is_two_nodes,
                                   what_is_no_file_is_not_opened,
                                   no_device_is_made,
                                   nobody_is_minus_one,

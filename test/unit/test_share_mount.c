@@ -3,8 +3,10 @@
  * are listed as different; and what the node does meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -117,6 +119,113 @@ START_TEST(a_read_only_share_cannot_be_written)
 }
 END_TEST
 
+/* ---- any order of reads, writes, mappings and lengths ---------------------------------------- */
+
+enum { IMAGE_SIZE = 256 * 1024, ROUNDS = 3000 };
+
+/* What the file should be, beside it. */
+struct image {
+    int fd;
+    int other; /* another handle of the same file */
+    size_t length;
+    uint8_t bytes[IMAGE_SIZE];
+};
+
+static void write_some(struct image *image, size_t at, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        image->bytes[at + i] = (uint8_t) random();
+    ck_assert_int_eq(
+        pwrite(random() % 2 ? image->fd : image->other, image->bytes + at, size, (off_t) at),
+        (ssize_t) size);
+    image->length = at + size > image->length ? at + size : image->length;
+}
+
+static void read_some(const struct image *image, size_t at, size_t size)
+{
+    static uint8_t got[IMAGE_SIZE];
+    size_t there = at >= image->length ? 0 : image->length - at;
+
+    there = there < size ? there : size;
+    ck_assert_int_eq(pread(random() % 2 ? image->fd : image->other, got, size, (off_t) at),
+                     (ssize_t) there);
+    ck_assert_mem_eq(got, image->bytes + at, there);
+}
+
+static void map_some(struct image *image, size_t at, size_t size)
+{
+    uint8_t *map;
+
+    if (at + size > image->length)
+        return;
+    map = mmap(NULL, image->length, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
+    ck_assert_ptr_ne(map, MAP_FAILED);
+    ck_assert_mem_eq(map + at, image->bytes + at, size);
+    for (size_t i = 0; i < size; i++)
+        map[at + i] = image->bytes[at + i] = (uint8_t) random();
+    ck_assert_int_eq(munmap(map, image->length), 0);
+}
+
+static void set_length(struct image *image, size_t length)
+{
+    if (length < image->length)
+        memset(image->bytes + length, 0, image->length - length);
+    ck_assert_int_eq(ftruncate(image->fd, (off_t) length), 0);
+    image->length = length;
+}
+
+static void punch(struct image *image, size_t at, size_t size)
+{
+    ck_assert_int_eq(
+        fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) at, (off_t) size),
+        0);
+    memset(image->bytes + at, 0, size);
+}
+
+START_TEST(a_file_is_what_was_made_of_it)
+{
+    static struct image image;
+    scoped(freep) char *path = xformat("%s/mnt/rw/image", fixture.base);
+    scoped(freep) char *node = xformat("%s/rw/image", fixture.base);
+    static uint8_t got[IMAGE_SIZE];
+    scoped(closep) int local = -1;
+
+    image.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    image.other = open(path, O_RDWR | O_CLOEXEC);
+    srandom(7);
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t at = (size_t) random() % (IMAGE_SIZE - 1);
+        size_t size = 1 + (size_t) random() % (IMAGE_SIZE - at) / (1 + (size_t) random() % 16);
+
+        switch (random() % 8) {
+        case 0:
+        case 1:
+        case 2:
+            write_some(&image, at, size);
+            break;
+        case 3:
+        case 4:
+            read_some(&image, at, size);
+            break;
+        case 5:
+            map_some(&image, at, size);
+            break;
+        case 6:
+            set_length(&image, at);
+            break;
+        default:
+            punch(&image, at, size);
+        }
+    }
+    ck_assert_int_eq(fsync(image.fd), 0);
+    close(image.fd);
+    close(image.other);
+    local = open(node, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(read(local, got, sizeof(got)), (ssize_t) image.length);
+    ck_assert_mem_eq(got, image.bytes, image.length);
+}
+END_TEST
+
 static void mount_in_base(const char *name)
 {
     scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
@@ -145,9 +254,12 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        what_the_node_does_is_seen, locks_hold_between_the_node_and_the_guest,
-        a_read_only_share_cannot_be_written, later_mounts_are_seen_by_a_slave_only, NULL};
+    const TTest *const tests[] = {what_the_node_does_is_seen,
+                                  locks_hold_between_the_node_and_the_guest,
+                                  a_read_only_share_cannot_be_written,
+                                  a_file_is_what_was_made_of_it,
+                                  later_mounts_are_seen_by_a_slave_only,
+                                  NULL};
     const struct suite suite = {"share_mount", setup, teardown, 60};
     TCase *tests_case;
 
