@@ -52,24 +52,31 @@ static int check_filesystem(int fd)
     return 0;
 }
 
-/* Takes fd. `beneath`: the directory that it was found in; only where a mount begins can the kind
- * of file system be another one. */
-static int describe(struct server *server, int fd, uint64_t beneath, struct fuse_entry_out *ret)
+/* Only where a mount begins can the kind of file system be another one than the directory's. */
+static int check_mount(const struct server *server, const struct node_found *found)
+{
+    const struct node *parent = nodes_find(server->nodes, found->parent);
+
+    return parent && parent->mount == found->stat->stx_mnt_id ? 0 : check_filesystem(found->fd);
+}
+
+/* Takes fd, which was found in the message's directory. */
+static int describe(struct server *server, int fd, const struct message *message,
+                    struct fuse_entry_out *ret)
 {
     scoped(closep) int owned = fd;
-    const struct node *parent = nodes_find(server->nodes, beneath);
-    struct fuse_entry_out out = {.attr_valid = ATTRIBUTES_SECONDS};
     struct statx stat;
+    const struct node_found found = {
+        .fd = fd, .stat = &stat, .parent = message->node, .name = message->name};
+    struct fuse_entry_out out = {.attr_valid = ATTRIBUTES_SECONDS};
     int failed = nodes_stat(fd, &stat);
 
+    if (failed == 0)
+        failed = check_mount(server, &found);
     if (failed < 0)
         return failed;
-    if (!parent || parent->mount != stat.stx_mnt_id) {
-        failed = check_filesystem(fd);
-        if (failed < 0)
-            return failed;
-    }
-    failed = nodes_hold(server->nodes, take_fd(owned), &stat, &out.nodeid);
+    (void) take_fd(owned);
+    failed = nodes_hold(server->nodes, &found, &out.nodeid);
     if (failed < 0)
         return failed;
     server_fill_attributes(server, &stat, &out.attr);
@@ -77,22 +84,21 @@ static int describe(struct server *server, int fd, uint64_t beneath, struct fuse
     return 0;
 }
 
-static int look_up(struct server *server, uint64_t parent, const char *name,
-                   struct fuse_entry_out *ret)
+static int look_up(struct server *server, const struct message *message, struct fuse_entry_out *ret)
 {
-    int directory = server_directory(server, parent);
+    int directory = server_directory(server, message->node);
     int fd;
 
     if (directory < 0)
         return directory;
-    fd = open_beneath(directory, name, O_PATH, 0);
-    return fd < 0 ? fd : describe(server, fd, parent, ret);
+    fd = open_beneath(directory, message->name, O_PATH, 0);
+    return fd < 0 ? fd : describe(server, fd, message, ret);
 }
 
 int entry_lookup(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     *ret_size = sizeof(struct fuse_entry_out);
-    return look_up(server, message->node, message->name, ret);
+    return look_up(server, message, ret);
 }
 
 /* ---- what is made ---------------------------------------------------------------------------- */
@@ -124,7 +130,7 @@ static int make(struct server *server, const struct message *message, const stru
         return failed;
     failed = make_one(directory, message->name, making) < 0 ? -errno : 0;
     credentials_restore();
-    return failed < 0 ? failed : look_up(server, message->node, message->name, ret);
+    return failed < 0 ? failed : look_up(server, message, ret);
 }
 
 int entry_symlink(struct server *server, const struct message *message, void *ret, size_t *ret_size)
@@ -168,7 +174,7 @@ int entry_link(struct server *server, const struct message *message, void *ret, 
                AT_SYMLINK_FOLLOW) < 0)
         return -errno;
     *ret_size = sizeof(struct fuse_entry_out);
-    return look_up(server, message->node, message->name, ret);
+    return look_up(server, message, ret);
 }
 
 /* Always exclusive: what is there already may be a device, and who may open it is for the guest's
@@ -192,7 +198,7 @@ static int describe_open(struct server *server, const struct message *message, i
 {
     int path = openat(server->own_files, server_fd_name(fd).text, O_PATH | O_CLOEXEC);
 
-    return path < 0 ? -errno : describe(server, path, message->node, ret);
+    return path < 0 ? -errno : describe(server, path, message, ret);
 }
 
 int entry_create(struct server *server, const struct message *message, void *ret, size_t *ret_size)

@@ -18,6 +18,8 @@ struct nodes {
     uint32_t used; /* below it: nodes in use and free ones */
     uint32_t free;
     uint32_t count;
+    uint32_t oldest; /* of those that can be asked back; index + 1 */
+    uint32_t newest;
 };
 
 static uint64_t device_of(const struct statx *stat)
@@ -32,9 +34,14 @@ static uint32_t bucket_of(uint64_t device, uint64_t inode, uint64_t mount)
     return hash >> 32 & (BUCKETS - 1);
 }
 
+static uint32_t place_of(const struct nodes *nodes, const struct node *node)
+{
+    return (uint32_t) (node - nodes->node + 1);
+}
+
 static uint64_t id_of(const struct nodes *nodes, const struct node *node)
 {
-    return (uint64_t) node->generation << 32 | (uint64_t) (node - nodes->node + 1);
+    return (uint64_t) node->generation << 32 | place_of(nodes, node);
 }
 
 int nodes_stat(int fd, struct statx *ret)
@@ -48,6 +55,37 @@ int nodes_stat(int fd, struct statx *ret)
         return -EOPNOTSUPP;
     *ret = stat;
     return 0;
+}
+
+static void unlist(struct nodes *nodes, struct node *node)
+{
+    if (!node->listed)
+        return;
+    *(node->older ? &nodes->node[node->older - 1].newer : &nodes->oldest) = node->newer;
+    *(node->newer ? &nodes->node[node->newer - 1].older : &nodes->newest) = node->older;
+    node->listed = false;
+}
+
+static void list_newest(struct nodes *nodes, struct node *node)
+{
+    unlist(nodes, node);
+    node->older = nodes->newest;
+    node->newer = 0;
+    *(node->older ? &nodes->node[node->older - 1].newer : &nodes->oldest) = place_of(nodes, node);
+    nodes->newest = place_of(nodes, node);
+    node->listed = true;
+}
+
+static void note_place(struct nodes *nodes, struct node *node, const struct node_found *found)
+{
+    if (S_ISDIR(node->type))
+        return;
+    if (!node->name || strcmp(node->name, found->name) != 0) {
+        free(node->name);
+        node->name = xstrdup(found->name);
+    }
+    node->parent = found->parent;
+    list_newest(nodes, node);
 }
 
 static void fill(struct node *node, int fd, const struct statx *stat)
@@ -81,9 +119,11 @@ void nodes_free(struct nodes *nodes)
 {
     if (!nodes)
         return;
-    for (uint32_t i = 0; i < nodes->used; i++)
+    for (uint32_t i = 0; i < nodes->used; i++) {
         if (nodes->node[i].lookups > 0)
             (void) close(nodes->node[i].fd);
+        free(nodes->node[i].name);
+    }
     free(nodes);
 }
 
@@ -131,34 +171,50 @@ static struct node *take_free(struct nodes *nodes)
     return node;
 }
 
-int nodes_hold(struct nodes *nodes, int fd, const struct statx *stat, uint64_t *ret_id)
+static void chain(struct nodes *nodes, struct node *node)
 {
-    struct node *node = find_same(nodes, stat);
-    uint32_t *bucket;
+    uint32_t *bucket = &nodes->bucket[bucket_of(node->device, node->inode, node->mount)];
+
+    node->next = *bucket;
+    *bucket = place_of(nodes, node);
+    nodes->count++;
+}
+
+int nodes_hold(struct nodes *nodes, const struct node_found *found, uint64_t *ret_id)
+{
+    struct node *node = find_same(nodes, found->stat);
 
     if (node) {
-        (void) close(fd);
+        (void) close(found->fd);
         node->lookups++;
-        *ret_id = id_of(nodes, node);
-        return 0;
+    } else {
+        node = take_free(nodes);
+        if (!node) {
+            (void) close(found->fd);
+            return -ENFILE;
+        }
+        fill(node, found->fd, found->stat);
+        chain(nodes, node);
     }
-    node = take_free(nodes);
-    if (!node) {
-        (void) close(fd);
-        return -ENFILE;
-    }
-    fill(node, fd, stat);
-    bucket = &nodes->bucket[bucket_of(node->device, node->inode, node->mount)];
-    node->next = *bucket;
-    *bucket = (uint32_t) (node - nodes->node + 1);
-    nodes->count++;
+    note_place(nodes, node, found);
     *ret_id = id_of(nodes, node);
     return 0;
 }
 
+const struct node *nodes_excess(struct nodes *nodes)
+{
+    struct node *node;
+
+    if (nodes->count <= NODES_WATERMARK || !nodes->oldest)
+        return NULL;
+    node = &nodes->node[nodes->oldest - 1];
+    unlist(nodes, node);
+    return node;
+}
+
 static void unchain(struct nodes *nodes, const struct node *node)
 {
-    uint32_t self = (uint32_t) (node - nodes->node + 1);
+    uint32_t self = place_of(nodes, node);
     uint32_t *at = &nodes->bucket[bucket_of(node->device, node->inode, node->mount)];
 
     while (*at != self)
@@ -179,10 +235,13 @@ void nodes_forget(struct nodes *nodes, uint64_t id, uint64_t lookups)
         return;
     }
     unchain(nodes, node);
+    unlist(nodes, node);
+    free(node->name);
+    node->name = NULL;
     (void) close(node->fd);
     node->lookups = 0;
     node->next = nodes->free;
-    nodes->free = (uint32_t) (node - nodes->node + 1);
+    nodes->free = place_of(nodes, node);
     nodes->count--;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
@@ -254,6 +255,37 @@ static int perform(struct server *server, const struct message *message, struct 
     return frame_send(&server->queue, server->peer, header, header->len, err);
 }
 
+/* "Forget the name N in the directory P." The guest's kernel locks the directory for that: whoever
+ * carries the notice must not be who carries answers, for which the lock's holder may wait. */
+static int ask_back(struct server *server, const struct node *node, struct error *err)
+{
+    struct {
+        struct fuse_out_header header;
+        struct fuse_notify_inval_entry_out entry;
+        char name[NAME_MAX + 1];
+    } notice = {.entry = {.parent = node->parent, .namelen = (uint32_t) strlen(node->name)}};
+
+    if (notice.entry.namelen > NAME_MAX)
+        return 0;
+    memcpy(notice.name, node->name, notice.entry.namelen);
+    notice.header.error = FUSE_NOTIFY_INVAL_ENTRY;
+    notice.header.len = (uint32_t) (sizeof(notice.header) + sizeof(notice.entry) +
+                                    notice.entry.namelen + 1);
+    return frame_send(&server->queue, server->peer, &notice, notice.header.len, err);
+}
+
+/* Two for each message, so that it goes down even if every message is a look-up. */
+static int ask_back_some(struct server *server, struct error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct node *node = nodes_excess(server->nodes);
+
+        if (node && ask_back(server, node, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int handle(struct server *server, size_t size, struct error *err)
 {
     struct message message;
@@ -288,7 +320,7 @@ static int receive(struct server *server, struct error *err)
             return 0;
         if (result == FRAME_END)
             server->ended = true;
-        else if (handle(server, size, err) < 0)
+        else if (handle(server, size, err) < 0 || ask_back_some(server, err) < 0)
             return -1;
     }
     return 0;

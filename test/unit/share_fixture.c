@@ -4,6 +4,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -105,9 +106,22 @@ static void carry_requests(int device, int peer)
     }
 }
 
+/* A packet is a notice. */
+static void carry_notices(int device, int notices)
+{
+    static uint8_t buffer[BUFFER_SIZE];
+    ssize_t got;
+
+    while ((got = recv(notices, buffer, sizeof(buffer), 0)) > 0)
+        (void) !write(device, buffer, (size_t) got); /* what it names may be gone by now */
+}
+
+static int notices[2];
+
 static void carry_replies(int device, int peer)
 {
     static uint8_t buffer[BUFFER_SIZE];
+    struct fuse_out_header header;
     uint32_t length;
 
     for (;;) {
@@ -116,8 +130,11 @@ static void carry_replies(int device, int peer)
         if (length < 16 || length > sizeof(buffer))
             _exit(1);
         read_full(peer, buffer + sizeof(length), length - sizeof(length));
-        if (write(device, buffer, length) < 0 && errno != ENOENT) /* ENOENT: nobody waits for it */
-            _exit(1);
+        memcpy(&header, buffer, sizeof(header));
+        if (header.unique == 0) /* dropped if there are too many: never waited for */
+            (void) !send(notices[1], buffer, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        else if (write(device, buffer, length) < 0 && errno != ENOENT)
+            _exit(1); /* ENOENT: nobody waits for it */
     }
 }
 
@@ -144,6 +161,8 @@ void share_fixture_mount(struct share_fixture *fixture)
                     device);
     (void) snprintf(path, sizeof(path), "%s/mnt", fixture->base);
     ck_assert_int_eq(mount("share", path, "fuse", MS_NODEV | MS_NOSUID, options), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, notices), 0);
+    fixture->carriers[2] = carrier(carry_notices, device, notices[0]);
     fixture->carriers[0] = carrier(carry_requests, device, fixture->peer);
     fixture->carriers[1] = carrier(carry_replies, device, fixture->peer);
     close(device);
@@ -180,8 +199,8 @@ void share_fixture_stop(struct share_fixture *fixture)
         close(fixture->peer);
     if (fixture->server > 0)
         ck_assert_int_eq(share_fixture_wait(fixture), 0);
-    end(fixture->carriers[0]);
-    end(fixture->carriers[1]);
+    for (int i = 0; i < 3; i++)
+        end(fixture->carriers[i]);
     (void) umount2(fixture->base, MNT_DETACH);
     ck_assert_int_eq(file_remove_tree(fixture->base, &err), 0);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The real cleave-share over a real /dev/fuse, without a guest: two processes carry the messages as
- * the guest's agent would. All in a mount namespace of the test. */
+/* The real cleave-share over a real /dev/fuse, without a guest: processes carry the messages as the
+ * guest's agent would. All in a mount namespace of the test. */
 #include <sys/types.h>
 
 struct share_fixture {
     char base[64];
     int peer; /* our end, while nothing is mounted; else -1 */
     pid_t server;
-    pid_t carriers[2];
+    pid_t carriers[3]; /* of requests, of answers, of notices */
 };
 
 /* base/rw, base/ro and base/slave are shared as rw, ro and slave; base/secret is not. */

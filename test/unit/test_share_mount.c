@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What programs see on a share: as in a directory of the node, but for the cases of the matrix that
  * are listed as different; and what the node does meanwhile. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -226,6 +227,49 @@ START_TEST(a_file_is_what_was_made_of_it)
 }
 END_TEST
 
+static int descriptors_of_server(void)
+{
+    scoped(freep) char *path = xformat("/proc/%d/fd", fixture.server);
+    DIR *dir = opendir(path);
+    int count = 0;
+
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* The guest has memory enough to remember all; the server does not hold all for that. */
+START_TEST(more_files_are_used_than_are_held)
+{
+    enum { FILES = 12000, HELD = 4096 + 512 };
+    struct stat stat;
+    int fd = -1;
+
+    for (int i = 0; i < FILES; i++) {
+        scoped(freep) char *path = xformat("%s/mnt/rw/%d", fixture.base, i);
+
+        ck_assert_int_eq(share_put(path, "x"), 0);
+        if (i == 0)
+            fd = open(path, O_RDWR | O_CLOEXEC);
+    }
+    for (int tries = 0; descriptors_of_server() > HELD; tries++) {
+        ck_assert_int_lt(tries, 1000);
+        (void) probe_in_base("mnt/rw/0"); /* each message asks back two */
+    }
+    for (int i = 0; i < FILES; i++) {
+        scoped(freep) char *path = xformat("%s/mnt/rw/%d", fixture.base, i);
+
+        ck_assert_int_eq(share_first_bytes(path), 'x');
+    }
+    ck_assert_int_eq(pwrite(fd, "yy", 2, 0), 2); /* it stayed what it was */
+    ck_assert_int_eq(fstat(fd, &stat), 0);
+    ck_assert_int_eq(stat.st_size, 2);
+    close(fd);
+}
+END_TEST
+
 static void mount_in_base(const char *name)
 {
     scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
@@ -258,6 +302,7 @@ int main(void)
                                   locks_hold_between_the_node_and_the_guest,
                                   a_read_only_share_cannot_be_written,
                                   a_file_is_what_was_made_of_it,
+                                  more_files_are_used_than_are_held,
                                   later_mounts_are_seen_by_a_slave_only,
                                   NULL};
     const struct suite suite = {"share_mount", setup, teardown, 60};

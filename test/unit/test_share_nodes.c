@@ -45,7 +45,8 @@ static uint64_t hold(int fd)
     uint64_t id = 0;
 
     ck_assert_int_eq(nodes_stat(fd, &stat), 0);
-    ck_assert_int_eq(nodes_hold(nodes, fd, &stat, &id), 0);
+    ck_assert_int_eq(nodes_hold(nodes, &(struct node_found){fd, &stat, NODES_ROOT, "name"}, &id),
+                     0);
     return id;
 }
 
@@ -116,22 +117,52 @@ START_TEST(forged_ids_find_nothing)
 }
 END_TEST
 
+/* No descriptor, but closed as one. */
+static int hold_made_up(uint64_t inode, mode_t type, uint64_t *ret)
+{
+    struct statx stat = {.stx_ino = inode, .stx_mode = (uint16_t) type};
+    scoped(freep) char *name = xformat("%lu", (unsigned long) inode);
+
+    return nodes_hold(nodes, &(struct node_found){1000000, &stat, NODES_ROOT, name}, ret);
+}
+
 START_TEST(nodes_are_not_without_number)
 {
-    struct statx stat;
     uint64_t id, first = 0;
 
-    ck_assert_int_eq(nodes_stat(nodes_find(nodes, NODES_ROOT)->fd, &stat), 0);
     for (uint32_t i = 1; i < NODES_MAX; i++) {
-        stat.stx_ino = 1000000 + i;
-        ck_assert_int_eq(nodes_hold(nodes, 1000000, &stat, &id),
-                         0); /* no descriptor, and closed as one */
+        ck_assert_int_eq(hold_made_up(i, S_IFREG, &id), 0);
         first = first ? first : id;
     }
-    stat.stx_ino = 999;
-    ck_assert_int_eq(nodes_hold(nodes, 1000000, &stat, &id), -ENFILE);
+    ck_assert_int_eq(hold_made_up(NODES_MAX, S_IFREG, &id), -ENFILE);
+    ck_assert_int_eq(hold_made_up(7, S_IFREG, &id), 0);
     nodes_forget(nodes, first, 1);
-    ck_assert_int_eq(nodes_hold(nodes, 1000000, &stat, &id), 0);
+    ck_assert_int_eq(hold_made_up(NODES_MAX, S_IFREG, &id), 0);
+}
+END_TEST
+
+START_TEST(what_was_looked_up_longest_ago_is_asked_back_first)
+{
+    const struct node *node;
+    uint64_t id, third;
+
+    for (uint32_t i = 1; i < NODES_WATERMARK; i++)
+        ck_assert_int_eq(hold_made_up(i, i == 2 ? S_IFDIR : S_IFREG, i == 3 ? &third : &id), 0);
+    ck_assert_ptr_null(nodes_excess(nodes)); /* the root is one, too */
+    for (uint32_t i = 0; i < 4; i++)
+        ck_assert_int_eq(hold_made_up(NODES_WATERMARK + i, S_IFREG, &id), 0);
+    ck_assert_int_eq(hold_made_up(1, S_IFREG, &id), 0); /* again: now it is the newest */
+    nodes_forget(nodes, third, 1);
+    node = nodes_excess(nodes);
+    ck_assert_str_eq(node->name, "4"); /* 2 is a directory, 3 is gone */
+    ck_assert_uint_eq(node->parent, NODES_ROOT);
+    ck_assert_str_eq(nodes_excess(nodes)->name, "5");
+    ck_assert_int_eq(hold_made_up(4, S_IFREG, &id), 0);
+    for (int i = 0; (node = nodes_excess(nodes)); i++) {
+        ck_assert_int_lt(i, NODES_WATERMARK + 4);
+        ck_assert_str_ne(node->name, "5"); /* once is enough */
+    }
+    ck_assert_uint_gt(nodes_count(nodes), NODES_WATERMARK); /* nobody did forget */
 }
 END_TEST
 
@@ -167,6 +198,7 @@ int main(void)
                                   a_place_that_is_used_again_has_another_id,
                                   forged_ids_find_nothing,
                                   nodes_are_not_without_number,
+                                  what_was_looked_up_longest_ago_is_asked_back_first,
                                   a_handle_is_of_its_kind_and_its_time,
                                   NULL};
 
