@@ -15,7 +15,8 @@ static enum accel_proof read_proof(const struct node *node)
 {
     scoped(freep) char *file = node_path(node, ACCEL_RECORD);
     scoped(freep) char *kernel = node_path(node, node->host.kernel);
-    scoped(freep) char *about = accel_record_about(node->host.kernel, kernel);
+    scoped(freep) char *about = accel_record_about(
+        &(struct accel_subject){node->host.kernel, kernel, node->host.firmware});
 
     return accel_record_read(file, about);
 }
@@ -24,7 +25,7 @@ static const char *say_proof(enum accel_proof proof)
 {
     static const char *const words[] = {
         [ACCEL_PROOF_NONE] = "nothing has proven KVM here",
-        [ACCEL_PROOF_STALE] = "the last probe was of another kernel",
+        [ACCEL_PROOF_STALE] = "the last probe was of another kernel or firmware",
         [ACCEL_PROOF_AGAINST] = "in the last probe no kernel booted under KVM",
         [ACCEL_PROOF_FOR] = "a kernel has booted under KVM",
     };

@@ -148,7 +148,8 @@ static unsigned unused_by(const struct arguments *arguments)
     return !type ? 0 : type->unused | (arguments->input.endorsements ? 0 : type->of_files);
 }
 
-/* Report data that nobody would compare is refused; a time is at worst not needed. */
+/* Report data that nobody would compare is refused, but for none (""); a time is at worst not
+ * needed. */
 static int check_complete(struct arguments *arguments, struct error *err)
 {
     unsigned unused = unused_by(arguments);
@@ -158,7 +159,7 @@ static int check_complete(struct arguments *arguments, struct error *err)
                          arguments->type ? "--evidence" : "--type");
     if (!arguments->report_data && !(unused & VERIFY_REPORT_DATA))
         return error_set(err, STATUS_INVALID_ARGUMENT, "--report-data is missing");
-    if (arguments->report_data && unused & VERIFY_REPORT_DATA)
+    if (arguments->report_data && *arguments->report_data && unused & VERIFY_REPORT_DATA)
         return error_set(err, STATUS_INVALID_ARGUMENT, "--report-data means nothing to this type%s",
                          arguments->type->of_files ? " without --endorsements" : "");
     if (!arguments->time && !(unused & VERIFY_TIME))
@@ -168,7 +169,7 @@ static int check_complete(struct arguments *arguments, struct error *err)
                          "--time is missing: reference values expire");
     if (arguments->policy.file && !arguments->type->choose)
         return error_set(err, STATUS_INVALID_ARGUMENT, "--policy means nothing to this type");
-    if (arguments->report_data &&
+    if (arguments->report_data && !(unused & VERIFY_REPORT_DATA) &&
         parse_report_data(arguments->report_data, &arguments->input, err) < 0)
         return -1;
     if (!arguments->time)
@@ -180,6 +181,9 @@ static int read_files(struct arguments *arguments, struct error *err)
 {
     struct verify_input *input = &arguments->input;
 
+    if (input->endorsements && !file_exists(input->endorsements))
+        return error_set(err, STATUS_NOT_FOUND, "--endorsements: there is no '%s'",
+                         input->endorsements);
     if (file_read(arguments->evidence, VERIFY_FILE_MAX, &input->evidence.data,
                   &input->evidence.length, err) < 0)
         return -1;

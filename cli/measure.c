@@ -358,9 +358,12 @@ static int print(const struct arguments *arguments, const struct js *answer, str
     return 0;
 }
 
-/* Where all are asked for, one that these files are not made for is left out by name. */
+/* Where all are asked for, one that these files are not made for is left out by name; not all. */
 static int measure(const struct arguments *arguments, struct js *answer, struct error *err)
 {
+    struct error first = {0};
+    size_t measured = 0;
+
     for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
         struct js *values;
 
@@ -368,13 +371,20 @@ static int measure(const struct arguments *arguments, struct js *answer, struct 
             continue;
         values = js_new_object();
         js_set(answer, types[i]->name, values);
-        if (types[i]->measure(&arguments->input, values, err) == 0)
+        if (types[i]->measure(&arguments->input, values, err) == 0) {
+            measured++;
             continue;
+        }
         if (arguments->type)
             return -1;
+        if (first.status == STATUS_OK)
+            first = *err;
         measure_leave_out(answer, types[i]->name, err->message);
     }
-    return 0;
+    *err = first;
+    return measured
+               ? 0
+               : error_wrap(err, "there is nothing to foretell of any type; %s", types[0]->name);
 }
 
 int measure_main(int argc, char *argv[])

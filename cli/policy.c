@@ -167,6 +167,9 @@ static void say(const struct reference_values *values)
     }
     say_azure("az-snp-vtpm", reference_values_az_snp(values));
     say_azure("az-tdx-vtpm", reference_values_az_tdx(values));
+    if (reference_values_revoked_count(values))
+        printf("revoked: %zu digests, wherever they appear\n",
+               reference_values_revoked_count(values));
     for (size_t i = 0; (pod = reference_values_epoch_at(values, i, &min)); i++)
         printf("pod %s: epoch %" PRIu64 " or higher\n", pod, min);
 }

@@ -33,15 +33,10 @@ static int split_policies(const struct verify_input *input, struct verify_quote 
 }
 
 /* DIR can be there for the quote of the vTPM alone: type tdx would miss its collateral then. */
-static int find_collateral(struct verify_input *inner, struct error *err)
+static void find_collateral(struct verify_input *inner)
 {
-    if (!inner->endorsements || verify_has_any(inner, verify_tdx_collateral))
-        return 0;
-    if (!verify_has_any(inner, verify_quote_files))
-        return error_set(err, STATUS_NOT_FOUND, "there is nothing for this type in '%s'",
-                         inner->endorsements);
-    inner->endorsements = NULL;
-    return 0;
+    if (inner->endorsements && !verify_has_any(inner, verify_tdx_collateral))
+        inner->endorsements = NULL;
 }
 
 /* What the hardware's judge gets; borrows. */
@@ -56,7 +51,8 @@ static int make_inner(const struct verify_input *input, const struct azure_evide
     if (evidence->hcl.type == HCL_REPORT_TDX) {
         ret->evidence.data = (char *) evidence->td_quote;
         ret->evidence.length = evidence->td_quote_size;
-        return find_collateral(ret, err);
+        find_collateral(ret);
+        return 0;
     }
     ret->evidence.data = (char *) evidence->hcl.hardware;
     ret->evidence.length = evidence->hcl.hardware_size;

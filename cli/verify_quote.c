@@ -13,7 +13,6 @@
 static const uint32_t all_pcrs = 0xffffff;
 
 static const char selection_file[] = "pcr_selection.txt", reference_file[] = "pcrs.json";
-const char *const verify_quote_files[] = {selection_file, reference_file, NULL};
 
 /* "0,4,7" */
 static int set_pcrs(struct verify_quote *quote, const char *value, struct error *err)
@@ -44,6 +43,16 @@ static int set_reset_count(struct verify_quote *quote, const char *value, struct
     return 0;
 }
 
+static void drop_blanks(char *text)
+{
+    char *to = text;
+
+    for (; *text; text++)
+        if (*text != ' ' && *text != '\t')
+            *to++ = *text;
+    *to = '\0';
+}
+
 /* One line, as tpm2-tools writes a selection ("sha256:0,4,7") or without its bank. */
 static int read_selection(struct verify_quote *quote, const struct verify_input *input,
                           struct error *err)
@@ -56,8 +65,9 @@ static int read_selection(struct verify_quote *quote, const struct verify_input 
         return -1;
     if (!file.data)
         return 0;
-    list = text_starts(file.data, bank) ? file.data + strlen(bank) : file.data;
     file.data[strcspn(file.data, "\r\n")] = '\0';
+    drop_blanks(file.data);
+    list = text_starts(file.data, bank) ? file.data + strlen(bank) : file.data;
     if (set_pcrs(quote, list, err) < 0)
         return error_wrap(err, "%s", selection_file);
     return 0;

@@ -10,11 +10,8 @@ struct verify_quote {
     uint32_t reset_count;
 };
 
-/* Files in DIR that say what a quote must be like, NULL-terminated; none is needed. */
-extern const char *const verify_quote_files[];
-
-/* Report data as nonce, what --policy says, if there is one, and what those files say: else all
- * PCRs, and any values. */
+/* Report data as nonce, what --policy says, if there is one, and what pcr_selection.txt and
+ * pcrs.json in DIR say: else all PCRs, and any values. */
 int verify_quote_init(struct verify_quote *quote, const struct verify_input *input,
                       struct error *err) must_check;
 /* Whether a value of those that are quoted was revoked; of evidence that was accepted. */

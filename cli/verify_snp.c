@@ -234,6 +234,8 @@ static int set_one(struct settings *settings, const char *policy, struct error *
 static int read_settings(const struct verify_input *input, struct settings *ret, struct error *err)
 {
     ret->policy = input->snp ? *input->snp : snp_policy_strict;
+    if (!input->snp)
+        ret->policy.keys = BIT(SNP_VCEK) | BIT(SNP_VLEK);
     /* Without reference values there is nothing to compare with; the claims say so. */
     ret->policy.skip = SNP_SKIP_HOST_DATA | (input->snp ? 0 : SNP_SKIP_MEASUREMENT);
     for (size_t i = 0; i < input->policy_count; i++)
@@ -277,6 +279,7 @@ static void claim(const struct verify_file *evidence, struct js *claims)
         return;
     js_set_integer(claims, "version", report.version);
     js_set_string(claims, "product", snp_product_name(report.product));
+    js_set_string(claims, "key", snp_report_key(&report) == SNP_VLEK ? "vlek" : "vcek");
     js_set_integer(claims, "guest_svn", report.guest_svn);
     js_set_integer(claims, "vmpl", report.vmpl);
     verify_claim_number(claims, "policy", report.policy);
@@ -357,23 +360,25 @@ static bool choose(struct verify_input *input)
 const struct verify_type verify_snp = {
     .name = "snp",
     .choose = choose,
-    .help = "  The report has 1184 bytes. Files in DIR: vcek.der or vlek.der; ask.pem with the ASK "
-            "(or\n"
-            "  ASVK) and the ARK, as AMD's cert_chain has them; crl.der if revocation is to be "
-            "judged.\n"
-            "  Policy keys; lists by repetition:\n"
-            "    version-min=N        of the report: 3 if not given, 2 is the oldest\n"
-            "    key=vcek|vlek|any    what may sign: vcek if not given\n"
-            "    product=NAME         Milan, Genoa, Turin; all if not given\n"
-            "    chip-id=HEX          chips that are allowed; any if not given\n"
-            "    csp-id=TEXT          whose VLEK is allowed; any if not given\n"
-            "    tcb-min=COMPONENT=N  fmc, bootloader, tee, snp, microcode; 0 if not given\n"
-            "    abi-min=MAJOR.MINOR  that the guest's policy asks for; 0.0 if not given\n"
-            "    smt=no               the guest's policy forbids SMT\n"
-            "    vmpl=N               exactly; 0 if not given\n"
-            "    guest-svn-min=N      0 if not given\n"
-            "    author-key=HEX       author keys that are allowed; none if not given\n"
-            "    measurement=HEX      reference values; not judged if not given\n"
-            "    host-data=HEX        exactly; not judged if not given\n",
+    .help =
+        "  The report has 1184 bytes. Files in DIR: vcek.der (VCEK or VLEK; also as vlek.der); "
+        "ask.pem\n"
+        "  with the ASK or ASVK (AMD's cert_chain as it comes is good); crl.der if revocation is "
+        "to be\n"
+        "  judged.\n"
+        "  Policy keys; lists by repetition:\n"
+        "    version-min=N        of the report: 3 if not given, 2 is the oldest\n"
+        "    key=vcek|vlek|any    what may sign: any if not given\n"
+        "    product=NAME         Milan, Genoa, Turin; all if not given\n"
+        "    chip-id=HEX          chips that are allowed; any if not given\n"
+        "    csp-id=TEXT          whose VLEK is allowed; any if not given\n"
+        "    tcb-min=COMPONENT=N  fmc, bootloader, tee, snp, microcode; 0 if not given\n"
+        "    abi-min=MAJOR.MINOR  that the guest's policy asks for; 0.0 if not given\n"
+        "    smt=no               the guest's policy forbids SMT\n"
+        "    vmpl=N               exactly; 0 if not given\n"
+        "    guest-svn-min=N      0 if not given\n"
+        "    author-key=HEX       author keys that are allowed; none if not given\n"
+        "    measurement=HEX      reference values; not judged if not given\n"
+        "    host-data=HEX        exactly; not judged if not given\n",
     .verify = verify,
 };

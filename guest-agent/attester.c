@@ -131,15 +131,16 @@ static bool is_there(const char *device)
 int attester_bind(struct attester *attester, const void *initdata, size_t length, struct error *err)
 {
     const struct {
-        const char *type, *device;
+        const char *type, *device, *other;
     } places[] = {
-        {ATTEST_ANY_TSM, attester->devices.tsm},
-        {ATTEST_TPM, attester->devices.tpm},
+        {ATTEST_ANY_TSM, attester->devices.tsm, attester->devices.td},
+        {ATTEST_TPM, attester->devices.tpm, NULL},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        const char *other = places[i].other ? places[i].other : ATTEST_NONE;
         const char *argv[] = {attester->devices.program, ATTEST_BIND, places[i].type,
-                              places[i].device, NULL};
+                              places[i].device,          other,       NULL};
         const struct child_options options = {
             .argv = argv,
             .environment = no_environment,
@@ -172,7 +173,7 @@ int attester_choose(struct attester *attester, const char *evidence, const struc
     log = member(&attester->devices, kinds[kind].log);
     question.argv[2] = kinds[kind].evidence;
     question.argv[3] = member(&attester->devices, kinds[kind].device);
-    question.argv[4] = log ? log : ATTEST_NO_LOG;
+    question.argv[4] = log ? log : ATTEST_NONE;
     question.digest_size = kinds[kind].digest_size;
     if (attester_queue_new(attester->loop, &question, &attester->queue, err) < 0)
         return -1;

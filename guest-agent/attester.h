@@ -22,6 +22,7 @@ enum {
 struct attester_devices {
     const char *program; /* cleave-attest */
     const char *tsm;     /* of configfs-tsm, the directory of reports */
+    const char *td;      /* the device of a trust domain: "/dev/tdx_guest" */
     const char *ccel;    /* its event log */
     const char *tpm;     /* "device:/dev/tpmrm0" */
     const char *tpm_log; /* its event log */
@@ -36,9 +37,9 @@ static inline void attester_freep(struct attester **p)
         attester_free(*p);
 }
 
-/* Before anything reads the initdata: a report says whether the processor carries its digest, or
- * -1; PCR 8 of a TPM takes it, or had something in it, -1. Of what this machine has, whatever type
- * the initdata may ask for. Turns the loop, on which nothing else is yet. */
+/* Before anything reads the initdata: the processor says whether it carries its digest, or -1; PCR
+ * 8 of a TPM takes it, or had something in it, -1. Of what this machine has, whatever type the
+ * initdata may ask for. Turns the loop, on which nothing else is yet. */
 int attester_bind(struct attester *attester, const void *initdata, size_t length, struct error *err)
     __attribute__((warn_unused_result));
 /* The type that the initdata names. NULL: it needs no hardware. -1: it does, and this hardware has

@@ -29,6 +29,7 @@ enum { DESCRIPTORS_MAX = 1024 * 1024 };
 static const struct attester_devices devices = {
     .program = "/usr/bin/cleave-attest",
     .tsm = "/sys/kernel/config/tsm/report",
+    .td = "/dev/tdx_guest",
     .ccel = "/sys/firmware/acpi/tables/data/CCEL",
     .tpm = "device:/dev/tpmrm0",
     .tpm_log = "/sys/kernel/security/tpm0/binary_bios_measurements",

@@ -40,6 +40,9 @@ int appraiser_refresh(void *user, struct evidence_policy *policy, struct error *
 
     policy->allow_insecure = (const char *const *) appraiser->options.conf->allow_insecure;
     policy->time = now_s();
+    /* What they pointed to may be gone, whatever comes of this. */
+    policy->values = NULL;
+    policy->endorsements = (struct evidence_endorsements){0};
     if (!appraiser->store)
         return 0;
     if (reference_store_get(appraiser->store, &policy->values, err) < 0)

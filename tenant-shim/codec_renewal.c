@@ -119,7 +119,9 @@ static void refuse(struct renewal *renewal, enum appraisal_check failed, const s
 {
     bool ends = (size_t) failed < ARRAY_LENGTH(is_final) && is_final[failed];
 
-    log_error("the guest is not what it was: %s", err->message);
+    log_error("%s: %s",
+              failed == APPRAISAL_OK ? "the guest cannot be judged" : "the guest is refused",
+              err->message);
     if (ends && renewal->options.refused)
         renewal->options.refused(renewal->options.user, err);
     else

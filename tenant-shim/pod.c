@@ -370,6 +370,10 @@ static int check_initdata(const struct pod *pod, const char *sandbox_id, struct 
     if (!peer || peer->role != PEER_CONTROL)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "the initdata does not give our key the role control");
+    if (!text_equal(pod->initdata->content.limits.evidence, pod->conf.evidence))
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata names evidence '%s', tenant.conf asks for '%s'",
+                         pod->initdata->content.limits.evidence, pod->conf.evidence);
     if (pod->initdata->content.limits.guest_root && !pod->config->guest_root)
         return error_set(
             err, STATUS_FAILED_PRECONDITION, "the initdata grants guest_root, which %s",

@@ -25,6 +25,11 @@ LAYERS = "registry.cleave.test/layers:1"
 RUNTIME = {"host": "cleave-host", "tenant": "cleave-tenant"}
 
 
+def is_sanitised():
+    with open(BUILD + "/bin/containerd-shim-cleave-tenant-v2", "rb") as shim:
+        return b"__asan_init" in shim.read()
+
+
 def stub_root_fault(build):
     """What keeps the agent of this build from running in a stub guest, whose root is the image's tree; None: nothing. A guest that
     cannot even begin is a shim that dials until its patience ends, in each test anew."""

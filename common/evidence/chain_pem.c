@@ -1,61 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PEM by hand: mbedTLS skips what it does not understand between two certificates. */
-#include <ctype.h>
-#include <string.h>
-
-#include <mbedtls/base64.h>
-
 #include "evidence/chain.h"
-
-static const char begin_line[] = "-----BEGIN CERTIFICATE-----";
-static const char end_line[] = "-----END CERTIFICATE-----";
-
-static struct chain_bytes trimmed(struct chain_bytes text)
-{
-    while (text.length && isspace(*text.data)) {
-        text.data++;
-        text.length--;
-    }
-    return text;
-}
-
-static bool take_line(struct chain_bytes *text, const char *line)
-{
-    size_t length = strlen(line);
-
-    if (text->length < length || memcmp(text->data, line, length) != 0)
-        return false;
-    text->data += length;
-    text->length -= length;
-    return true;
-}
+#include "evidence/pem.h"
 
 /* One certificate off the front of the text. */
 static int take_certificate(const char *name, struct chain_bytes *text,
                             struct chain_certificate **ret, struct evidence_verdict *verdict)
 {
     uint8_t der[CHAIN_CERTIFICATE_MAX];
-    const uint8_t *end;
-    size_t length;
+    struct pem_block block = {.label = "CERTIFICATE", .der = der, .room = sizeof(der)};
 
-    if (!take_line(text, begin_line) || !(end = memchr(text->data, '-', text->length)))
+    switch (pem_take(text, &block)) {
+    case PEM_TAKEN:
+        break;
+    case PEM_OTHER:
         return evidence_fail_field(verdict, APPRAISAL_FORMAT, name,
                                    "%s: something else than PEM certificates", name);
-    int rc = mbedtls_base64_decode(der, sizeof(der), &length, text->data,
-                                   (size_t) (end - text->data));
-    text->length -= (size_t) (end - text->data);
-    text->data = end;
-    if (rc != 0 || !take_line(text, end_line))
+    case PEM_DAMAGED:
         return evidence_fail_field(verdict, APPRAISAL_FORMAT, name,
                                    "%s: a PEM certificate is no base64 of at most %d bytes", name,
                                    CHAIN_CERTIFICATE_MAX);
-    return chain_parse_der(name, (struct chain_bytes){der, length}, ret, verdict);
+    }
+    return chain_parse_der(name, (struct chain_bytes){der, block.length}, ret, verdict);
 }
 
 static int take_all(const char *name, struct chain_bytes text, struct chain_bundle *bundle,
                     struct evidence_verdict *verdict)
 {
-    for (text = trimmed(text); text.length; text = trimmed(text)) {
+    for (text = pem_trimmed(text); text.length; text = pem_trimmed(text)) {
         if (bundle->count == CHAIN_LENGTH_MAX)
             return evidence_fail_field(verdict, APPRAISAL_FORMAT, name,
                                        "%s: more than %d certificates", name, CHAIN_LENGTH_MAX);

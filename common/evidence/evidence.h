@@ -73,7 +73,7 @@ struct evidence_endorsements {
     struct chain_bytes roots;   /* PEM: instead of the vendors' keys that are built in */
     struct chain_bytes leaf;    /* SNP: VCEK or VLEK, DER; one that comes with the evidence goes
                                    before it */
-    struct chain_bytes issuers; /* SNP: ASK or ASVK, and ARK; PEM */
+    struct chain_bytes issuers; /* SNP: ASK or ASVK; PEM, others may be there */
     struct chain_bytes crl;     /* SNP: of the ARK, DER */
     /* TDX: Intel's collateral, all or none. */
     struct chain_bytes tcb_info, qe_identity, tcb_signing, pck_crl, root_crl;

@@ -1,58 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may say what is good: a detached signature by one of several keys. The PEM is taken apart by
- * hand, so that nothing stands in the file that nobody has looked at. */
-#include <ctype.h>
-
-#include <mbedtls/base64.h>
+/* Who may say what is good: a detached signature by one of several keys. */
 #include <mbedtls/ecp.h>
 #include <mbedtls/md.h>
 #include <mbedtls/pk.h>
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "evidence/pem.h"
 #include "evidence/reference_values.h"
 
 enum { KEYS_MAX = 8, KEY_DER_MAX = 256 };
-
-static const char begin_line[] = "-----BEGIN PUBLIC KEY-----";
-static const char end_line[] = "-----END PUBLIC KEY-----";
-
-static struct chain_bytes trimmed(struct chain_bytes text)
-{
-    while (text.length && isspace(*text.data)) {
-        text.data++;
-        text.length--;
-    }
-    return text;
-}
-
-static bool take_line(struct chain_bytes *text, const char *line)
-{
-    size_t length = strlen(line);
-
-    if (text->length < length || memcmp(text->data, line, length) != 0)
-        return false;
-    text->data += length;
-    text->length -= length;
-    return true;
-}
 
 /* One key off the front of the text. */
 static int take_key(struct chain_bytes *text, mbedtls_pk_context *key, struct error *err)
 {
     uint8_t der[KEY_DER_MAX];
-    const uint8_t *end;
-    size_t length;
+    struct pem_block block = {.label = "PUBLIC KEY", .der = der, .room = sizeof(der)};
+    enum pem_result result = pem_take(text, &block);
 
-    if (!take_line(text, begin_line) || !(end = memchr(text->data, '-', text->length)))
+    if (result == PEM_OTHER)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "something else than PEM public keys stands there");
-    int rc = mbedtls_base64_decode(der, sizeof(der), &length, text->data,
-                                   (size_t) (end - text->data));
-    text->length -= (size_t) (end - text->data);
-    text->data = end;
-    if (rc != 0 || !take_line(text, end_line) ||
-        mbedtls_pk_parse_public_key(key, der, length) != 0 ||
+    if (result != PEM_TAKEN || mbedtls_pk_parse_public_key(key, der, block.length) != 0 ||
         mbedtls_pk_get_type(key) != MBEDTLS_PK_ECKEY ||
         mbedtls_pk_ec(*key)->grp.id != MBEDTLS_ECP_DP_SECP256R1)
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -80,7 +49,7 @@ static int try_keys(struct chain_bytes keys, struct chain_bytes signature,
     size_t count = 0;
     int found = 0;
 
-    for (keys = trimmed(keys); keys.length; keys = trimmed(keys), count++) {
+    for (keys = pem_trimmed(keys); keys.length; keys = pem_trimmed(keys), count++) {
         if (count == KEYS_MAX)
             return error_set(err, STATUS_INVALID_ARGUMENT, "more than %d keys", KEYS_MAX);
         int rc = try_key(&keys, signature, hash, err);

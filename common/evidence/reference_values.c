@@ -287,6 +287,11 @@ bool reference_values_revoked(const struct reference_values *values, const uint8
     return false;
 }
 
+size_t reference_values_revoked_count(const struct reference_values *values)
+{
+    return values->revoked_count;
+}
+
 uint64_t reference_values_epoch_min(const struct reference_values *values,
                                     const char *pod_namespace, const char *pod_name)
 {

@@ -59,6 +59,7 @@ int64_t reference_values_not_after(const struct reference_values *values); /* un
 /* A measurement, register value, initdata digest or manifest digest that was withdrawn. */
 bool reference_values_revoked(const struct reference_values *values, const uint8_t *digest,
                               size_t length);
+size_t reference_values_revoked_count(const struct reference_values *values);
 /* The lowest epoch that this pod may have; 0: any. */
 uint64_t reference_values_epoch_min(const struct reference_values *values,
                                     const char *pod_namespace, const char *pod_name);

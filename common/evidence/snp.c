@@ -7,19 +7,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "evidence/snp_policy.h"
-
-/* The keys of AMD's roots (ARK), one for each product: SHA-256 of the SPKI. */
-static const uint8_t amd_roots[SNP_PRODUCTS][CHAIN_SPKI_SIZE] = {
-    [SNP_MILAN] = {0x9f, 0x05, 0x6b, 0xee, 0x44, 0x37, 0x7e, 0x29, 0x30, 0x8c, 0xb5,
-                   0xff, 0xa8, 0x95, 0xbd, 0xfb, 0x62, 0xd1, 0x88, 0x81, 0xfa, 0x6b,
-                   0xed, 0x8d, 0x6f, 0x07, 0x5b, 0x02, 0x04, 0x08, 0x9c, 0xb9},
-    [SNP_GENOA] = {0x42, 0x9a, 0x69, 0xc9, 0x42, 0x2a, 0xa2, 0x58, 0xee, 0x4d, 0x8d,
-                   0xb5, 0xfc, 0xda, 0x9c, 0x64, 0x70, 0xef, 0x15, 0xf8, 0xcd, 0x5a,
-                   0x9c, 0xeb, 0xd6, 0xcb, 0xc7, 0xd9, 0x0b, 0x86, 0x38, 0x31},
-    [SNP_TURIN] = {0x4f, 0x12, 0x54, 0x10, 0x56, 0x3a, 0x2a, 0xb9, 0xa5, 0x03, 0x56,
-                   0xf9, 0x24, 0x3f, 0x6f, 0xe0, 0xb6, 0xf7, 0x3d, 0xe9, 0x86, 0x03,
-                   0xf5, 0x3f, 0x90, 0x33, 0x9c, 0x70, 0xe9, 0xd7, 0xad, 0x08},
-};
+#include "evidence/snp_roots.h"
 
 /* The certificates of one verification; the issuer and the root are borrowed of the bundles. */
 struct chain {
@@ -45,21 +33,17 @@ static int parse_all(const struct snp_evidence *evidence, enum snp_key key, stru
             0 ||
         chain_parse_pem("issuers", evidence->issuers, &ret->issuers, verdict) < 0)
         return -1;
-    if (evidence->roots.length &&
-        chain_parse_pem("roots", evidence->roots, &ret->roots, verdict) < 0)
+    const struct chain_bytes amd = {(const uint8_t *) snp_amd_roots, strlen(snp_amd_roots)};
+    if (chain_parse_pem("roots", evidence->roots.length ? evidence->roots : amd, &ret->roots,
+                        verdict) < 0)
         return -1;
     if (evidence->crl.length && chain_parse_crl("CRL", evidence->crl, &ret->crl, verdict) < 0)
         return -1;
     return 0;
 }
 
-static void trust(const struct snp_evidence *evidence, struct chain *chain)
+static void trust(struct chain *chain)
 {
-    if (!evidence->roots.length) {
-        memcpy(chain->trusted, amd_roots, sizeof(amd_roots));
-        chain->trusted_count = ARRAY_LENGTH(amd_roots);
-        return;
-    }
     for (size_t i = 0; i < chain->roots.count; i++)
         chain_spki(chain->roots.certificates[i], chain->trusted[i]);
     chain->trusted_count = chain->roots.count;
@@ -91,8 +75,7 @@ static int find_path(struct chain *chain, enum snp_key key, struct evidence_verd
                                    "none of the issuers is named as issuer by the certificate %s",
                                    key == SNP_VCEK ? "VCEK" : "VLEK");
     chain_rename(chain->issuer, name);
-    chain->root = find_issuer(chain, chain->roots.count ? &chain->roots : &chain->issuers,
-                              chain->issuer);
+    chain->root = find_issuer(chain, &chain->roots, chain->issuer);
     if (!chain->root)
         return evidence_fail_field(verdict, APPRAISAL_SIGNATURE, "ARK",
                                    "there is no root that certificate %s names as its issuer",
@@ -111,7 +94,7 @@ static int verify_chain(const struct snp_evidence *evidence, const struct snp_po
                                    "CRL: policy requires the revocation list and there is none");
     if (parse_all(evidence, key, chain, verdict) < 0)
         return -1;
-    trust(evidence, chain);
+    trust(chain);
     if (find_path(chain, key, verdict) < 0)
         return -1;
     crls[0] = chain->crl;
@@ -220,6 +203,20 @@ static int check_binding(const struct snp_report *report, const struct snp_certi
     return 0;
 }
 
+static int check_signer(const struct snp_report *report, struct evidence_verdict *verdict)
+{
+    enum snp_key key = snp_report_key(report);
+
+    if (key != SNP_VCEK && key != SNP_VLEK)
+        return evidence_fail_field(verdict, APPRAISAL_SIGNATURE, "signer_info.signing_key",
+                                   "signing_key is %u: signed by neither VCEK nor VLEK",
+                                   (unsigned) key);
+    if (key == SNP_VCEK && (report->signer_info & SNP_SIGNER_MASK_CHIP_KEY))
+        return evidence_fail_field(verdict, APPRAISAL_SIGNATURE, "signer_info.mask_chip_key",
+                                   "mask_chip_key is set: the chip does not sign its reports");
+    return 0;
+}
+
 static int verify_authenticity(const struct snp_evidence *evidence, const struct snp_policy *policy,
                                const struct snp_report *report, struct snp_certificate *certificate,
                                struct evidence_verdict *verdict)
@@ -244,8 +241,9 @@ static int verify(const struct snp_evidence *evidence, const struct snp_policy *
     struct snp_report report;
 
     if (snp_report_parse(evidence->report.data, evidence->report.length, &report, verdict) < 0 ||
-        snp_policy_admit(policy, &report, verdict) < 0 ||
+        check_signer(&report, verdict) < 0 ||
         verify_authenticity(evidence, policy, &report, &certificate, verdict) < 0 ||
+        snp_policy_admit(policy, &report, verdict) < 0 ||
         snp_policy_hardware(policy, &report, &certificate, verdict) < 0 ||
         snp_policy_tcb(policy, &report, certificate.product, verdict) < 0 ||
         snp_policy_attributes(policy, &report, verdict) < 0 ||

@@ -45,14 +45,15 @@ extern const struct snp_policy snp_policy_strict;
 struct snp_evidence {
     struct chain_bytes report;
     struct chain_bytes leaf;    /* VCEK or VLEK, DER */
-    struct chain_bytes issuers; /* ASK or ASVK, and ARK; PEM in any order, others may be there */
+    struct chain_bytes issuers; /* ASK or ASVK; PEM, others may be there */
     struct chain_bytes roots;   /* PEM: ARKs instead of AMD's; empty: AMD's */
     struct chain_bytes crl;     /* of the ARK, DER; empty: none is looked at */
     const uint8_t *report_data; /* SNP_REPORT_DATA_SIZE bytes that have to be in the report */
     int64_t time;               /* unix seconds at which certificates have to be valid */
 };
 
-/* Every check in the order of enum appraisal_check; the first that fails is the verdict, with the
- * field. Accepted: `failed` is APPRAISAL_OK and the measurement is set. */
+/* Every check in the order of enum appraisal_check, but the policy of what kind of report is taken
+ * when it is authentic; the first that fails is the verdict, with the field. Accepted: `failed` is
+ * APPRAISAL_OK and the measurement is set. */
 void snp_verify(const struct snp_evidence *evidence, const struct snp_policy *policy,
                 struct evidence_verdict *ret);

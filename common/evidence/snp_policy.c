@@ -7,8 +7,6 @@
 #include "base/text.h"
 
 enum {
-    SIGNER_AUTHOR_KEY = BIT(0),
-    SIGNER_MASK_CHIP_KEY = BIT(1),
     TURIN_CHIP_ID_SIZE = 8,
 };
 
@@ -52,13 +50,6 @@ int snp_policy_admit(const struct snp_policy *policy, const struct snp_report *r
         return evidence_fail_field(verdict, APPRAISAL_POLICY, "version",
                                    "the report is of version %u, the policy wants %u or newer",
                                    report->version, policy->version_min);
-    if (key != SNP_VCEK && key != SNP_VLEK)
-        return evidence_fail_field(verdict, APPRAISAL_SIGNATURE, "signer_info.signing_key",
-                                   "signing_key is %u: signed by neither VCEK nor VLEK",
-                                   (unsigned) key);
-    if (key == SNP_VCEK && (report->signer_info & SIGNER_MASK_CHIP_KEY))
-        return evidence_fail_field(verdict, APPRAISAL_SIGNATURE, "signer_info.mask_chip_key",
-                                   "mask_chip_key is set: the chip does not sign its reports");
     if (!(policy->keys & BIT(key)))
         return evidence_fail_field(verdict, APPRAISAL_POLICY, "signer_info.signing_key",
                                    "the report is signed by a %s, which the policy does not allow",
@@ -212,7 +203,7 @@ static int check_author(const struct snp_policy *policy, const struct snp_report
     static const uint8_t none[SNP_KEY_DIGEST_SIZE];
     const uint8_t *digest = report->author_key_digest;
 
-    if (!(report->signer_info & SIGNER_AUTHOR_KEY)) {
+    if (!(report->signer_info & SNP_SIGNER_AUTHOR_KEY)) {
         if (memcmp(digest, none, sizeof(none)) == 0)
             return 0;
         return evidence_fail_field(verdict, APPRAISAL_ATTRIBUTES, "author_key_digest",

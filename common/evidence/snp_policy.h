@@ -4,7 +4,7 @@
 #include "evidence/snp.h"
 #include "evidence/snp_certificate.h"
 
-/* Before any signature: is this kind of report looked at? */
+/* Is this kind of report taken? */
 int snp_policy_admit(const struct snp_policy *policy, const struct snp_report *report,
                      struct evidence_verdict *verdict) must_check;
 int snp_policy_hardware(const struct snp_policy *policy, const struct snp_report *report,

@@ -18,7 +18,9 @@ enum {
     SNP_HOST_DATA_SIZE = 32,
     SNP_KEY_DIGEST_SIZE = 48,
     SNP_TCB_SIZE = 8,
-    SNP_SIGNATURE_SIZE = 96, /* r || s, big-endian */
+    SNP_SIGNATURE_SIZE = 96,        /* r || s, big-endian */
+    SNP_SIGNER_AUTHOR_KEY = 1 << 0, /* bits of signer_info */
+    SNP_SIGNER_MASK_CHIP_KEY = 1 << 1,
     SNP_VERSION_MIN = 2,
     SNP_VERSION_MAX = 5,
     SNP_VERSION_CPUID = 3, /* from this on a report says which product made it */

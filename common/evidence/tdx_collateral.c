@@ -75,20 +75,21 @@ static int check_revocation(const struct tdx_collateral *collateral,
     return 0;
 }
 
-static int check_signer(const struct chain_bundle *bundle,
+static int check_signer(const struct chain_bundle *bundle, const struct tdx_platform *platform,
                         const struct tdx_collateral_policy *policy, uint8_t key[TDX_KEY_SIZE],
                         struct evidence_verdict *verdict)
 {
-    struct chain_path path = {.count = bundle->count,
+    struct chain_path path = {.certificates = {[1] = platform->root},
+                              .count = 2,
                               .roots = policy->roots,
                               .root_count = policy->root_count,
                               .time = policy->time};
     uint8_t point[2 * SIGNATURE_COORDINATE_MAX];
     char name[64];
 
-    if (bundle->count != 2)
+    if (bundle->count > 2)
         return evidence_fail_field(verdict, APPRAISAL_FORMAT, "tcb_signing",
-                                   "tcb_signing has %zu certificates, not 2: the signer, the root",
+                                   "tcb_signing has %zu certificates: more than signer and root",
                                    bundle->count);
     for (size_t i = 0; i < bundle->count; i++)
         path.certificates[i] = bundle->certificates[i];
@@ -211,7 +212,7 @@ int tdx_collateral_check(const struct tdx_collateral *collateral,
                                    "collateral: some of tcb_info, qe_identity, tcb_signing, "
                                    "pck_crl, root_crl is missing; give all or none");
     if (chain_parse_pem("tcb_signing", collateral->tcb_signing, &signer, verdict) < 0 ||
-        check_signer(&signer, policy, key, verdict) < 0 ||
+        check_signer(&signer, platform, policy, key, verdict) < 0 ||
         check_revocation(collateral, platform, signer.certificates[0], policy->time, verdict) < 0 ||
         check_platform(collateral->tcb_info, platform, policy, key, &of_platform, verdict) < 0 ||
         check_enclave(collateral->qe_identity, platform, policy, key, &of_enclave, verdict) < 0)

@@ -93,8 +93,7 @@ static int unix_socket(struct error *err)
     return fd < 0 ? error_errno(err, errno, "unix socket") : fd;
 }
 
-/* A socket file that nobody answers on any more may go; anything else may not. */
-static int remove_dead(const char *path, struct error *err)
+int fd_remove_dead_unix(const char *path, struct error *err)
 {
     scoped(closep) int fd = -1;
     struct stat info;
@@ -115,7 +114,7 @@ int fd_listen_unix(const char *path, int *ret, struct error *err)
     scoped(closep) int fd = -1;
     struct sockaddr_un address;
 
-    if (unix_address(path, &address, err) < 0 || remove_dead(path, err) < 0)
+    if (unix_address(path, &address, err) < 0 || fd_remove_dead_unix(path, err) < 0)
         return -1;
     fd = unix_socket(err);
     if (fd < 0)

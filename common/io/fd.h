@@ -20,6 +20,8 @@ int fd_write_full(int fd, const void *data, size_t length, struct error *err)
  * STATUS_ALREADY_EXISTS. A path too long for sun_path is refused. */
 int fd_listen_unix(const char *path, int *ret, struct error *err)
     __attribute__((warn_unused_result));
+/* A socket file that nobody answers on any more goes; anything else is STATUS_ALREADY_EXISTS. */
+int fd_remove_dead_unix(const char *path, struct error *err) __attribute__((warn_unused_result));
 int fd_connect_unix(const char *path, int *ret, struct error *err)
     __attribute__((warn_unused_result)); /* blocking connect, then non-blocking */
 /* Credentials of a unix socket's peer (SO_PEERCRED). */

@@ -20,13 +20,15 @@
 
 enum { LOCK_TRIES = 100, LOCK_PAUSE_MS = 10 };
 
-enum state { STATE_NONE = 0, STATE_HELD = 1, STATE_REVOKED = 2 };
+/* In the lowest bits of its word. The others count revocations, so that a claim that was begun
+ * before one does not undo it, and who was revoked does not take a later claim for his own. */
+enum state { STATE_NONE = 0, STATE_HELD = 1, STATE_REVOKED = 2, STATE_MASK = 3, REVOCATION = 4 };
 
 /* In the node's own byte order: it never leaves it. */
 struct record {
     char magic[8];
     uint32_t version;
-    uint32_t state;
+    uint32_t state; /* enum state, and the count */
     uint64_t epoch;
     uint64_t limit; /* no renewal went out with a larger number */
     uint8_t sandbox_id[16];
@@ -45,6 +47,7 @@ struct lease_record {
     int fd;
     struct record *map;
     uint8_t instance[32]; /* who claimed it */
+    uint32_t held;        /* the state's word since then */
     uint64_t last;        /* number */
     uint64_t limit;       /* of those that are reserved */
 };
@@ -115,9 +118,26 @@ static int sync_record(struct lease_record *record, struct error *err)
     return 0;
 }
 
-static void set_state(struct lease_record *record, enum state state)
+static uint32_t load_state(const struct lease_record *record)
 {
-    __atomic_store_n(&record->map->state, (uint32_t) state, __ATOMIC_RELEASE);
+    return __atomic_load_n(&record->map->state, __ATOMIC_ACQUIRE);
+}
+
+/* False, and nothing is changed, if somebody was there first. */
+static bool change_state(struct lease_record *record, uint32_t from, uint32_t to)
+{
+    return __atomic_compare_exchange_n(&record->map->state, &from, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+static void set_revoked(struct lease_record *record)
+{
+    uint32_t word;
+
+    do
+        word = load_state(record);
+    while (!change_state(record, word,
+                         ((word & ~(uint32_t) STATE_MASK) + REVOCATION) | STATE_REVOKED));
 }
 
 static int sync_parent(const char *path, struct error *err)
@@ -200,7 +220,7 @@ static int check_claim(const struct record *found, const struct lease_holder *ho
     if (!is_whole(found) ||
         memcmp(found->sandbox_id, holder->sandbox_id, sizeof(found->sandbox_id)) != 0)
         return error_set(err, STATUS_DATA_LOSS, "the lease '%s' is damaged", path);
-    if (found->state == STATE_HELD && memcmp(found->boot, boot, sizeof(boot)) == 0)
+    if ((found->state & STATE_MASK) == STATE_HELD && memcmp(found->boot, boot, sizeof(boot)) == 0)
         return error_set(err, STATUS_FAILED_PRECONDITION, "the lease of this sandbox is held by %s",
                          same ? "another process" : "another instance of the guest");
     if (same)
@@ -213,10 +233,12 @@ static int check_claim(const struct record *found, const struct lease_holder *ho
     return 0;
 }
 
+/* A revocation does not wait for a lock: one that came since `found` was looked at stands. */
 static int write_claim(struct lease_record *record, const struct lease_holder *holder,
-                       struct error *err)
+                       uint32_t found, struct error *err)
 {
     struct record *map = record->map;
+    bool revoked;
 
     if (read_boot(map->boot, err) < 0)
         return -1;
@@ -225,8 +247,13 @@ static int write_claim(struct lease_record *record, const struct lease_holder *h
     map->epoch = holder->epoch;
     memcpy(map->sandbox_id, holder->sandbox_id, sizeof(map->sandbox_id));
     memcpy(map->instance, holder->instance, sizeof(map->instance));
-    set_state(record, STATE_HELD);
-    return sync_record(record, err);
+    record->held = (found & ~(uint32_t) STATE_MASK) | STATE_HELD;
+    revoked = !change_state(record, found, record->held);
+    if (sync_record(record, err) < 0)
+        return -1;
+    if (revoked)
+        return error_set(err, STATUS_FAILED_PRECONDITION, "the lease was revoked meanwhile");
+    return 0;
 }
 
 int lease_record_claim(const char *path, const struct lease_holder *holder,
@@ -234,6 +261,7 @@ int lease_record_claim(const char *path, const struct lease_holder *holder,
 {
     scoped(lease_record_closep) struct lease_record *record = NULL;
     scoped(freep) char *parent = xstrndup(path, (size_t) (strrchr(path, '/') - path));
+    uint32_t found;
     int r;
 
     if (file_make_directories(parent, 0700, err) < 0)
@@ -241,13 +269,14 @@ int lease_record_claim(const char *path, const struct lease_holder *holder,
     record = open_file(path, O_CREAT, err);
     if (!record || lock(record->fd, path, err) < 0)
         return -1;
+    found = load_state(record);
     r = check_claim(record->map, holder, path, err);
     if (r == 0 && is_removed(record))
         r = error_set(err, STATUS_UNAVAILABLE, "'%s' was removed meanwhile", path);
     if (r == 0) {
         memcpy(record->instance, holder->instance, sizeof(record->instance));
         record->last = record->limit = record->map->limit;
-        r = write_claim(record, holder, err);
+        r = write_claim(record, holder, found, err);
     }
     unlock(record->fd);
     if (r < 0 || sync_parent(path, err) < 0)
@@ -261,7 +290,7 @@ int lease_record_claim(const char *path, const struct lease_holder *holder,
 
 bool lease_record_holds(const struct lease_record *record)
 {
-    return __atomic_load_n(&record->map->state, __ATOMIC_ACQUIRE) == STATE_HELD &&
+    return load_state(record) == record->held &&
            memcmp(record->map->instance, record->instance, sizeof(record->instance)) == 0;
 }
 
@@ -272,7 +301,7 @@ static bool is_sound(struct lease_record *record)
         return false;
     if (is_whole(record->map) && !is_removed(record))
         return true;
-    set_state(record, STATE_REVOKED);
+    set_revoked(record);
     return false;
 }
 
@@ -313,12 +342,12 @@ int lease_record_revoke(const char *path, struct error *err)
     record = open_file(path, 0, err);
     if (!record)
         return err->status == STATUS_NOT_FOUND ? 0 : -1;
-    set_state(record, STATE_REVOKED); /* who is stopped with the lock in his hand hears it too */
+    set_revoked(record); /* who is stopped with the lock in his hand hears it too */
     if (lock(record->fd, path, err) < 0)
         return -1;
     memcpy(record->map->magic, magic, sizeof(magic));
     record->map->version = VERSION;
-    set_state(record, STATE_REVOKED);
+    set_revoked(record);
     r = sync_record(record, err);
     unlock(record->fd);
     return r;

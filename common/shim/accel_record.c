@@ -12,15 +12,15 @@
 
 static const struct state_format format = {.kind = "accel", .version = 1};
 
-char *accel_record_about(const char *name, const char *path)
+char *accel_record_about(const struct accel_subject *subject)
 {
     struct utsname host;
     struct stat kernel;
 
-    if (uname(&host) < 0 || stat(path, &kernel) < 0)
+    if (uname(&host) < 0 || stat(subject->kernel_path, &kernel) < 0)
         return xstrdup("");
-    return xformat("%s %s %lld %lld", host.release, name, (long long) kernel.st_size,
-                   (long long) kernel.st_mtime);
+    return xformat("%s %s %lld %lld%s%s", host.release, subject->kernel, (long long) kernel.st_size,
+                   (long long) kernel.st_mtime, subject->firmware[0] ? " " : "", subject->firmware);
 }
 
 enum accel_proof accel_record_read(const char *file, const char *about)

@@ -10,10 +10,16 @@ struct error;
 
 enum accel_proof { ACCEL_PROOF_NONE, ACCEL_PROOF_STALE, ACCEL_PROOF_AGAINST, ACCEL_PROOF_FOR };
 
-/* What a probe is about: this node's kernel, and the guest's, which is called `name` in the
- * configuration and lies at `path`. Another one, here or there, is another question. "": no such
- * file. The caller frees. */
-char *accel_record_about(const char *name, const char *path);
+/* What a probe is about, besides this node's kernel. Another one of these is another question:
+ * where a kernel boots under KVM, a firmware may not, as where KVM is itself emulated. */
+struct accel_subject {
+    const char *kernel;      /* of the guest, as the configuration calls it */
+    const char *kernel_path; /* where it lies for us */
+    const char *firmware;    /* as the configuration calls it; "": none */
+};
+
+/* "": there is no such kernel. The caller frees. */
+char *accel_record_about(const struct accel_subject *subject);
 enum accel_proof accel_record_read(const char *file, const char *about);
 int accel_record_write(const char *file, const char *about, bool kvm, struct error *err)
     __attribute__((warn_unused_result));

@@ -17,6 +17,7 @@
 #include "io/fd.h"
 #include "io/loop.h"
 #include "shim/bundle.h"
+#include "shim/socket.h"
 #include "ttrpc/server.h"
 
 enum { BACKLOG = 128, ORPHAN_PAUSE_MS = 2000, OWNER_PAUSE_MS = 5000 };
@@ -76,31 +77,71 @@ static void raise_oom_score(void)
         log_debug("%s", ignored.message);
 }
 
-static void daemonise(const struct resident *resident)
+static void daemonise(const char *bundle, int report)
 {
     (void) setsid();
-    take_stdio(resident->bootstrap->bundle);
-    fd_close_from(3, &resident->listen_fd, 1);
+    (void) signal(SIGPIPE, SIG_IGN); /* of a `start` that was killed, too */
+    take_stdio(bundle);
+    fd_close_from(3, &report, 1);
     log_to(STDERR_FILENO);
     raise_oom_score();
     (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-int resident_fork(struct resident *resident, struct error *err)
+/* What the forked process tells `start`, in one piece: both are the same program. */
+struct verdict {
+    bool failed;
+    struct error err;
+};
+
+/* The end of its life is the end of the process, and so is a pod that has a shim already. */
+static _Noreturn void serve_forked(struct resident *resident, int report)
 {
-    pid_t pid = fork();
+    struct verdict verdict = {0};
+    enum shim_socket state;
+    struct error err;
 
-    if (pid < 0)
-        return error_errno(err, errno, "fork");
-    if (pid > 0)
-        return 0;
-
-    daemonise(resident);
-    if (resident_run(resident, err) < 0) {
-        log_error("%s", err->message);
+    daemonise(resident->bootstrap->bundle, report);
+    verdict.failed = shim_socket_claim(resident->socket, &state, &resident->listen_fd,
+                                       &verdict.err) < 0;
+    /* If nobody hears it any more, look_for_owner() ends what now serves. */
+    if (fd_write_full(report, &verdict, sizeof(verdict), &err) < 0)
+        log_debug("nobody waits for this shim: %s", err.message);
+    (void) close(report);
+    if (verdict.failed)
+        _exit(EXIT_FAILURE);
+    if (state == SHIM_SOCKET_MADE && resident_run(resident, &err) < 0) {
+        log_error("%s", err.message);
         _exit(EXIT_FAILURE);
     }
     _exit(EXIT_SUCCESS);
+}
+
+int resident_start(struct resident *resident, struct error *err)
+{
+    struct verdict verdict;
+    int ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+
+    scoped(closep) int hears = ends[0];
+    scoped(closep) int tells = ends[1];
+
+    pid = fork();
+    if (pid < 0)
+        return error_errno(err, errno, "fork");
+    if (pid == 0)
+        serve_forked(resident, tells);
+    (void) close(take_fd(tells)); /* else its end would not be heard */
+    if (fd_read_full(hears, &verdict, sizeof(verdict), err) < 0)
+        return error_wrap(err, "the shim ended before it listened");
+    if (verdict.failed) {
+        *err = verdict.err;
+        return -1;
+    }
+    return 0;
 }
 
 /* ---- orphans ---- */

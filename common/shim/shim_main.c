@@ -75,14 +75,12 @@ static int print_answer(const char *bundle, const char *socket, struct error *er
     return print(answer, strlen(answer), err);
 }
 
-/* Listens, then leaves a process behind that serves, then answers. The order is what containerd
+/* Leaves a process behind that serves, and answers once it listens. The order is what containerd
  * relies on: it connects at once, and gives up on ECONNREFUSED. */
 static int start(const struct shim *shim, const struct bootstrap *bootstrap, struct error *err)
 {
     scoped(bundle_freep) struct bundle *bundle = NULL;
     char socket[BOOTSTRAP_SOCKET_SIZE];
-    enum shim_socket state;
-    scoped(closep) int fd = -1;
 
     /* containerd reads stdout and stderr as one answer. */
     log_to(resident_open_log(bootstrap->bundle));
@@ -90,28 +88,18 @@ static int start(const struct shim *shim, const struct bootstrap *bootstrap, str
         return -1;
 
     scoped(bootstrap_options_clear) struct bootstrap_options options = {0};
-    const char *group = bundle_group(bundle, bootstrap->id);
+    struct resident resident = {
+        .shim = shim,
+        .bootstrap = bootstrap,
+        .group = bundle_group(bundle, bootstrap->id),
+        .socket = socket,
+        .listen_fd = -1,
+    };
 
     read_options(bootstrap->id, &options);
-    if (bootstrap_socket(bootstrap, options.socket_directory, group, socket, err) < 0 ||
-        shim_socket_claim(socket, &state, &fd, err) < 0)
-        return -1;
-    if (state == SHIM_SOCKET_MADE) {
-        struct resident resident = {
-            .shim = shim,
-            .bootstrap = bootstrap,
-            .group = group,
-            .socket = socket,
-            .listen_fd = fd,
-            .runtime_options = options,
-        };
-
-        if (resident_fork(&resident, err) < 0) {
-            (void) unlink(socket);
-            return -1;
-        }
-    }
-    if (write_address(bootstrap->bundle, socket, err) < 0)
+    resident.runtime_options = options;
+    if (bootstrap_socket(bootstrap, options.socket_directory, resident.group, socket, err) < 0 ||
+        resident_start(&resident, err) < 0 || write_address(bootstrap->bundle, socket, err) < 0)
         return -1;
     return print_answer(bootstrap->bundle, socket, err);
 }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
 #include "io/fd.h"
@@ -92,23 +93,20 @@ static void wait_or_kill(pid_t pid, unsigned wait_ms)
 void shim_socket_retire(const char *path, unsigned wait_ms)
 {
     scoped(closep) int lock = -1;
-    scoped(closep) int listener = -1;
-    struct error ignored;
+    struct error error;
     int fd;
 
     if (!file_exists(path))
         return;
-    if (fd_connect_unix(path, &fd, &ignored) == 0) {
+    if (fd_connect_unix(path, &fd, &error) == 0) {
         scoped(closep) int peer = fd;
         pid_t pid = 0;
         uid_t uid;
         gid_t gid;
 
-        if (fd_peer(peer, &pid, &uid, &gid, &ignored) == 0 && pid > 1 && pid != getpid())
+        if (fd_peer(peer, &pid, &uid, &gid, &error) == 0 && pid > 1 && pid != getpid())
             wait_or_kill(pid, wait_ms);
     }
-    /* Claiming is the check that nobody listens: then the file is ours to remove. */
-    if (lock_directory(path, &lock, &ignored) == 0 &&
-        fd_listen_unix(path, &listener, &ignored) == 0)
-        (void) unlink(path);
+    if (lock_directory(path, &lock, &error) < 0 || fd_remove_dead_unix(path, &error) < 0)
+        log_warn("a socket stays behind: %s", error.message);
 }

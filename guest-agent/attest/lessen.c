@@ -2,8 +2,11 @@
 #include "lessen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,5 +31,20 @@ int lessen_user(struct error *err)
     if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
         setresuid(NOBODY, NOBODY, NOBODY) < 0)
         return error_errno(err, errno, "become nobody");
+    return lessen_capabilities(err);
+}
+
+/* In a mount namespace of its own: what is mounted there later does not come along either. A device
+ * could be written to on a read-only mount. */
+int lessen_to(const char *directory, struct error *err)
+{
+    struct mount_attr nothing = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV},
+                      this_one = {.attr_clr = MOUNT_ATTR_RDONLY};
+
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(directory, directory, NULL, MS_BIND, NULL) < 0 ||
+        mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &nothing, sizeof(nothing)) < 0 ||
+        mount_setattr(AT_FDCWD, directory, 0, &this_one, sizeof(this_one)) < 0)
+        return error_errno(err, errno, "keep to '%s'", directory);
     return lessen_capabilities(err);
 }

@@ -16,6 +16,7 @@
 #include "evidence/evidence.h"
 #include "io/fd.h"
 #include "lessen.h"
+#include "td_device.h"
 #include "tpm.h"
 #include "tsm.h"
 #include "wire.h"
@@ -23,11 +24,11 @@
 enum { INPUT_MAX = 16 * 1024 };
 
 static const char usage[] = "usage: cleave-attest report snp|tdx|tpm DEVICE LOG <REPORT-DATA\n"
-                            "       cleave-attest bind tsm|tpm DEVICE <INITDATA\n"
+                            "       cleave-attest bind tsm|tpm DEVICE TD-DEVICE <INITDATA\n"
                             "The agent of a cleave guest runs it.\n";
 
 struct question {
-    const char *type, *device, *log;
+    const char *type, *device, *other;
     uint8_t input[INPUT_MAX + 1];
     size_t length;
 };
@@ -54,9 +55,9 @@ static void output_init(struct evidence_output *output)
 static int read_log(const struct question *question, enum event_log_kind kind,
                     struct evidence_output *output, struct error *err)
 {
-    if (text_equal(question->log, ATTEST_NO_LOG))
+    if (text_equal(question->other, ATTEST_NONE))
         return 0;
-    return event_log_file_read(question->log, kind, &output->event_log, err);
+    return event_log_file_read(question->other, kind, &output->event_log, err);
 }
 
 /* ---- reports --------------------------------------------------------------------------------- */
@@ -66,7 +67,7 @@ static int report_tsm(const struct question *question, enum tsm_provider provide
 {
     const struct tsm_request request = {question->device, provider, question->input};
 
-    return lessen_capabilities(err) < 0 ? -1 : tsm_report(&request, output, err);
+    return lessen_to(question->device, err) < 0 ? -1 : tsm_report(&request, output, err);
 }
 
 static int report_snp(const struct question *question, struct evidence_output *output,
@@ -150,18 +151,30 @@ static int report(const struct question *question, struct error *err)
 /* ---- initdata -------------------------------------------------------------------------------- */
 
 /* The report is about nothing: what a statement hashes to is never zero. It goes nowhere. */
-static int bind_tsm(const struct question *question, const char **ret_name, struct error *err)
+static int check_snp(const struct question *question, struct error *err)
 {
     static const uint8_t nothing[TSM_REPORT_DATA_SIZE];
+    const struct tsm_request request = {question->device, TSM_SNP, nothing};
     scoped(evidence_output_fini) struct evidence_output output;
-    struct tsm_request request = {.root = question->device, .report_data = nothing};
 
     output_init(&output);
-    if (lessen_capabilities(err) < 0 || tsm_find(question->device, &request.provider, err) < 0 ||
-        tsm_report(&request, &output, err) < 0)
+    if (lessen_to(question->device, err) < 0 || tsm_report(&request, &output, err) < 0)
         return -1;
-    *ret_name = tsm_provider_name(request.provider);
-    return tsm_check_initdata(request.provider, &output, question->input, question->length, err);
+    return tsm_check_host_data(&output, question->input, question->length, err);
+}
+
+static int bind_tsm(const struct question *question, const char **ret_name, struct error *err)
+{
+    enum tsm_provider provider = TSM_PROVIDERS;
+
+    if (tsm_find(question->device, &provider, err) < 0) /* the kernel's word, not the host's */
+        return -1;
+    *ret_name = tsm_provider_name(provider);
+    if (provider == TSM_SNP)
+        return check_snp(question, err);
+    if (lessen_capabilities(err) < 0)
+        return -1;
+    return td_device_check_initdata(question->other, question->input, question->length, err);
 }
 
 static int bind_tpm(const struct question *question, const char **ret_name, struct error *err)
@@ -195,12 +208,12 @@ int main(int argc, char *argv[])
     struct error err;
     bool reports_it = argc == 5 && text_equal(argv[1], ATTEST_REPORT);
 
-    if (!reports_it && !(argc == 4 && text_equal(argv[1], ATTEST_BIND)))
+    if (argc != 5 || (!reports_it && !text_equal(argv[1], ATTEST_BIND)))
         return fputs(usage, stderr), 2;
     (void) setenv("TSS2_LOG", "all+none", 1); /* our sentence is the last one on stderr */
     question.type = argv[2];
     question.device = argv[3];
-    question.log = reports_it ? argv[4] : ATTEST_NO_LOG;
+    question.other = argv[4];
     if (read_input(&question, &err) < 0 ||
         (reports_it ? report(&question, &err) : bind_initdata(&question, &err)) < 0) {
         (void) fprintf(stderr, "%s\n", err.message);

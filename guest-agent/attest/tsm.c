@@ -28,45 +28,36 @@
 
 enum { ATTEMPTS_MAX = 4, INTERRUPTS_MAX = 16, CHUNK = 4096, VALUE_MAX = 64 };
 
-/* What of a report is looked at here; borrowed from it. */
-struct report {
-    const uint8_t *report_data, *host_field;
-    uint8_t copy[TSM_REPORT_DATA_SIZE + SNP_HOST_DATA_SIZE];
-};
-
-static int read_snp(const struct writer *from, struct report *ret, struct error *err)
+static int read_snp(const struct writer *from, uint8_t ret_data[TSM_REPORT_DATA_SIZE],
+                    struct error *err)
 {
     struct evidence_verdict verdict = {0};
     struct snp_report report;
 
     if (snp_report_parse(from->data, from->size, &report, &verdict) < 0)
         return error_set(err, STATUS_DATA_LOSS, "the report: %s", verdict.text);
-    memcpy(ret->copy, report.report_data, TSM_REPORT_DATA_SIZE);
-    memcpy(ret->copy + TSM_REPORT_DATA_SIZE, report.host_data, SNP_HOST_DATA_SIZE);
-    ret->report_data = ret->copy;
-    ret->host_field = ret->copy + TSM_REPORT_DATA_SIZE;
+    memcpy(ret_data, report.report_data, TSM_REPORT_DATA_SIZE);
     return 0;
 }
 
-static int read_tdx(const struct writer *from, struct report *ret, struct error *err)
+static int read_tdx(const struct writer *from, uint8_t ret_data[TSM_REPORT_DATA_SIZE],
+                    struct error *err)
 {
     struct tdx_quote quote;
 
     if (tdx_quote_parse(from->data, from->size, &quote, err) < 0)
         return error_wrap(err, "the quote");
-    ret->report_data = quote.body.report_data;
-    ret->host_field = quote.body.mr_config_id;
+    memcpy(ret_data, quote.body.report_data, TSM_REPORT_DATA_SIZE);
     return 0;
 }
 
 static const struct {
-    const char *name, *says, *field;
-    int (*read)(const struct writer *from, struct report *ret, struct error *err);
-    void (*digest)(const void *data, size_t length, uint8_t *ret);
-    size_t digest_size;
+    const char *name, *says;
+    int (*read)(const struct writer *from, uint8_t ret_data[TSM_REPORT_DATA_SIZE],
+                struct error *err);
 } providers[TSM_PROVIDERS] = {
-    [TSM_SNP] = {"snp", "sev_guest", "HOST_DATA", read_snp, digest_sha256, SHA256_SIZE},
-    [TSM_TDX] = {"tdx", "tdx_guest", "MRCONFIGID", read_tdx, digest_sha384, SHA384_SIZE},
+    [TSM_SNP] = {"snp", "sev_guest", read_snp},
+    [TSM_TDX] = {"tdx", "tdx_guest", read_tdx},
 };
 
 const char *tsm_provider_name(enum tsm_provider provider)
@@ -244,11 +235,11 @@ static int read_endorsements(const struct entry *entry, struct writer *to, struc
 static int check_report(const struct tsm_request *request, const struct evidence_output *output,
                         struct error *err)
 {
-    struct report report;
+    uint8_t data[TSM_REPORT_DATA_SIZE];
 
-    if (providers[request->provider].read(&output->evidence, &report, err) < 0)
+    if (providers[request->provider].read(&output->evidence, data, err) < 0)
         return -1;
-    if (memcmp(report.report_data, request->report_data, TSM_REPORT_DATA_SIZE) != 0)
+    if (memcmp(data, request->report_data, TSM_REPORT_DATA_SIZE) != 0)
         return error_set(err, STATUS_ABORTED, "the report answers another question");
     return 0;
 }
@@ -296,18 +287,18 @@ int tsm_report(const struct tsm_request *request, struct evidence_output *output
                       ATTEMPTS_MAX);
 }
 
-int tsm_check_initdata(enum tsm_provider provider, const struct evidence_output *output,
-                       const void *initdata, size_t length, struct error *err)
+int tsm_check_host_data(const struct evidence_output *output, const void *initdata, size_t length,
+                        struct error *err)
 {
-    uint8_t digest[SHA384_SIZE];
-    struct report report;
+    struct evidence_verdict verdict = {0};
+    uint8_t digest[SHA256_SIZE];
+    struct snp_report report;
 
-    if (providers[provider].read(&output->evidence, &report, err) < 0)
-        return -1;
-    providers[provider].digest(initdata, length, digest);
-    if (memcmp(report.host_field, digest, providers[provider].digest_size) != 0)
+    if (snp_report_parse(output->evidence.data, output->evidence.size, &report, &verdict) < 0)
+        return error_set(err, STATUS_DATA_LOSS, "the report: %s", verdict.text);
+    digest_sha256(initdata, length, digest);
+    if (memcmp(report.host_data, digest, sizeof(digest)) != 0)
         return error_set(err, STATUS_PERMISSION_DENIED,
-                         "%s of this machine is not the digest of its initdata",
-                         providers[provider].field);
+                         "HOST_DATA of this machine is not the digest of its initdata");
     return 0;
 }

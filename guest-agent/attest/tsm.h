@@ -26,7 +26,6 @@ int tsm_find(const char *root, enum tsm_provider *ret, struct error *err)
  * it was asked for. */
 int tsm_report(const struct tsm_request *request, struct evidence_output *output, struct error *err)
     __attribute__((warn_unused_result));
-/* -1 unless the hardware field of a report is the digest of these bytes. */
-int tsm_check_initdata(enum tsm_provider provider, const struct evidence_output *output,
-                       const void *initdata, size_t length, struct error *err)
-    __attribute__((warn_unused_result));
+/* -1 unless HOST_DATA of a report of TSM_SNP is the digest of these bytes. */
+int tsm_check_host_data(const struct evidence_output *output, const void *initdata, size_t length,
+                        struct error *err) __attribute__((warn_unused_result));

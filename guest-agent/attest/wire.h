@@ -7,7 +7,7 @@
 #define ATTEST_REPORT  "report"
 #define ATTEST_BIND    "bind"
 #define ATTEST_ANY_TSM "tsm" /* bind: the provider says which */
-#define ATTEST_NO_LOG  "-"   /* report: there is none */
+#define ATTEST_NONE    "-"   /* there is no such log or device */
 #define ATTEST_SNP     "snp"
 #define ATTEST_TDX     "tdx"
 #define ATTEST_TPM     "tpm"

@@ -20,14 +20,20 @@ enum { PROBE_MS = 30000, PROBE_STEP_MS = 100, LOG_MAX = 4 * 1024 * 1024 };
 /* Printed by every kernel as it hands over to user space. */
 #define PROBE_MARK "Run /init as init process"
 
+static char *about_of(const struct host_conf *conf)
+{
+    return accel_record_about(&(struct accel_subject){conf->kernel, conf->kernel, conf->firmware});
+}
+
 static enum domain_accel choose_by_probe(const struct host_conf *conf)
 {
-    scoped(freep) char *about = accel_record_about(conf->kernel, conf->kernel);
+    scoped(freep) char *about = about_of(conf);
     enum accel_proof proof = accel_record_read(ACCEL_RECORD, about);
 
     if (proof == ACCEL_PROOF_NONE || proof == ACCEL_PROOF_STALE)
-        log_warn("no probe has tried KVM with this kernel and image: the machine is emulated, "
-                 "which is slow (cleave-host-helper probe)");
+        log_warn(
+            "no probe has tried KVM with this kernel, image and firmware: the machine is emulated, "
+            "which is slow (cleave-host-helper probe)");
     return proof == ACCEL_PROOF_FOR ? DOMAIN_KVM : DOMAIN_TCG;
 }
 
@@ -145,7 +151,7 @@ static int boot_probe(struct virt *virt, const struct host_conf *conf, bool *ret
 int accel_probe(struct virt *virt, const struct host_conf *conf, bool *ret_booted,
                 struct error *err)
 {
-    scoped(freep) char *about = accel_record_about(conf->kernel, conf->kernel);
+    scoped(freep) char *about = about_of(conf);
     bool booted = false;
     int failed;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libvirt's own <resource><partition> cannot name this place: it appends ".partition" to each
- * component. So the process is moved out of libvirt's group; libvirt removes that one when empty.
- */
+ * component. So the process is moved out of libvirt's group; libvirt removes that one when empty,
+ * unless it was started anew meanwhile: then it does not find the way back from the process to the
+ * group, and leave() removes it. */
 #include "cgroup_home.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +24,7 @@
 
 enum { PATH_SIZE = 1024, NOTES_MAX = 64 * 1024, BUSY_LOOKS = 20, BUSY_PAUSE_MS = 50 };
 #define ROOT          "/sys/fs/cgroup"
+#define LIBVIRTS      ".libvirt-qemu"
 #define CGROUP_MAGIC  0x27e0eb
 #define CGROUP2_MAGIC 0x63677270
 
@@ -144,6 +147,36 @@ static int enter_all(const struct request *request, const struct cgroup_members 
     return failed;
 }
 
+/* line: "3:cpuset:/machine/qemu-1-cleave-x.libvirt-qemu/emulator", "0::/..." */
+static void note_line(char *line, const struct notes *notes)
+{
+    char *controllers = strchr(line, ':'), *path = controllers ? strchr(++controllers, ':') : NULL;
+    char *end = path ? strstr(path, LIBVIRTS) : NULL;
+
+    if (!end)
+        return;
+    *path++ = '\0';
+    end[strlen(LIBVIRTS)] = '\0';
+    if (magic_of(ROOT) == CGROUP2_MAGIC)
+        fprintf(notes->file, ROOT "%s\n", path);
+    else
+        fprintf(notes->file, ROOT "/%s%s\n", controllers[0] ? controllers : "unified", path);
+}
+
+/* Noted first, so removed last: the machine's processes are gone by then. */
+static void note_libvirts(pid_t pid, const struct notes *notes)
+{
+    scoped(freep) char *text = NULL;
+    char path[64], *rest, *line;
+    struct error err;
+
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int) pid);
+    if (file_read(path, NOTES_MAX, &text, NULL, &err) < 0)
+        return; /* enter_all() will say that it is gone */
+    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        note_line(line, notes);
+}
+
 static int notes_path(const struct request *request, char path[PATH_SIZE], struct error *err)
 {
     return text_format(path, PATH_SIZE, err, "%s/cgroups", request->directory);
@@ -164,6 +197,7 @@ int cgroup_home_enter(const struct request *request, const struct cgroup_members
     if (!notes.file)
         return error_errno(err, errno, "write %s", path);
     setvbuf(notes.file, NULL, _IOLBF, 0); /* on disk before the next group is made */
+    note_libvirts(members->pids[0], &notes);
     failed = enter_all(request, members, &notes, err);
     fclose(notes.file);
     return failed;
@@ -184,6 +218,22 @@ static int remove_group(const char *path)
     return 0;
 }
 
+/* Has groups for threads below it. It is gone, unless libvirt has lost it. */
+static void remove_libvirts(const char *path)
+{
+    DIR *group = opendir(path);
+    const struct dirent *entry;
+
+    if (!group)
+        return;
+    while ((entry = readdir(group)))
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            (void) unlinkat(dirfd(group), entry->d_name, AT_REMOVEDIR);
+    closedir(group);
+    if (rmdir(path) < 0 && errno != ENOENT)
+        log_debug("remove %s: %s", path, strerror(errno));
+}
+
 /* The machine's own group must go; one above it may be somebody else's by now. */
 static int remove_noted(const struct request *request, const char *path, struct error *err)
 {
@@ -191,6 +241,10 @@ static int remove_noted(const struct request *request, const char *path, struct 
 
     if (!text_starts(path, ROOT "/"))
         return 0;
+    if (text_ends(path, LIBVIRTS)) {
+        remove_libvirts(path);
+        return 0;
+    }
     if (!text_ends(path, own)) {
         if (rmdir(path) < 0)
             log_debug("remove %s: %s", path, strerror(errno));

@@ -16,9 +16,12 @@
 /* Of the system's libvirt. Another one (a session's) cleans up for itself or not at all. */
 #define STATE_ROOT "/var/lib/libvirt/swtpm"
 
+/* Its state is there before it, and after it: without one, no process needs to be looked for. */
 int tpm_kill(const char *uuid, struct error *err)
 {
-    return process_kill(PROCESS_TPM, uuid, err);
+    scoped(freep) char *state = xformat(STATE_ROOT "/%s", uuid);
+
+    return file_exists(state) ? process_kill(PROCESS_TPM, uuid, err) : 0;
 }
 
 int tpm_remove(const char *uuid, struct error *err)

@@ -38,7 +38,7 @@ static void switch_on(void)
 static void switch_on_and_use(void)
 {
     swtpm_init(&swtpm);
-    EXPECT(system("echo other initdata | " ATTEST_PROGRAM " bind tpm " SWTPM_TRANSPORT
+    EXPECT(system("echo other initdata | " ATTEST_PROGRAM " bind tpm " SWTPM_TRANSPORT " -"
                   " >/dev/null") == 0,
            "bind");
 }

@@ -173,7 +173,7 @@ def create(cgroup, main):
             os.write(report, f"pid {pid}\n".encode())
             os._exit(0)
         try:
-            main(lambda: (os.write(report, b"ready"), os.close(report)))
+            main(lambda: (os.write(report, b"ready\n"), os.close(report)))
         except BaseException as error:  # noqa: the parent reports it
             os.write(report, f"error {type(error).__name__}: {error}".encode())
         os._exit(1)
@@ -181,9 +181,10 @@ def create(cgroup, main):
     with os.fdopen(answer, "rb") as pipe:
         text = pipe.read().decode()
     os.waitpid(middle, 0)
-    if not text.endswith("ready"):
+    said = sorted(text.splitlines())        # two processes speak: either may be the first
+    if len(said) != 2 or said[1] != "ready":
         raise RuntimeError(text)
-    return int(text.split()[1])
+    return int(said[0].split()[1])
 
 
 def spawn(pid, cgroup, argv, log, env):

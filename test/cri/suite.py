@@ -73,9 +73,17 @@ class Column(cri_program.Cri):
         for ctr in self.containers():
             if ctr.id not in self.kept:
                 log = self.file(self.container_status(ctr.id).log_path)
+                self.end(ctr.id)
                 self.remove_container(ctr.id)
                 if os.path.isfile(log):
                     os.unlink(log)          # the next container of this name would append to it
+
+    def end(self, ctr):
+        """Ends it if it runs. containerd has deleted the task of what ends by itself some time before it calls it
+        exited: meanwhile it stops nothing, and does not remove it either. So the state is waited for."""
+        if self.container_status(ctr).state == cri_program.RUNNING:
+            self.stop_container(ctr, grace=0)
+            self.wait_exit(ctr)
 
     # ---- what cases ask often -----------------------------------------------------------------
 

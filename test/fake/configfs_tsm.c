@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define FUSE_USE_VERSION 31
+#define FUSE_USE_VERSION 35
 #include "configfs_tsm.h"
 
 #include <errno.h>
@@ -73,6 +73,9 @@ static int look(const char *path, struct directory **ret, const char **ret_file,
 
     *ret = length ? find(path + 1, length) : NULL;
     *ret_file = slash ? slash + 1 : NULL;
+    *ret_mode = S_IFREG | 0600;
+    if (strcmp(path, "/" FAKE_TD_DEVICE) == 0)
+        return 0;
     *ret_mode = S_IFDIR | 0755;
     if (length && !*ret)
         return -ENOENT;
@@ -186,8 +189,8 @@ static int on_read(const char *path, char *to, size_t size, off_t offset,
     mode_t mode;
     int rc = look(path, &directory, &file, &mode);
 
-    if (rc < 0)
-        return rc;
+    if (rc < 0 || !file)
+        return rc < 0 ? rc : -EINVAL;
     if (strcmp(file, "provider") == 0)
         return give(fake_tsm.provider, strlen(fake_tsm.provider), to, size, offset);
     if (strcmp(file, "auxblob") == 0)
@@ -206,8 +209,8 @@ static int on_write(const char *path, const char *from, size_t size, off_t offse
     mode_t mode;
     int rc = look(path, &directory, &file, &mode);
 
-    if (rc < 0)
-        return rc;
+    if (rc < 0 || !file)
+        return rc < 0 ? rc : -EINVAL;
     if (strcmp(file, "privlevel") == 0) {
         fake_tsm.levels++;
         return (int) size;
@@ -229,7 +232,7 @@ static int on_flush(const char *path, struct fuse_file_info *info)
     mode_t mode;
     size_t size;
 
-    if (look(path, &directory, &file, &mode) < 0 || !directory->pending_size)
+    if (look(path, &directory, &file, &mode) < 0 || !directory || !directory->pending_size)
         return 0;
     size = directory->pending_size;
     directory->pending_size = 0;
@@ -248,6 +251,23 @@ static int on_flush(const char *path, struct fuse_file_info *info)
     return 0;
 }
 
+/* TDX_CMD_GET_REPORT0: 64 bytes of report data, 1024 of report. */
+static int on_ioctl(const char *path, unsigned command, void *unused, struct fuse_file_info *info,
+                    unsigned flags, void *data)
+{
+    uint8_t *bytes = data;
+
+    if (strcmp(path, "/" FAKE_TD_DEVICE) != 0 || command != 0xc4405401)
+        return -ENOTTY;
+    if (fake_tsm.td_deaf)
+        return -EIO;
+    fake_tsm.td_questions++;
+    memcpy(bytes + 64, fake_tsm.td_report, sizeof(fake_tsm.td_report));
+    memcpy(bytes + 64 + 128, bytes, 64);
+    bytes[64 + 128] ^= fake_tsm.td_other;
+    return 0;
+}
+
 static const struct fuse_operations operations = {
     .getattr = on_getattr,
     .readdir = on_readdir,
@@ -257,6 +277,7 @@ static const struct fuse_operations operations = {
     .read = on_read,
     .write = on_write,
     .flush = on_flush,
+    .ioctl = on_ioctl,
 };
 
 static void *serve(void *unused)

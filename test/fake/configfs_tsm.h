@@ -2,12 +2,15 @@
 #pragma once
 /* The kernel's configfs-tsm, played by FUSE: a directory that is made has its files at once, a
  * question is taken when `inblob` is closed, the answer is made when `outblob` is first read. What
- * can go wrong in a machine goes wrong as often as a test says. */
+ * can go wrong in a machine goes wrong as often as a test says. Beside it, as FAKE_TD_DEVICE, the
+ * device of a trust domain. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FAKE_TSM_BLOB_MAX = 256 * 1024 };
+#define FAKE_TD_DEVICE ".tdx_guest"
+
+enum { FAKE_TSM_BLOB_MAX = 256 * 1024, FAKE_TD_REPORT_SIZE = 1024 };
 
 /* What the processor would do; returns the size of what it wrote. */
 typedef size_t fake_tsm_report_fn(const uint8_t question[64], uint8_t to[FAKE_TSM_BLOB_MAX]);
@@ -15,15 +18,18 @@ typedef size_t fake_tsm_report_fn(const uint8_t question[64], uint8_t to[FAKE_TS
 struct fake_tsm {
     const char *provider; /* with its line feed */
     fake_tsm_report_fn *report;
-    const char *certificates; /* auxblob; NULL: there is no such file */
-    int strangers;            /* so many questions get another's behind them */
-    int would_block;          /* so many reads of outblob fail by EWOULDBLOCK */
-    int interrupts;           /* so many by EINTR */
-    int taken_short;          /* so many questions are taken half */
-    bool silent;              /* outblob fails by EINVAL, whatever was asked */
-    bool endless;             /* outblob has no end */
+    const char *certificates;               /* auxblob; NULL: there is no such file */
+    int strangers;                          /* so many questions get another's behind them */
+    int would_block;                        /* so many reads of outblob fail by EWOULDBLOCK */
+    int interrupts;                         /* so many by EINTR */
+    int taken_short;                        /* so many questions are taken half */
+    bool silent;                            /* outblob fails by EINVAL, whatever was asked */
+    bool endless;                           /* outblob has no end */
+    uint8_t td_report[FAKE_TD_REPORT_SIZE]; /* but for its report data */
+    bool td_deaf;                           /* it fails by EIO */
+    bool td_other;                          /* it takes other report data */
     /* What was seen. */
-    int made, removed, questions, levels;
+    int made, removed, questions, levels, td_questions;
     size_t question_size; /* of the last one */
 };
 

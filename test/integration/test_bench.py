@@ -8,14 +8,9 @@ import subprocess
 import pytest
 
 import bed as bed_program
-from conftest import BUILD
+from conftest import BUILD, is_sanitised
 
 LISTED = {"P1", "P2", "P3", "P4", "P5", "P7", "P8", "P9", "P10", "P12", "P18", "P21", "P22", "P28", "P29", "P31"}
-
-
-def is_sanitised():
-    with open(BUILD + "/bin/containerd-shim-cleave-tenant-v2", "rb") as shim:
-        return b"__asan_init" in shim.read()
 
 
 def test_the_bench_runs_and_its_exact_counts_hold():

@@ -122,7 +122,7 @@ firmware = "/image/OVMF.fd"
     kernel = os.stat(node.path("/image/vmlinuz"))
     node.write("/var/lib/cleave/h/accel.json", json.dumps({
         "version": 1, "kind": "accel", "kvm": True,
-        "about": f"{platform.release()} /image/vmlinuz {kernel.st_size} {int(kernel.st_mtime)}"}))
+        "about": f"{platform.release()} /image/vmlinuz {kernel.st_size} {int(kernel.st_mtime)} /image/OVMF.fd"}))
     for path in ("/dev/kvm", "/dev/sev", "/dev/net/tun"):
         node.device(path)
     node.write("/sys/module/kvm_amd/parameters/sev_snp", "Y\n")

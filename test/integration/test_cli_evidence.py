@@ -85,7 +85,7 @@ def test_tpm_evidence_is_judged(tmp_path):
     assert answer["claims"]["not_judged"] == ["pcrs", "eventlog"]
     assert judge(*words[:-1], "00")["field"] == "quote-nonce"
     assert judge(*words, "--set", "pcrs=0,1")["field"] == "quote-pcrs"
-    for selection in (b"0,1", b"sha256:0,1\n", b"sha256:0,1\r\n"):
+    for selection in (b"0,1", b"sha256:0,1\n", b"sha256:0,1\r\n", b"sha256: 0, 1\n"):
         put(tmp_path / "pcr_selection.txt", selection)
         assert judge(*words)["field"] == "quote-pcrs"
     every = ",".join(map(str, range(24)))
@@ -101,6 +101,19 @@ def test_tpm_evidence_is_judged(tmp_path):
     assert judge(*words)["field"] == "register-value"
     put(tmp_path / "ak.pem", open(f"{CORPUS}/tpm_quote/key_pem", "rb").read()[1:])
     assert judge(*words)["field"] == "key-unknown"
+
+
+def test_without_an_enrolled_key_no_quote_is_good(tmp_path):
+    evidence = made(tmp_path, "tpm_quote/evidence")
+    os.mkdir(tmp_path / "empty")
+    for words in ([], ["--endorsements", str(tmp_path / "empty")]):
+        answer = judge("--type", "tpm", "--evidence", evidence, "--report-data", NONCE, *words)
+        assert (answer["check"], answer["field"]) == ("signature", "key-unknown")
+
+
+def test_a_log_has_no_report_data_to_judge(tmp_path):
+    log = made(tmp_path, "event_log/tpm_sha256")
+    assert judge("--type", "eventlog", "--evidence", log, "--report-data", "")["accepted"]
 
 
 def sized(data):
@@ -145,7 +158,8 @@ def test_a_log_must_explain_what_is_quoted(tmp_path):
     (["--report-data", NONCE], "--report-data means nothing to this type"),
     (["--time", "yesterday"], "yesterday"),
     (["--root", "/proc/version"], "--root means nothing to this type"),
-    (["--endorsements", "/nowhere"], "/nowhere/pcrs.json"),
+    (["--endorsements", "/nowhere"], "--endorsements: there is no '/nowhere'"),
+    (["--endorsements", "/proc/self"], "/proc/self/pcrs.json"),
     (["--set", "bank=sha1"], "--set bank=sha1"),
     (["--set", "rtmr0=00"], "--set rtmr0=00"),
 ])
@@ -161,7 +175,7 @@ def test_a_log_without_a_verdict_exits_2(words, text, tmp_path):
     (["--report-data", NONCE], "--report-data means nothing to this type without --endorsements"),
     (["--endorsements", "/nowhere"], "--report-data is missing"),
     (["--endorsements", "/nowhere", "--report-data", 64 * "00"], "--time is missing"),
-    (["--endorsements", "/nowhere", "--report-data", 64 * "00", "--time", "now"], "/nowhere/quote.bin"),
+    (["--endorsements", "/proc/self", "--report-data", 64 * "00", "--time", "now"], "/proc/self/quote.bin"),
     (["--root", "/proc/version"], "--root means nothing to this type without --endorsements"),
 ])
 def test_a_ccel_without_a_verdict_exits_2(words, text, tmp_path):
@@ -172,7 +186,8 @@ def test_a_ccel_without_a_verdict_exits_2(words, text, tmp_path):
 @pytest.mark.parametrize("words, text", [
     ([], "--report-data is missing"),
     (["--report-data", NONCE, "--time", "yesterday"], "yesterday"),
-    (["--report-data", NONCE, "--endorsements", "/nowhere"], "neither ak.pem nor ak.pub"),
+    (["--report-data", NONCE, "--endorsements", "/nowhere"], "there is no '/nowhere'"),
+    (["--report-data", ""], "--report-data has 1 to 64 bytes"),
     (["--report-data", NONCE, "--set", "pcrs=24"], "there is no PCR '24'"),
     (["--report-data", NONCE, "--set", "pcrs="], "there is no PCR ''"),
     (["--report-data", NONCE, "--set", "reset-count=x"], "--set reset-count=x"),

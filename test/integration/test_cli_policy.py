@@ -173,7 +173,7 @@ def check(policy, values, *words):
 
 def test_a_file_is_told_in_words(policy):
     later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
-    values = tpm_values(not_after=later, epoch_min={"prod/db": 7}, snp={
+    values = tpm_values(not_after=later, epoch_min={"prod/db": 7}, revoked=[64 * "1", 96 * "2"], snp={
         "measurements": [96 * "1"], "products": ["Milan", "Genoa"], "guest_policy": {},
         "tcb_min": {"Milan": dict.fromkeys(("bootloader", "tee", "snp", "microcode"), 0),
                     "Genoa": dict.fromkeys(("bootloader", "tee", "snp", "microcode"), 9)}})
@@ -182,7 +182,8 @@ def test_a_file_is_told_in_words(policy):
     for line in ("open: Milan with any firmware, however old", "open: any chip of these products", "open: any attestation key",
                  "Genoa: firmware not older than bootloader 9, tee 9, snp 9, microcode 9", "open: a TPM that the host runs",
                  "PCR 4: one of 2", "open: any value of PCR 0, 1, 2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23\n",
-                 "PCR 8: what the pod's initdata gives", "AMD's revocation list has to be there", "pod prod/db: epoch 7 or higher"):
+                 "PCR 8: what the pod's initdata gives", "AMD's revocation list has to be there", "pod prod/db: epoch 7 or higher",
+                 "revoked: 2 digests, wherever they appear\n"):
         assert line in out
     assert "tdx" not in out and "VLEK" not in out
     words = "--key", sign(policy)[1]

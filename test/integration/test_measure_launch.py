@@ -322,3 +322,7 @@ def test_a_memory_that_is_too_small_is_refused(image, tmp_path):
 def test_a_damaged_firmware_is_refused(kind, at, says, image, tmp_path):
     firmware = put(tmp_path / "firmware", Firmware(3).image.replace(at, b"\0" * len(at)))
     assert says in refusal(image, firmware, "--type", kind, "--cpu", "EPYC")
+
+
+def test_files_of_which_nothing_can_be_foretold_are_refused(image, tmp_path):
+    assert "there is nothing to foretell of any type; tpm: the firmware has no" in refusal(image, put(tmp_path / "firmware", b""))

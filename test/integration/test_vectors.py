@@ -87,14 +87,15 @@ def test_snp_samples_are_authentic(tmp_path, sample, policies):
 @pytest.mark.parametrize("sample, policies, expected", [
     # Attributes are looked at after the signatures: these are authentic all the same.
     pytest.param(GOSEV, [V2], FLAG_DEBUG, id="gosev-attestation"),
-    pytest.param(WITH_VLEK, [VLEK], ("attributes", "vmpl"), id="trustee-test-vlek-report-vmpl"),
-    pytest.param(WITH_VLEK, ["vmpl=1"], ("policy", "signer_info.signing_key"), id="trustee-test-vlek-report-vcek-only"),
+    pytest.param(WITH_VLEK, [], ("attributes", "vmpl"), id="trustee-test-vlek-report-vmpl"),
+    pytest.param(WITH_VLEK, ["key=vcek", "vmpl=1"], ("policy", "signer_info.signing_key"),
+                 id="trustee-test-vlek-report-vcek-only"),
     pytest.param(GOSEV, [], ("policy", "version"), id="gosev-attestation-version"),
     pytest.param(TRUSTEE, [], ("policy", "version"), id="trustee-test-report-version"),
     pytest.param(VIRTEE, [], ("policy", "version"), id="virtee-report_milan-version"),
-    pytest.param(("neg-gosev-measurement-flip.bin", *GOSEV[1:]), [V2], FLAG_SIGNATURE, id="neg-gosev-measurement-flip"),
-    pytest.param(("neg-gosev-sig-flip.bin", *GOSEV[1:]), [V2], FLAG_SIGNATURE, id="neg-gosev-sig-flip"),
-    pytest.param((GOSEV[0], VIRTEE[1], "milan"), [V2], FLAG_SIGNATURE, id="gosev-attestation-of-another-chip"),
+    pytest.param(("neg-gosev-measurement-flip.bin", *GOSEV[1:]), [], FLAG_SIGNATURE, id="neg-gosev-measurement-flip"),
+    pytest.param(("neg-gosev-sig-flip.bin", *GOSEV[1:]), [], FLAG_SIGNATURE, id="neg-gosev-sig-flip"),
+    pytest.param((GOSEV[0], VIRTEE[1], "milan"), [], FLAG_SIGNATURE, id="gosev-attestation-of-another-chip"),
     pytest.param((TRUSTEE[0], "trustee-test-vcek-invalid-legacy.der", "milan"), [V2], ("signature", "VCEK"),
                  id="trustee-test-vcek-invalid-legacy"),
     pytest.param((TRUSTEE[0], "trustee-test-vcek-invalid-new.der", "milan"), [V2], ("signature", "VCEK"),
@@ -168,6 +169,18 @@ def test_snp_chains_as_amd_sends_them(tmp_path, chain):
     sample = Snp(tmp_path, *(WITH_VLEK if with_vlek else VIRTEE))
     shutil.copy(f"{VECTORS}/certs-amd/{chain}", tmp_path / "dir/ask.pem")
     sample.accepted(*([VLEK, "vmpl=1"] if with_vlek else [V2]))
+
+
+@pytest.mark.parametrize("which, policies", [(GENOA, []), (VIRTEE, [V2]), (WITH_VLEK, [VLEK, "vmpl=1"])],
+                         ids=["ASK of Genoa", "ASK of Milan", "ASVK of Milan"])
+def test_snp_issuer_without_its_root(tmp_path, which, policies):
+    """The roots are built in. A VLEK has the file of a VCEK, too."""
+    sample = Snp(tmp_path, *which)
+    parts = file(f"certs-amd/trustee-{which[2]}_ask_ark_asvk.pem").decode().split("-----BEGIN")
+    sample.put("dir/ask.pem", ("-----BEGIN" + parts[3 if which is WITH_VLEK else 1]).encode())
+    if which is WITH_VLEK:
+        os.rename(tmp_path / "dir/vlek.der", tmp_path / "dir/vcek.der")
+    assert sample.accepted(*policies)["key"] == ("vlek" if which is WITH_VLEK else "vcek")
 
 
 def test_snp_a_root_replaces_those_of_amd(tmp_path):

@@ -489,7 +489,11 @@ def test_a_host_half_that_exists_already_is_used_and_left(bed, nodes, pair):
     place = f"/etc/cleave/static/{endpoint}"
     bed.run("tenant", "mkdir", "-p", place)
     bed.run("tenant", "cp", made["initdata_path"], made["key_path"], place)
-    change(bed, "tenant", "/etc/cleave/tenant.conf", provisioner=f'"{build}/bin/cleave-provision-static"')
+    change(bed, "tenant", "/etc/cleave/tenant.conf", provisioner=f'"{build}/bin/cleave-provision-static"', evidence='"tpm"')
+    with pytest.raises(grpc.RpcError) as refusal:           # its maker asked for less
+        tenant.run_pod("web", annotations={"cleave.dev/endpoint": endpoint})
+    assert "the initdata names evidence 'sample', tenant.conf asks for 'tpm'" in refusal.value.details()
+    change(bed, "tenant", "/etc/cleave/tenant.conf", evidence='"sample"')
     pod = tenant.run_pod("web", annotations={"cleave.dev/endpoint": endpoint})
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     assert tenant.exec(ctr, "echo", "reached") == (0, b"reached\n", b"")

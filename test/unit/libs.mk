@@ -128,7 +128,7 @@ $(foreach t,test_judge test_tdx test_tdx_quote test_tdx_collateral test_azure_td
 test_attest_lessen_SRCS := test/unit/test_attest_lessen.c guest-agent/attest/lessen.c
 test_attest_lessen_LIBS := base
 test_attest_tsm_SRCS := test/unit/test_attest_tsm.c test/unit/tdx_fixture.c test/fake/configfs_tsm.c \
-	$(addprefix guest-agent/attest/,tsm.c event_log_file.c)
+	$(addprefix guest-agent/attest/,tsm.c td_device.c event_log_file.c)
 test_attest_tsm_LIBS := evidence base
 test_attest_tsm_PKGS := json-c libmd fuse3
 test_attest_tsm_LDLIBS := $(MBEDTLS) -lpthread

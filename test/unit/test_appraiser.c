@@ -164,7 +164,10 @@ END_TEST
 
 START_TEST(values_that_cannot_be_read_are_no_change)
 {
-    struct evidence_policy policy = {0};
+    struct evidence_policy policy = {
+        .values = (const struct reference_values *) &generation,
+        .endorsements.leaf = {(const uint8_t *) text, 1},
+    };
     struct error err;
 
     judge();
@@ -172,6 +175,8 @@ START_TEST(values_that_cannot_be_read_are_no_change)
     generation = 0;
     ck_assert(!appraiser_is_stale(appraiser));
     ck_assert(appraiser_refresh(appraiser, &policy, &err) < 0);
+    ck_assert_ptr_null(policy.values); /* what had been read is gone */
+    ck_assert_ptr_null(policy.endorsements.leaf.data);
     generation = 2;
     ck_assert(appraiser_is_stale(appraiser));
 }

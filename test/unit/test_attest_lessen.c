@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
 
@@ -59,6 +60,37 @@ START_TEST(without_capabilities_the_agent_is_out_of_reach)
 }
 END_TEST
 
+static int try_to_write(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int problem = fd < 0 ? errno : 0;
+
+    if (fd >= 0)
+        (void) close(fd);
+    return problem;
+}
+
+static char directory[] = "/tmp/lessen-XXXXXX";
+
+/* A capability is not what it takes to have the kernel run something at the next crash. */
+START_TEST(root_can_write_in_one_directory)
+{
+    scoped(freep) char *inside = xformat("%s/inside", directory);
+    scoped(freep) char *outside = xformat("%s-outside", directory);
+    ck_assert_msg(lessen_to(directory, &err) == 0, "%s", err.message);
+    ck_assert_uint_eq(getuid(), 0);
+    ck_assert_int_eq(try_to_write(inside), 0);
+    ck_assert_int_eq(try_to_write(outside), EROFS);
+    ck_assert_int_eq(try_to_write("/proc/sys/kernel/core_pattern"), EROFS);
+    ck_assert_int_eq(try_to_write("/dev/null"), EACCES);
+    ck_assert_int_lt(mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL), 0);
+    ck_assert_int_eq(errno, EPERM);
+    status_has("CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n");
+    the_agent_is_out_of_reach();
+    ck_assert_int_eq(unlink(inside), 0);
+}
+END_TEST
+
 START_TEST(nobody_stays_nobody)
 {
     the_agent_is_in_reach();
@@ -75,7 +107,14 @@ END_TEST
 
 int main(void)
 {
-    return suite_run("attest_lessen",
-                     (const TTest *[]){without_capabilities_the_agent_is_out_of_reach,
-                                       nobody_stays_nobody, NULL});
+    int failed;
+
+    if (!mkdtemp(directory))
+        return EXIT_FAILURE;
+    failed = suite_run("attest_lessen",
+                       (const TTest *[]){without_capabilities_the_agent_is_out_of_reach,
+                                         root_can_write_in_one_directory, nobody_stays_nobody,
+                                         NULL});
+    (void) rmdir(directory); /* to its test it was a mount */
+    return failed;
 }

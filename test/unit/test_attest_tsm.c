@@ -13,6 +13,7 @@
 #include "event_log_fixture.h"
 #include "evidence/tdx.h"
 #include "snp_fixture.h"
+#include "td_device.h"
 #include "tdx_fixture.h"
 #include "tsm.h"
 
@@ -260,33 +261,61 @@ END_TEST
 
 /* ---- initdata -------------------------------------------------------------------------------- */
 
-static int check(enum tsm_provider provider)
+static int check_snp(void)
 {
-    ck_assert_msg(ask(provider) == 0, "%s", err.message);
-    return tsm_check_initdata(provider, &output, initdata, strlen(initdata), &err);
+    ck_assert_msg(ask(TSM_SNP) == 0, "%s", err.message);
+    return tsm_check_host_data(&output, initdata, strlen(initdata), &err);
 }
 
 START_TEST(host_data_has_to_be_the_digest_of_the_initdata)
 {
-    ck_assert_int_lt(check(TSM_SNP), 0);
+    ck_assert_int_lt(check_snp(), 0);
     ck_assert_str_eq(err.message, "HOST_DATA of this machine is not the digest of its initdata");
     digest_sha256(initdata, strlen(initdata), snp.report + 0x0c0);
-    ck_assert_msg(check(TSM_SNP) == 0, "%s", err.message);
+    ck_assert_msg(check_snp() == 0, "%s", err.message);
     snp.report[0x0c0 + 31] ^= 1;
-    ck_assert_int_lt(check(TSM_SNP), 0);
+    ck_assert_int_lt(check_snp(), 0);
 }
 END_TEST
 
+static int check_td(void)
+{
+    char device[128];
+
+    (void) snprintf(device, sizeof(device), "%s/" FAKE_TD_DEVICE, root);
+    return td_device_check_initdata(device, initdata, strlen(initdata), &err);
+}
+
+static void td_refused(const char *why)
+{
+    ck_assert_int_lt(check_td(), 0);
+    ck_assert_msg(strstr(err.message, why), "%s", err.message);
+}
+
 START_TEST(mrconfigid_has_to_be_the_digest_of_the_initdata)
 {
-    fake_tsm.provider = "tdx_guest\n";
-    fake_tsm.report = tdx_answer;
-    ck_assert_int_lt(check(TSM_TDX), 0);
-    ck_assert_str_eq(err.message, "MRCONFIGID of this machine is not the digest of its initdata");
-    digest_sha384(initdata, strlen(initdata), tdx.body + 184);
-    ck_assert_msg(check(TSM_TDX) == 0, "%s", err.message);
-    tdx.body[184 + 47] ^= 1;
-    ck_assert_int_lt(check(TSM_TDX), 0);
+    fake_tsm.td_report[0] = 0x81;
+    td_refused("MRCONFIGID of this machine is not the digest of its initdata");
+    digest_sha384(initdata, strlen(initdata), fake_tsm.td_report + 512 + 64);
+    ck_assert_msg(check_td() == 0, "%s", err.message);
+    fake_tsm.td_report[512 + 64 + 47] ^= 1;
+    td_refused("MRCONFIGID");
+    ck_assert_int_eq(fake_tsm.td_questions, 3);
+}
+END_TEST
+
+START_TEST(what_is_no_report_of_a_trust_domain_is_refused)
+{
+    digest_sha384(initdata, strlen(initdata), fake_tsm.td_report + 512 + 64);
+    td_refused("none of a trust domain");
+    fake_tsm.td_report[0] = 0x81;
+    fake_tsm.td_other = true;
+    td_refused("answers another question");
+    fake_tsm.td_other = false;
+    fake_tsm.td_deaf = true;
+    td_refused("get a TDREPORT: Input/output error");
+    ck_assert_int_lt(td_device_check_initdata("/dev/absent", initdata, strlen(initdata), &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "open '/dev/absent'"));
 }
 END_TEST
 
@@ -378,6 +407,7 @@ int main(void)
                           directories_that_one_of_us_left_are_removed,
                           host_data_has_to_be_the_digest_of_the_initdata,
                           mrconfigid_has_to_be_the_digest_of_the_initdata,
+                          what_is_no_report_of_a_trust_domain_is_refused,
                           the_machine_says_which_kind_it_is,
                           a_log_is_cut_at_its_end,
                           a_log_that_is_none_is_refused_and_one_that_is_absent_is_empty,

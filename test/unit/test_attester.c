@@ -390,6 +390,28 @@ START_TEST(a_processor_with_other_initdata_is_refused)
 }
 END_TEST
 
+START_TEST(a_trust_domain_is_asked_by_its_own_device)
+{
+    play_snp();
+    scoped(freep) char *device = xformat("%s/" FAKE_TD_DEVICE, root);
+
+    fake_tsm.provider = "tdx_guest\n";
+    fake_tsm.td_report[0] = 0x81;
+    open_attester(&(struct attester_devices){.tsm = root, .td = device});
+    ck_assert_int_lt(bind_initdata(), 0);
+    refused("MRCONFIGID of this machine is not the digest of its initdata");
+    digest_sha384(initdata, strlen(initdata), fake_tsm.td_report + 512 + 64);
+    ck_assert_msg(bind_initdata() == 0, "%s", err.message);
+    ck_assert_int_eq(fake_tsm.questions, 0); /* no quote, which the host would bring */
+    ck_assert_int_lt(choose("snp"), 0);
+    ck_assert_int_eq(choose("tdx"), 0);
+    open_attester(&(struct attester_devices){.tsm = root});
+    ck_assert_int_lt(bind_initdata(), 0);
+    refused("open '-'");
+    end_snp();
+}
+END_TEST
+
 START_TEST(a_report_of_a_processor_is_over_the_statement)
 {
     uint8_t digest[64];
@@ -436,7 +458,7 @@ int main(void)
             a_sample_needs_no_hardware, a_type_that_the_machine_cannot_give_is_refused,
             a_tpm_does_not_stand_in_for_a_processor, initdata_is_bound_once_in_a_boot,
             a_tpm_that_is_said_to_be_there_has_to_answer,
-            a_processor_with_other_initdata_is_refused,
+            a_processor_with_other_initdata_is_refused, a_trust_domain_is_asked_by_its_own_device,
             a_report_of_a_processor_is_over_the_statement,
             a_processor_that_becomes_another_is_refused, NULL});
 }

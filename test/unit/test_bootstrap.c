@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -389,6 +391,115 @@ START_TEST(the_resident_is_a_proper_daemon)
 }
 END_TEST
 
+/* ---- killed ---- */
+
+/* A `start` that stops at each of its system calls. */
+static pid_t start_traced(const char *bundle, const char *id)
+{
+    const char *const argv[] = {"shim", "-namespace", "k8s.io", "-address", root,
+                                "-id",  id,           "start",  NULL};
+    uint8_t input[512];
+    size_t length = pack_params(id, input);
+    int in[2], status;
+    pid_t pid;
+
+    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+    ck_assert_int_eq(write(in[1], input, length), (ssize_t) length);
+    close(in[1]);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        (void) dup2(in[0], 0);
+        (void) dup2(null, 1);
+        (void) dup2(null, 2);
+        if (chdir(bundle) == 0 && ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
+            execv("/proc/self/exe", (char *const *) argv);
+        _exit(126);
+    }
+    close(in[0]);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFSTOPPED(status), "this test needs ptrace");
+    ck_assert_int_eq(
+        ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *) (PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD)),
+        0);
+    return pid;
+}
+
+/* Lets it go on to the entry of the next call. */
+static void next_call(pid_t pid, struct __ptrace_syscall_info *ret)
+{
+    int status, signal = 0;
+
+    do {
+        ck_assert_int_eq(ptrace(PTRACE_SYSCALL, pid, NULL, (void *) (intptr_t) signal), 0);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_msg(WIFSTOPPED(status), "start ended without an answer");
+        signal = WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
+        ret->op = PTRACE_SYSCALL_INFO_NONE;
+        if (!signal)
+            ck_assert_int_gt(ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *) sizeof(*ret), ret), 0);
+    } while (ret->op != PTRACE_SYSCALL_INFO_ENTRY);
+}
+
+static bool is_call(const struct __ptrace_syscall_info *info, uint64_t number, uint64_t fd)
+{
+    return info->entry.nr == number && info->entry.args[0] == fd;
+}
+
+/* Kills it as it enters its n-th call after it began to read its options, and takes the bundle
+ * away, as containerd does whose caller has given up. False: it was about to answer. */
+static bool kill_at(int n)
+{
+    scoped(freep) char *id = xformat("killed-%d", n);
+    scoped(freep) char *bundle = bundle_make(id, NULL);
+    pid_t pid = start_traced(bundle, id);
+    struct __ptrace_syscall_info info;
+    struct error err;
+
+    do
+        next_call(pid, &info);
+    while (!is_call(&info, SYS_read, STDIN_FILENO));
+    while (n-- > 0 && !is_call(&info, SYS_write, STDOUT_FILENO))
+        next_call(pid, &info);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert_int_eq(file_remove_tree(bundle, &err), 0);
+    return !is_call(&info, SYS_write, STDOUT_FILENO);
+}
+
+static size_t count_files(const char *path)
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+    size_t count = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    while ((entry = readdir(directory)))
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count;
+}
+
+START_TEST(a_start_that_is_killed_leaves_no_socket)
+{
+    uint64_t end = clock_monotonic_ms() + 60000;
+    int n = 0;
+
+    (void) snprintf(sockets, sizeof(sockets), "%s/k", root);
+    while (kill_at(n))
+        n++;
+    ck_assert_int_ge(n, 3);
+    ck_assert_uint_gt(count_files(sockets),
+                      0); /* of those that serve, until they look for owners */
+    while (count_files(sockets) > 0) {
+        ck_assert_msg(clock_monotonic_ms() < end, "%zu sockets stay", count_files(sockets));
+        (void) usleep(50000);
+    }
+}
+END_TEST
+
 START_TEST(the_sandbox_controller_gets_version_3)
 {
     scoped(freep) char *bundle = bundle_make("io.containerd.sandbox.controller.v1.shim/k8s.io/box",
@@ -611,11 +722,11 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     (void) snprintf(sockets, sizeof(sockets), "%s/s", root);
     failed = suite_run_with(
-        &(struct suite){.name = "bootstrap", .timeout_s = 30},
+        &(struct suite){.name = "bootstrap", .timeout_s = 90},
         (const TTest *[]){
             a_pod_has_one_shim_and_one_address, a_dead_socket_is_replaced,
-            the_resident_is_a_proper_daemon, the_sandbox_controller_gets_version_3,
-            without_stdin_the_socket_is_in_the_usual_place,
+            the_resident_is_a_proper_daemon, a_start_that_is_killed_leaves_no_socket,
+            the_sandbox_controller_gets_version_3, without_stdin_the_socket_is_in_the_usual_place,
             delete_tells_the_sandbox_from_its_members, delete_of_a_member_leaves_the_shim_alone,
             delete_of_a_sandbox_ends_a_shim_that_hangs, info_and_version_need_nothing,
             flags_are_read_as_go_reads_them, the_socket_depends_on_all_that_names_a_pod,

@@ -276,6 +276,19 @@ START_TEST(a_tpm_needs_its_programs_and_is_called_what_it_is)
 }
 END_TEST
 
+START_TEST(a_probe_with_another_firmware_proves_nothing)
+{
+    begin();
+    put(HOST_CONF, "[machine]\naccel = \"auto\"\n[image]\nkernel = \"/image/kernel\"\n");
+    put_record(PROBED_WELL);
+    expect(&host_realm, "accel", CHECK_OK, "KVM");
+    put(HOST_CONF, "[machine]\naccel = \"auto\"\n[image]\nkernel = \"/image/kernel\"\n"
+                   "firmware = \"/f\"\n");
+    expect(&host_realm, "accel", CHECK_WARN, "another kernel or firmware");
+    end();
+}
+END_TEST
+
 #define SNP_PARAMETER "/sys/module/kvm_amd/parameters/sev_snp"
 #define TDX_PARAMETER "/sys/module/kvm_intel/parameters/tdx"
 
@@ -649,6 +662,7 @@ int main(void)
                                        the_helper_must_be_a_program,
                                        the_image_must_be_files_with_something_in_them,
                                        a_tpm_needs_its_programs_and_is_called_what_it_is,
+                                       a_probe_with_another_firmware_proves_nothing,
                                        acceleration_is_what_a_probe_has_proven,
                                        memory_encryption_must_be_there_when_it_is_configured,
                                        libvirt_is_asked_at_the_socket_of_its_uri,

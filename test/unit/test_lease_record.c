@@ -195,6 +195,24 @@ START_TEST(a_takeover_ends_the_former_holder)
 }
 END_TEST
 
+START_TEST(a_later_claim_is_not_the_former_holders)
+{
+    struct lease_record *former;
+
+    setup();
+    claim(1, 1);
+    former = record;
+    record = NULL;
+    revoke_it();
+    claim(2, 1);
+    revoke_it();
+    claim(1, 1);
+    ck_assert(!lease_record_holds(former));
+    lease_record_close(former);
+    teardown();
+}
+END_TEST
+
 START_TEST(a_damaged_record_is_nobodys)
 {
     setup();
@@ -304,8 +322,8 @@ int main(void)
             numbers_grow_and_are_never_given_twice, another_instance_is_refused, nobody_is_adopted,
             a_revocation_by_another_process_is_seen_at_once, what_was_revoked_stays_so,
             what_was_held_before_a_reboot_has_ended, a_takeover_ends_the_former_holder,
-            a_damaged_record_is_nobodys, a_torn_record_is_nobodys,
-            a_record_that_was_removed_is_nobodys, a_damaged_record_gives_no_more_numbers,
-            a_locked_record_is_waited_for_only_so_long, an_absent_record_needs_no_revocation,
-            a_link_in_its_place_is_refused, NULL});
+            a_later_claim_is_not_the_former_holders, a_damaged_record_is_nobodys,
+            a_torn_record_is_nobodys, a_record_that_was_removed_is_nobodys,
+            a_damaged_record_gives_no_more_numbers, a_locked_record_is_waited_for_only_so_long,
+            an_absent_record_needs_no_revocation, a_link_in_its_place_is_refused, NULL});
 }

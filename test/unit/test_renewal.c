@@ -4,12 +4,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent.pb-c.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "fake_time.h"
 #include "link.h"
 #include "secure/lease_record.h"
@@ -343,6 +345,14 @@ END_TEST
 
 /* A list of this node's may be too old, its policy damaged: that can be mended, and until then the
  * guest is not renewed. */
+static void log_says(int log, const char *words)
+{
+    char line[1024] = "";
+
+    ck_assert_int_gt(pread(log, line, sizeof(line) - 1, 0), 0);
+    ck_assert_msg(strstr(line, words), "%s", line);
+}
+
 START_TEST(one_that_cannot_be_judged_is_only_let_go)
 {
     static const enum appraisal_check mendable[] = {APPRAISAL_OK, APPRAISAL_SIGNATURE,
@@ -353,7 +363,12 @@ START_TEST(one_that_cannot_be_judged_is_only_let_go)
         guest_answers("Renew", STATUS_OK, true);
         cannot_judge = true;
         verdict = mendable[i];
+        scoped(closep) int log = memfd_create("log", 0);
+        log_to(log);
         guest_answers("Appraise", STATUS_OK, false);
+        log_says(log, verdict == APPRAISAL_OK ? "the guest cannot be judged: not the one"
+                                              : "the guest is refused: not the one");
+        log_to(STDERR_FILENO);
         ck_assert_uint_eq(given_up, 0);
         ck_assert_uint_eq(drops, 1);
         ck_assert_str_eq(drop_reason, "not the one");

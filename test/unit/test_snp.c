@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hex.h"
+#include "evidence/snp_roots.h"
 #include "snp_fixture.h"
 #include "suite.h"
 
@@ -100,7 +102,7 @@ static const struct wrong wrong_in_milan[] = {
     {0x040, 8, 0x05, APPRAISAL_ATTRIBUTES, "platform_info"},
     {0x048, 4, 0x01, APPRAISAL_ATTRIBUTES, "author_key_digest"},
     {0x048, 4, 0x02, APPRAISAL_SIGNATURE, "signer_info.mask_chip_key"},
-    {0x048, 4, 0x04, APPRAISAL_POLICY, "signer_info.signing_key"},
+    {0x048, 4, 0x04, APPRAISAL_SIGNATURE, "signer_info.signing_key"},
     {0x048, 4, 0x08, APPRAISAL_SIGNATURE, "signer_info.signing_key"},
     {0x048, 4, 0x1c, APPRAISAL_SIGNATURE, "signer_info.signing_key"},
     {0x048, 4, 0x20, APPRAISAL_FORMAT, "signer_info"},
@@ -311,10 +313,50 @@ START_TEST(the_chain_ends_at_a_key_that_is_trusted)
     judged(APPRAISAL_SIGNATURE, "ASK", "no ASK");
     snp_world_seal(&world);
     *strstr(world.issuers + 1, "-----BEGIN") = '\0';
+    snp_world_verify(&world);
+    ck_assert_int_eq(world.verdict.failed, APPRAISAL_OK); /* an ASK without its ARK */
     snprintf(world.roots, sizeof(world.roots), "%s", world.issuers);
     judged(APPRAISAL_SIGNATURE, "ARK", "no ARK");
     snprintf(world.roots, sizeof(world.roots), "nothing");
     judged(APPRAISAL_FORMAT, "roots", "no roots");
+}
+END_TEST
+
+START_TEST(the_roots_that_are_built_in_are_amds)
+{
+    static const char *const keys[] = {
+        "9f056bee44377e29308cb5ffa895bdfb62d18881fa6bed8d6f075b0204089cb9",
+        "429a69c9422aa258ee4d8db5fcda9c6470ef15f8cd5a9cebd6cbc7d90b863831",
+        "4f125410563a2ab9a50356f9243f6fe0b6f73de98603f53f90339c70e9d7ad08",
+    };
+    const struct chain_bytes pem = {(const uint8_t *) snp_amd_roots, strlen(snp_amd_roots)};
+    scoped(chain_bundle_fini) struct chain_bundle roots = {0};
+    struct evidence_verdict verdict;
+    uint8_t spki[CHAIN_SPKI_SIZE];
+    char hex[2 * CHAIN_SPKI_SIZE + 1];
+
+    ck_assert_int_eq(chain_parse_pem("roots", pem, &roots, &verdict), 0);
+    ck_assert_uint_eq(roots.count, ARRAY_LENGTH(keys));
+    for (size_t i = 0; i < roots.count; i++) {
+        chain_spki(roots.certificates[i], spki);
+        hex_encode(spki, sizeof(spki), hex);
+        ck_assert_str_eq(hex, keys[i]);
+        ck_assert_int_eq(chain_verify_link(roots.certificates[i], roots.certificates[i], &verdict),
+                         0);
+    }
+}
+END_TEST
+
+START_TEST(what_is_not_authentic_is_refused_for_that)
+{
+    snp_world_init(&world, SNP_MILAN, 2);
+    world.signer = &world.other_key;
+    refused(APPRAISAL_SIGNATURE, "signature");
+    begin();
+    snp_world_vlek(&world);
+    world.policy.keys = BIT(SNP_VCEK);
+    world.vek.issuer_key = &world.other_key;
+    refused(APPRAISAL_SIGNATURE, "VLEK");
 }
 END_TEST
 
@@ -661,6 +703,8 @@ int main(void)
                                 a_signature_has_no_bytes_that_say_nothing,
                                 a_report_by_another_key_is_refused,
                                 the_chain_ends_at_a_key_that_is_trusted,
+                                the_roots_that_are_built_in_are_amds,
+                                what_is_not_authentic_is_refused_for_that,
                                 certificates_of_the_chain_are_judged,
                                 a_policy_can_demand_the_revocation_list,
                                 a_key_is_of_the_kind_that_the_report_names,

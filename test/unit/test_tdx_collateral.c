@@ -449,6 +449,28 @@ START_TEST(some_of_the_collateral_is_not_taken_for_none)
 }
 END_TEST
 
+START_TEST(the_signer_can_come_without_its_root)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fixture_build(&fixture);
+    struct chain_bytes *signing = &fixture.collateral.tcb_signing;
+    struct chain_bytes both = *signing;
+    size_t first = (size_t) (strstr(fixture.signing_pem + 1, "-----BEGIN") - fixture.signing_pem);
+    scoped(freep) char *three = xformat("%s%s", fixture.signing_pem, fixture.signing_pem + first);
+
+    signing->length = first;
+    expect(&fixture, "the signer alone", APPRAISAL_OK, NULL);
+    ck_assert_int_eq(status_of(&fixture), TDX_UP_TO_DATE);
+    *signing = (struct chain_bytes){both.data + first, both.length - first};
+    expect(&fixture, "the root alone", APPRAISAL_SIGNATURE, "tcb_signing");
+    *signing = (struct chain_bytes){(const uint8_t *) three, strlen(three)};
+    expect(&fixture, "three", APPRAISAL_FORMAT, "tcb_signing");
+    fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(time_decides_and_is_an_argument)
 {
     struct fixture fixture;
@@ -496,6 +518,7 @@ int main(void)
                                            two_parts_together_need_what_either_needs,
                                            what_is_not_signed_or_not_of_this_time_is_refused,
                                            some_of_the_collateral_is_not_taken_for_none,
+                                           the_signer_can_come_without_its_root,
                                            time_decides_and_is_an_argument,
                                            the_signed_text_is_cut_out_as_it_was_sent,
                                            NULL,
