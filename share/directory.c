@@ -36,11 +36,11 @@ int directory_open(struct server *server, const struct message *message, void *r
 }
 
 /* One entry as the guest's kernel reads it; 0 if there is no room. */
-static size_t put_entry(uint8_t *to, size_t room, const struct dirent64 *from)
+static size_t put_entry(uint8_t *to, size_t room, const struct dirent64 *from, uint64_t inode)
 {
     size_t length = strlen(from->d_name);
     size_t size = FUSE_REC_ALIGN(FUSE_NAME_OFFSET + length);
-    const struct fuse_dirent entry = {.ino = from->d_ino,
+    const struct fuse_dirent entry = {.ino = inode,
                                       .off = (uint64_t) from->d_off,
                                       .namelen = (uint32_t) length,
                                       .type = from->d_type};
@@ -61,18 +61,20 @@ int directory_read(struct server *server, const struct message *message, void *r
     int fd = find(server, in->fh);
     _Alignas(struct dirent64) char entries[ENTRIES_SIZE];
     size_t filled = 0;
+    struct stat stat;
     ssize_t got;
 
     if (fd < 0)
         return fd;
-    if (lseek(fd, (off_t) in->offset, SEEK_SET) < 0)
+    if (fstat(fd, &stat) < 0 || lseek(fd, (off_t) in->offset, SEEK_SET) < 0)
         return -errno;
     got = getdents64(fd, entries, sizeof(entries));
     if (got < 0)
         return -errno;
     for (ssize_t at = 0; at < got;) {
         const struct dirent64 *entry = (const void *) (entries + at);
-        size_t size = put_entry((uint8_t *) ret + filled, in->size - filled, entry);
+        size_t size = put_entry((uint8_t *) ret + filled, in->size - filled, entry,
+                                server_inode(server, stat.st_dev, entry->d_ino));
 
         if (size == 0)
             break;

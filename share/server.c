@@ -158,23 +158,23 @@ int server_reopen(const struct server *server, uint64_t id, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-/* The guest sees one file system, so that inodes of different ones must not look the same. */
-static uint64_t inode_of(struct server *server, const struct statx *stat)
+uint64_t server_inode(struct server *server, uint64_t device, uint64_t inode)
 {
-    uint64_t device = makedev(stat->stx_dev_major, stat->stx_dev_minor);
     size_t i = 0;
 
     while (i < server->device_count && server->devices[i] != device)
         i++;
     if (i == server->device_count && i < DEVICES_MAX)
         server->devices[server->device_count++] = device;
-    return stat->stx_ino ^ (uint64_t) i << 48;
+    return inode ^ (uint64_t) i << 48;
 }
 
 void server_fill_attributes(struct server *server, const struct statx *stat, struct fuse_attr *ret)
 {
+    uint64_t device = makedev(stat->stx_dev_major, stat->stx_dev_minor);
+
     *ret = (struct fuse_attr){
-        .ino = inode_of(server, stat),
+        .ino = server_inode(server, device, stat->stx_ino),
         .size = stat->stx_size,
         .blocks = stat->stx_blocks,
         .atime = (uint64_t) stat->stx_atime.tv_sec,

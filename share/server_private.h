@@ -45,6 +45,8 @@ struct fd_name {
     char text[12];
 };
 struct fd_name server_fd_name(int fd);
+/* The guest sees one file system, so that inodes of different ones must not look the same. */
+uint64_t server_inode(struct server *server, uint64_t device, uint64_t inode);
 void server_fill_attributes(struct server *server, const struct statx *stat, struct fuse_attr *ret);
 
 operation_fn entry_lookup, entry_symlink, entry_mknod, entry_mkdir, entry_unlink, entry_rmdir,

@@ -470,7 +470,7 @@ static void directories(void)
 {
     struct dirent *entry;
     char name[300];
-    long count = 0, sum = 0, at;
+    long count = 0, sum = 0, same = 0, at;
     DIR *dir;
 
     for (int i = 0; i < 1500; i++) {
@@ -482,9 +482,11 @@ static void directories(void)
         count++;
         for (const char *c = entry->d_name; *c; c++)
             sum += *c;
+        same += entry->d_ino == stat_of(entry->d_name).st_ino;
     }
     VALUE(count);
     VALUE(sum);
+    VALUE(same);
     rewinddir(dir);
     (void) readdir(dir);
     at = telldir(dir);
