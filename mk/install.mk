@@ -5,7 +5,7 @@
 #   PREFIX/share/cleave/deploy containerd snippets, RuntimeClasses and configurations with these paths
 # Nothing is written to /etc: which half a node gets is its administrator's choice.
 installed = $(DESTDIR)$(PREFIX)
-install_bin := $(filter-out %/cleave-agent %/cleave-exec %/cleave-attest,$(PROGRAMS))
+install_bin := $(filter-out %/cleave-agent %/cleave-exec %/cleave-attest %/cleave-share,$(PROGRAMS))
 install_image := $(addprefix $(BUILD)/image/,vmlinuz initrd.img cmdline measurements.json)
 
 # The image first, by a make of its own: its rule makes several files.

@@ -46,3 +46,6 @@ fuzz_measure_LIBS := measure evidence base
 fuzz_measure_PKGS := liblzma json-c libmd
 fuzz_firmware_LIBS := measure evidence base
 fuzz_firmware_PKGS := json-c libmd liblzma
+fuzz_share_message_LIBS := share base
+fuzz_share_message_PKGS := json-c libmd
+fuzz_share_message_CPPFLAGS := -Ishare

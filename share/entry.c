@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names: what is found, made, moved and removed in a directory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "base/scoped.h"
+#include "credentials.h"
+#include "server_private.h"
+
+enum { ATTRIBUTES_SECONDS = 1, TRIES = 3 };
+
+/* message.c has seen that it is one component; this would hold without that. */
+static int open_beneath(int directory, const char *name, uint64_t flags, mode_t mode)
+{
+    const struct open_how how = {
+        .flags = flags | O_CLOEXEC | O_NOFOLLOW,
+        .mode = mode,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd = -1;
+
+    /* EAGAIN: something was renamed meanwhile, so that the kernel is not sure. */
+    for (int i = 0; i < TRIES && fd < 0; i++) {
+        fd = syscall(SYS_openat2, directory, name, &how, sizeof(how));
+        if (fd < 0 && errno != EAGAIN)
+            break;
+    }
+    return fd < 0 ? -errno : (int) fd;
+}
+
+/* Views of the node's kernel, of this very process among others (/proc/self/mem): a path that
+ * happens to contain them does not share them. */
+static int check_filesystem(int fd)
+{
+    static const uint32_t refused[] = {
+        PROC_SUPER_MAGIC,   SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
+        SECURITYFS_MAGIC,   TRACEFS_MAGIC,  BPF_FS_MAGIC,       NSFS_MAGIC,          EFIVARFS_MAGIC,
+        DEVPTS_SUPER_MAGIC, BINFMTFS_MAGIC, SELINUX_MAGIC,
+    };
+    struct statfs info;
+
+    if (fstatfs(fd, &info) < 0)
+        return -errno;
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++)
+        if ((uint32_t) info.f_type == refused[i])
+            return -EACCES;
+    return 0;
+}
+
+/* Only where a mount begins can the kind of file system be another one than the directory's. */
+static int check_mount(const struct server *server, const struct node_found *found)
+{
+    const struct node *parent = nodes_find(server->nodes, found->parent);
+
+    return parent && parent->mount == found->stat->stx_mnt_id ? 0 : check_filesystem(found->fd);
+}
+
+/* Takes fd, which was found in the message's directory. */
+static int describe(struct server *server, int fd, const struct message *message,
+                    struct fuse_entry_out *ret)
+{
+    scoped(closep) int owned = fd;
+    struct statx stat;
+    const struct node_found found = {
+        .fd = fd, .stat = &stat, .parent = message->node, .name = message->name};
+    struct fuse_entry_out out = {.attr_valid = ATTRIBUTES_SECONDS};
+    int failed = nodes_stat(fd, &stat);
+
+    if (failed == 0)
+        failed = check_mount(server, &found);
+    if (failed < 0)
+        return failed;
+    (void) take_fd(owned);
+    failed = nodes_hold(server->nodes, &found, &out.nodeid);
+    if (failed < 0)
+        return failed;
+    server_fill_attributes(server, &stat, &out.attr);
+    *ret = out;
+    return 0;
+}
+
+static int look_up(struct server *server, const struct message *message, struct fuse_entry_out *ret)
+{
+    int directory = server_directory(server, message->node);
+    int fd;
+
+    if (directory < 0)
+        return directory;
+    fd = open_beneath(directory, message->name, O_PATH, 0);
+    return fd < 0 ? fd : describe(server, fd, message, ret);
+}
+
+int entry_lookup(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    *ret_size = sizeof(struct fuse_entry_out);
+    return look_up(server, message, ret);
+}
+
+/* ---- what is made ---------------------------------------------------------------------------- */
+
+struct making {
+    mode_t mode;
+    const char *target; /* of a symbolic link */
+};
+
+static int make_one(int directory, const char *name, const struct making *making)
+{
+    if (making->target)
+        return symlinkat(making->target, directory, name);
+    if (S_ISDIR(making->mode))
+        return mkdirat(directory, name, making->mode & 07777);
+    return mknodat(directory, name, making->mode, 0);
+}
+
+static int make(struct server *server, const struct message *message, const struct making *making,
+                struct fuse_entry_out *ret)
+{
+    int directory = server_directory(server, message->node);
+    int failed;
+
+    if (directory < 0)
+        return directory;
+    failed = credentials_assume(message->uid, message->gid);
+    if (failed < 0)
+        return failed;
+    failed = make_one(directory, message->name, making) < 0 ? -errno : 0;
+    credentials_restore();
+    return failed < 0 ? failed : look_up(server, message, ret);
+}
+
+int entry_symlink(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct making making = {.target = message->other};
+
+    *ret_size = sizeof(struct fuse_entry_out);
+    return make(server, message, &making, ret);
+}
+
+/* FIFOs and sockets are names only: both ends of them are in the guest. */
+int entry_mknod(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_mknod_in *in = message->body;
+    const struct making making = {.mode = in->mode};
+
+    if (!S_ISREG(in->mode) && !S_ISFIFO(in->mode) && !S_ISSOCK(in->mode))
+        return -EPERM;
+    *ret_size = sizeof(struct fuse_entry_out);
+    return make(server, message, &making, ret);
+}
+
+int entry_mkdir(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_mkdir_in *in = message->body;
+    const struct making making = {.mode = S_IFDIR | (in->mode & 07777)};
+
+    *ret_size = sizeof(struct fuse_entry_out);
+    return make(server, message, &making, ret);
+}
+
+int entry_link(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_link_in *in = message->body;
+    int directory = server_directory(server, message->node);
+    int old = server_node(server, in->oldnodeid);
+
+    if (directory < 0 || old < 0)
+        return directory < 0 ? directory : old;
+    if (linkat(server->own_files, server_fd_name(old).text, directory, message->name,
+               AT_SYMLINK_FOLLOW) < 0)
+        return -errno;
+    *ret_size = sizeof(struct fuse_entry_out);
+    return look_up(server, message, ret);
+}
+
+/* Always exclusive: what is there already may be a device, and who may open it is for the guest's
+ * kernel to say, which thought that there was nothing. ESTALE makes it look again. */
+static int create_file(struct server *server, const struct message *message, int directory)
+{
+    const struct fuse_create_in *in = message->body;
+    uint64_t flags = in->flags & (O_ACCMODE | O_SYNC | O_DSYNC);
+    int fd = credentials_assume(message->uid, message->gid);
+
+    if (fd < 0)
+        return fd;
+    fd = open_beneath(directory, message->name, flags | O_CREAT | O_EXCL, in->mode & 07777);
+    credentials_restore();
+    return fd == -EEXIST && !(in->flags & O_EXCL) ? -ESTALE : fd;
+}
+
+/* The name may be another's by now; the descriptor is not. */
+static int describe_open(struct server *server, const struct message *message, int fd,
+                         struct fuse_entry_out *ret)
+{
+    int path = openat(server->own_files, server_fd_name(fd).text, O_PATH | O_CLOEXEC);
+
+    return path < 0 ? -errno : describe(server, path, message, ret);
+}
+
+int entry_create(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    struct {
+        struct fuse_entry_out entry;
+        struct fuse_open_out open;
+    } out = {.open.open_flags = FOPEN_KEEP_CACHE};
+    int directory = server_directory(server, message->node);
+    int failed, fd;
+
+    if (directory < 0)
+        return directory;
+    fd = create_file(server, message, directory);
+    if (fd < 0)
+        return fd;
+    failed = describe_open(server, message, fd, &out.entry);
+    if (failed < 0) {
+        (void) close(fd);
+        return failed;
+    }
+    failed = handles_hold(server->handles, HANDLE_FILE, fd, &out.open.fh);
+    if (failed < 0) {
+        nodes_forget(server->nodes, out.entry.nodeid, 1);
+        return failed;
+    }
+    memcpy(ret, &out, sizeof(out));
+    *ret_size = sizeof(out);
+    return 0;
+}
+
+/* ---- what is moved and removed --------------------------------------------------------------- */
+
+static int remove_name(struct server *server, const struct message *message, int flags)
+{
+    int directory = server_directory(server, message->node);
+
+    if (directory < 0)
+        return directory;
+    return unlinkat(directory, message->name, flags) < 0 ? -errno : 0;
+}
+
+int entry_unlink(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    return remove_name(server, message, 0);
+}
+
+int entry_rmdir(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    return remove_name(server, message, AT_REMOVEDIR);
+}
+
+static int move(struct server *server, const struct message *message, uint64_t to, uint32_t flags)
+{
+    int directory = server_directory(server, message->node);
+    int target = server_directory(server, to);
+
+    if (directory < 0 || target < 0)
+        return directory < 0 ? directory : target;
+    if (flags & ~(uint32_t) (RENAME_NOREPLACE | RENAME_EXCHANGE))
+        return -EINVAL; /* a whiteout is a device */
+    return renameat2(directory, message->name, target, message->other, flags) < 0 ? -errno : 0;
+}
+
+int entry_rename(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_rename_in *in = message->body;
+
+    return move(server, message, in->newdir, 0);
+}
+
+int entry_rename2(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_rename2_in *in = message->body;
+
+    return move(server, message, in->newdir, in->flags);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Extended attributes: those of users only. What else there is gives rights on the node. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/xattr.h>
+
+#include "base/scoped.h"
+#include "server_private.h"
+
+static bool is_served(const char *name)
+{
+    return strncmp(name, "user.", strlen("user.")) == 0;
+}
+
+/* Others than regular files and directories have none, for which reading them says ENODATA. */
+static int open_for(const struct server *server, const struct message *message)
+{
+    int fd;
+
+    if (message->name && !is_served(message->name))
+        return -EOPNOTSUPP;
+    fd = server_reopen(server, message->node, O_RDONLY);
+    return fd == -EACCES ? -EOPNOTSUPP : fd;
+}
+
+int extended_set(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_setxattr_in *in = message->body; /* the first two fields are there */
+    scoped(closep) int fd = open_for(server, message);
+
+    if (fd < 0)
+        return fd;
+    if (message->length > XATTR_MAX)
+        return -E2BIG;
+    return fsetxattr(fd, message->name, message->data, message->length, (int) in->flags) < 0
+               ? -errno
+               : 0;
+}
+
+/* With size 0 the guest asks how much there is. */
+static int answer_sized(uint32_t asked, size_t length, void *ret, size_t *ret_size)
+{
+    const struct fuse_getxattr_out out = {.size = (uint32_t) length};
+
+    if (asked == 0) {
+        memcpy(ret, &out, sizeof(out));
+        *ret_size = sizeof(out);
+        return 0;
+    }
+    if (length > asked)
+        return -ERANGE;
+    *ret_size = length;
+    return 0;
+}
+
+int extended_get(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_getxattr_in *in = message->body;
+    scoped(closep) int fd = open_for(server, message);
+    ssize_t length;
+
+    if (fd < 0)
+        return fd;
+    length = fgetxattr(fd, message->name, ret, XATTR_MAX);
+    return length < 0 ? -errno : answer_sized(in->size, (size_t) length, ret, ret_size);
+}
+
+/* Drops the others, in place. */
+static size_t keep_served(char *names, size_t length)
+{
+    size_t kept = 0;
+
+    for (size_t at = 0, size; at < length; at += size) {
+        size = strnlen(names + at, length - at - 1) + 1;
+        if (!is_served(names + at))
+            continue;
+        memmove(names + kept, names + at, size);
+        kept += size;
+    }
+    return kept;
+}
+
+int extended_list(struct server *server, const struct message *message, void *ret, size_t *ret_size)
+{
+    const struct fuse_getxattr_in *in = message->body;
+    scoped(closep) int fd = open_for(server, message);
+    ssize_t length;
+
+    if (fd == -EOPNOTSUPP)
+        return answer_sized(in->size, 0, ret, ret_size);
+    if (fd < 0)
+        return fd;
+    length = flistxattr(fd, ret, XATTR_MAX);
+    return length < 0 ? -errno
+                      : answer_sized(in->size, keep_served(ret, (size_t) length), ret, ret_size);
+}
+
+int extended_remove(struct server *server, const struct message *message, void *ret,
+                    size_t *ret_size)
+{
+    scoped(closep) int fd = open_for(server, message);
+
+    if (fd < 0)
+        return fd;
+    return fremovexattr(fd, message->name) < 0 ? -errno : 0;
+}

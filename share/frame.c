@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frame.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "base/scoped.h"
+#include "message.h"
+
+void frame_reader_init(struct frame_reader *reader)
+{
+    *reader = (struct frame_reader){.buffer = xalloc(MESSAGE_MAX)};
+}
+
+void frame_reader_fini(struct frame_reader *reader)
+{
+    free(reader->buffer);
+    reader->buffer = NULL;
+}
+
+static size_t length_of(const struct frame_reader *reader)
+{
+    uint32_t length;
+
+    if (reader->filled < MESSAGE_HEADER_SIZE)
+        return MESSAGE_HEADER_SIZE;
+    memcpy(&length, reader->buffer, sizeof(length));
+    return length;
+}
+
+/* Never reads past the message, so that each one lies at the beginning of the buffer. */
+int frame_read(struct frame_reader *reader, int fd, enum frame_result *ret, size_t *ret_size,
+               struct error *err)
+{
+    size_t length = length_of(reader);
+
+    if (reader->filled == length)
+        reader->filled = 0;
+    for (;;) {
+        ssize_t got;
+
+        length = length_of(reader);
+        if (length < MESSAGE_HEADER_SIZE || length > MESSAGE_MAX)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "the peer announces %zu bytes", length);
+        if (reader->filled == length)
+            break;
+        got = read(fd, reader->buffer + reader->filled, length - reader->filled);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            *ret = FRAME_PARTIAL;
+            return 0;
+        }
+        if (got < 0)
+            return error_errno(err, errno, "read from the peer");
+        if (got == 0 && reader->filled > 0)
+            return error_set(err, STATUS_DATA_LOSS, "the peer ended inside of a message");
+        if (got == 0) {
+            *ret = FRAME_END;
+            return 0;
+        }
+        reader->filled += (size_t) got;
+    }
+    *ret = FRAME_COMPLETE;
+    *ret_size = length;
+    return 0;
+}
+
+void frame_queue_fini(struct frame_queue *queue)
+{
+    free(queue->data);
+    *queue = (struct frame_queue){0};
+}
+
+bool frame_queue_empty(const struct frame_queue *queue)
+{
+    return queue->start == queue->end;
+}
+
+bool frame_queue_full(const struct frame_queue *queue)
+{
+    return queue->end - queue->start >= FRAME_QUEUE_FULL;
+}
+
+static void enqueue(struct frame_queue *queue, const uint8_t *bytes, size_t size)
+{
+    if (queue->start > 0) {
+        memmove(queue->data, queue->data + queue->start, queue->end - queue->start);
+        queue->end -= queue->start;
+        queue->start = 0;
+    }
+    if (queue->end + size > queue->capacity) {
+        queue->capacity = queue->end + size;
+        queue->data = xrealloc(queue->data, queue->capacity);
+    }
+    memcpy(queue->data + queue->end, bytes, size);
+    queue->end += size;
+}
+
+/* How much went; 0 if nothing goes now. */
+static int send_some(int fd, const uint8_t *bytes, size_t size, size_t *ret, struct error *err)
+{
+    ssize_t sent;
+
+    do {
+        sent = send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+        return error_errno(err, errno, "write to the peer");
+    *ret = sent < 0 ? 0 : (size_t) sent;
+    return 0;
+}
+
+int frame_send(struct frame_queue *queue, int fd, const void *message, size_t size,
+               struct error *err)
+{
+    size_t sent = 0;
+
+    if (frame_queue_empty(queue) && send_some(fd, message, size, &sent, err) < 0)
+        return -1;
+    if (sent < size)
+        enqueue(queue, (const uint8_t *) message + sent, size - sent);
+    return 0;
+}
+
+int frame_flush(struct frame_queue *queue, int fd, struct error *err)
+{
+    size_t sent = 0;
+
+    while (!frame_queue_empty(queue)) {
+        if (send_some(fd, queue->data + queue->start, queue->end - queue->start, &sent, err) < 0)
+            return -1;
+        if (sent == 0)
+            return 0;
+        queue->start += sent;
+    }
+    frame_queue_fini(queue); /* a burst is over: its memory is not kept */
+    return 0;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What programs see on a share: as in a directory of the node, but for the cases of the matrix that
+ * are listed as different; and what the node does meanwhile. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/scoped.h"
+#include "share_fixture.h"
+#include "share_matrix.h"
+#include "suite.h"
+
+static struct share_fixture fixture;
+
+START_TEST(a_share_behaves_as_a_local_directory)
+{
+    const struct share_case *one = &share_matrix[_i];
+    scoped(freep) char *local_place = xformat("%s/local", fixture.base);
+    scoped(freep) char *shared_place = xformat("%s/mnt/rw", fixture.base);
+    scoped(freep) char *local = share_case_run(one, local_place);
+    scoped(freep) char *shared = share_case_run(one, shared_place);
+
+    ck_assert_uint_gt(strlen(local), 0);
+    if (one->different)
+        ck_assert_str_ne(shared, local);
+    else
+        ck_assert_str_eq(shared, local);
+}
+END_TEST
+
+static void setup(void)
+{
+    share_fixture_start(&fixture);
+    share_fixture_mount(&fixture);
+}
+
+static void teardown(void)
+{
+    share_fixture_stop(&fixture);
+}
+
+static int in_base(const char *name)
+{
+    scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* Whether it can be opened: 0 or a negative errno. */
+static int probe_in_base(const char *name)
+{
+    scoped(closep) int fd = in_base(name);
+
+    return fd < 0 ? fd : 0;
+}
+
+static void put_in_base(const char *name, const char *text)
+{
+    scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
+
+    ck_assert_int_eq(share_put(path, text), 0);
+}
+
+START_TEST(what_the_node_does_is_seen)
+{
+    scoped(freep) char *seen = xformat("%s/mnt/rw/a", fixture.base);
+    scoped(freep) char *link = xformat("%s/rw/..data", fixture.base);
+    scoped(freep) char *next = xformat("%s/rw/..next", fixture.base);
+    scoped(freep) char *through = xformat("%s/mnt/rw/..data", fixture.base);
+
+    ck_assert_int_eq(probe_in_base("mnt/rw/a"), -ENOENT);
+    put_in_base("rw/a", "first");
+    ck_assert_int_eq(share_first_bytes(seen), 0x7473726966);
+    put_in_base("rw/b", "second");
+    ck_assert_int_eq(symlink("a", link), 0);
+    ck_assert_int_eq(share_first_bytes(through), 0x7473726966);
+    ck_assert_int_eq(symlink("b", next), 0);
+    ck_assert_int_eq(rename(next, link), 0);
+    ck_assert_int_eq(share_first_bytes(through), 0x646e6f636573);
+}
+END_TEST
+
+START_TEST(locks_hold_between_the_node_and_the_guest)
+{
+    int here, there;
+
+    put_in_base("rw/a", "x");
+    here = in_base("rw/a");
+    there = in_base("mnt/rw/a");
+    ck_assert_int_eq(flock(here, LOCK_EX | LOCK_NB), 0);
+    ck_assert_int_lt(flock(there, LOCK_SH | LOCK_NB), 0);
+    ck_assert_int_eq(flock(here, LOCK_UN), 0);
+    ck_assert_int_eq(flock(there, LOCK_EX | LOCK_NB), 0);
+    ck_assert_int_lt(flock(here, LOCK_SH | LOCK_NB), 0);
+    close(there);
+    ck_assert_int_eq(flock(here, LOCK_EX), 0); /* released without an answer to wait for */
+    close(here);
+}
+END_TEST
+
+START_TEST(a_read_only_share_cannot_be_written)
+{
+    scoped(freep) char *path = xformat("%s/mnt/ro/a", fixture.base);
+    scoped(freep) char *root = xformat("%s/mnt/new", fixture.base);
+
+    put_in_base("ro/a", "x");
+    ck_assert_int_eq(probe_in_base("mnt/ro/a"), 0);
+    ck_assert(open(path, O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS);
+    ck_assert(unlink(path) < 0 && errno == EROFS);
+    ck_assert(chmod(path, 0777) < 0 && errno == EROFS);
+    ck_assert(mkdir(root, 0755) < 0 && errno == EROFS);
+}
+END_TEST
+
+/* ---- any order of reads, writes, mappings and lengths ---------------------------------------- */
+
+enum { IMAGE_SIZE = 256 * 1024, ROUNDS = 3000 };
+
+/* What the file should be, beside it. */
+struct image {
+    int fd;
+    int other; /* another handle of the same file */
+    size_t length;
+    uint8_t bytes[IMAGE_SIZE];
+};
+
+static void write_some(struct image *image, size_t at, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        image->bytes[at + i] = (uint8_t) random();
+    ck_assert_int_eq(
+        pwrite(random() % 2 ? image->fd : image->other, image->bytes + at, size, (off_t) at),
+        (ssize_t) size);
+    image->length = at + size > image->length ? at + size : image->length;
+}
+
+static void read_some(const struct image *image, size_t at, size_t size)
+{
+    static uint8_t got[IMAGE_SIZE];
+    size_t there = at >= image->length ? 0 : image->length - at;
+
+    there = there < size ? there : size;
+    ck_assert_int_eq(pread(random() % 2 ? image->fd : image->other, got, size, (off_t) at),
+                     (ssize_t) there);
+    ck_assert_mem_eq(got, image->bytes + at, there);
+}
+
+static void map_some(struct image *image, size_t at, size_t size)
+{
+    uint8_t *map;
+
+    if (at + size > image->length)
+        return;
+    map = mmap(NULL, image->length, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
+    ck_assert_ptr_ne(map, MAP_FAILED);
+    ck_assert_mem_eq(map + at, image->bytes + at, size);
+    for (size_t i = 0; i < size; i++)
+        map[at + i] = image->bytes[at + i] = (uint8_t) random();
+    ck_assert_int_eq(munmap(map, image->length), 0);
+}
+
+static void set_length(struct image *image, size_t length)
+{
+    if (length < image->length)
+        memset(image->bytes + length, 0, image->length - length);
+    ck_assert_int_eq(ftruncate(image->fd, (off_t) length), 0);
+    image->length = length;
+}
+
+static void punch(struct image *image, size_t at, size_t size)
+{
+    ck_assert_int_eq(
+        fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) at, (off_t) size),
+        0);
+    memset(image->bytes + at, 0, size);
+}
+
+START_TEST(a_file_is_what_was_made_of_it)
+{
+    static struct image image;
+    scoped(freep) char *path = xformat("%s/mnt/rw/image", fixture.base);
+    scoped(freep) char *node = xformat("%s/rw/image", fixture.base);
+    static uint8_t got[IMAGE_SIZE];
+    scoped(closep) int local = -1;
+
+    image.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    image.other = open(path, O_RDWR | O_CLOEXEC);
+    srandom(7);
+    for (int i = 0; i < ROUNDS; i++) {
+        size_t at = (size_t) random() % (IMAGE_SIZE - 1);
+        size_t size = 1 + (size_t) random() % (IMAGE_SIZE - at) / (1 + (size_t) random() % 16);
+
+        switch (random() % 8) {
+        case 0:
+        case 1:
+        case 2:
+            write_some(&image, at, size);
+            break;
+        case 3:
+        case 4:
+            read_some(&image, at, size);
+            break;
+        case 5:
+            map_some(&image, at, size);
+            break;
+        case 6:
+            set_length(&image, at);
+            break;
+        default:
+            punch(&image, at, size);
+        }
+    }
+    ck_assert_int_eq(fsync(image.fd), 0);
+    close(image.fd);
+    close(image.other);
+    local = open(node, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(read(local, got, sizeof(got)), (ssize_t) image.length);
+    ck_assert_mem_eq(got, image.bytes, image.length);
+}
+END_TEST
+
+static int descriptors_of_server(void)
+{
+    scoped(freep) char *path = xformat("/proc/%d/fd", fixture.server);
+    DIR *dir = opendir(path);
+    int count = 0;
+
+    ck_assert_ptr_nonnull(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* The guest has memory enough to remember all; the server does not hold all for that. */
+START_TEST(more_files_are_used_than_are_held)
+{
+    enum { FILES = 12000, HELD = 4096 + 512 };
+    struct stat stat;
+    int fd = -1;
+
+    for (int i = 0; i < FILES; i++) {
+        scoped(freep) char *path = xformat("%s/mnt/rw/%d", fixture.base, i);
+
+        ck_assert_int_eq(share_put(path, "x"), 0);
+        if (i == 0)
+            fd = open(path, O_RDWR | O_CLOEXEC);
+    }
+    for (int tries = 0; descriptors_of_server() > HELD; tries++) {
+        ck_assert_int_lt(tries, 1000);
+        (void) probe_in_base("mnt/rw/0"); /* each message asks back two */
+    }
+    for (int i = 0; i < FILES; i++) {
+        scoped(freep) char *path = xformat("%s/mnt/rw/%d", fixture.base, i);
+
+        ck_assert_int_eq(share_first_bytes(path), 'x');
+    }
+    ck_assert_int_eq(pwrite(fd, "yy", 2, 0), 2); /* it stayed what it was */
+    ck_assert_int_eq(fstat(fd, &stat), 0);
+    ck_assert_int_eq(stat.st_size, 2);
+    close(fd);
+}
+END_TEST
+
+static void mount_in_base(const char *name)
+{
+    scoped(freep) char *path = xformat("%s/%s", fixture.base, name);
+
+    ck_assert_int_eq(mkdir(path, 0755), 0);
+    ck_assert_int_eq(mount("later", path, "tmpfs", 0, NULL), 0);
+}
+
+START_TEST(later_mounts_are_seen_by_a_slave_only)
+{
+    scoped(freep) char *proc = xformat("%s/slave/proc", fixture.base);
+
+    ck_assert_int_eq(probe_in_base("mnt/rw"), 0); /* the server is up, its tree is attached */
+    mount_in_base("slave/later");
+    put_in_base("slave/later/x", "x");
+    ck_assert_int_eq(probe_in_base("mnt/slave/later/x"), 0);
+    mount_in_base("rw/later");
+    put_in_base("rw/later/x", "x");
+    ck_assert_int_eq(probe_in_base("mnt/rw/later/x"), -ENOENT);
+    /* The server would find itself there. */
+    ck_assert_int_eq(mkdir(proc, 0755), 0);
+    ck_assert_int_eq(mount("proc", proc, "proc", 0, NULL), 0);
+    ck_assert_int_eq(probe_in_base("mnt/slave/proc"), -EACCES);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {what_the_node_does_is_seen,
+                                  locks_hold_between_the_node_and_the_guest,
+                                  a_read_only_share_cannot_be_written,
+                                  a_file_is_what_was_made_of_it,
+                                  more_files_are_used_than_are_held,
+                                  later_mounts_are_seen_by_a_slave_only,
+                                  NULL};
+    const struct suite suite = {"share_mount", setup, teardown, 60};
+    TCase *tests_case;
+
+    if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) < 0) {
+        puts("skipped: needs root and /dev/fuse");
+        return EXIT_SUCCESS;
+    }
+    tests_case = suite_case(&suite, tests);
+    tcase_add_loop_test(tests_case, a_share_behaves_as_a_local_directory, 0,
+                        (int) share_matrix_length);
+    return suite_run_case(suite.name, tests_case);
+}
