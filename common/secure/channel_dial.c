@@ -62,7 +62,7 @@ static int judge_evidence(struct channel *channel, const struct blob *body, stru
         .length = body->length,
         .instance = channel->instance_known ? channel->expected_instance : NULL,
     };
-    struct evidence_verdict verdict;
+    struct evidence_verdict verdict = {0};
 
     if (expect(channel, FRAME_EVIDENCE, err) < 0 || channel_expect_silence(channel, err) < 0)
         return -1;
