@@ -56,7 +56,8 @@ def leases(bed):
     found = {}
     for name in os.listdir(directory) if os.path.isdir(directory) else ():
         with open(f"{directory}/{name}", "rb") as file:
-            found[name] = struct.unpack_from("=8sIIQQ", file.read())[2:]
+            _, _, state, epoch, limit = struct.unpack_from("=8sIIQQ", file.read())
+        found[name] = state & 3, epoch, limit       # above that it counts revocations
     return found
 
 
