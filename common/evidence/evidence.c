@@ -9,35 +9,25 @@
 #include "base/text.h"
 #include "evidence/sample.h"
 
-static void digest_64(const void *statement, size_t length, uint8_t *ret)
-{
-    digest_sha512(statement, length, ret);
-}
-
-static void digest_32(const void *statement, size_t length, uint8_t *ret)
-{
-    digest_sha256(statement, length, ret);
-}
-
 static const struct evidence_type snp = {
     .code = EVIDENCE_SNP,
     .name = "snp",
     .anchor = EVIDENCE_ANCHOR_HARDWARE,
-    .digest = digest_64,
+    .digest = digest_sha512,
 };
 
 static const struct evidence_type tdx = {
     .code = EVIDENCE_TDX,
     .name = "tdx",
     .anchor = EVIDENCE_ANCHOR_HARDWARE,
-    .digest = digest_64,
+    .digest = digest_sha512,
 };
 
 static const struct evidence_type tpm = {
     .code = EVIDENCE_TPM,
     .name = "tpm",
     .anchor = EVIDENCE_ANCHOR_HOST_VTPM,
-    .digest = digest_32,
+    .digest = digest_sha256,
 };
 
 static const struct evidence_type *const types[] = {&snp, &tdx, &tpm, &evidence_sample};

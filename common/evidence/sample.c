@@ -42,11 +42,6 @@ static int random_of_kernel(void *unused, unsigned char *to, size_t length)
     return 0;
 }
 
-static void sample_digest(const void *statement, size_t length, uint8_t *ret)
-{
-    digest_sha512(statement, length, ret);
-}
-
 static int load_key(mbedtls_ecdsa_context *key)
 {
     int rc = mbedtls_ecp_group_load(&key->grp, MBEDTLS_ECP_DP_SECP256R1);
@@ -108,7 +103,7 @@ static int sample_produce(const struct evidence_request *request, struct evidenc
     struct writer *evidence = &output->evidence;
     size_t start = evidence->size;
 
-    sample_digest(request->statement, EVIDENCE_STATEMENT_SIZE, report_data);
+    digest_sha512(request->statement, EVIDENCE_STATEMENT_SIZE, report_data);
     writer_bytes(evidence, magic, sizeof(magic));
     writer_u8(evidence, FORMAT_VERSION);
     writer_bytes(evidence, report_data, sizeof(report_data));
@@ -170,7 +165,7 @@ void sample_judge(const struct evidence_bundle *bundle, const struct evidence_re
     if (memcmp(report.initdata_digest, expected->initdata_digest, INITDATA_DIGEST_SIZE) != 0)
         return evidence_fail(ret, APPRAISAL_HARDWARE_INITDATA,
                              "initdata_digest is not that of our initdata");
-    sample_digest(expected->statement, EVIDENCE_STATEMENT_SIZE, report_data);
+    digest_sha512(expected->statement, EVIDENCE_STATEMENT_SIZE, report_data);
     if (memcmp(report.report_data, report_data, REPORT_DATA_SIZE) != 0) {
         memcpy(ret->signed_digest, report.report_data, REPORT_DATA_SIZE);
         ret->signed_digest_size = REPORT_DATA_SIZE;
@@ -186,6 +181,6 @@ const struct evidence_type evidence_sample = {
     .code = EVIDENCE_SAMPLE,
     .name = "sample",
     .insecure = true,
-    .digest = sample_digest,
+    .digest = digest_sha512,
     .produce = sample_produce,
 };
