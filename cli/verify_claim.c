@@ -11,8 +11,7 @@ void verify_claim_hex(struct js *claims, const char *key, const void *data, size
 
     if (!data)
         return;
-    hex = xalloc(2 * length + 1);
-    hex_encode(data, length, hex);
+    hex = hex_text(data, length);
     js_set_string(claims, key, hex);
 }
 

@@ -104,14 +104,6 @@ void appraiser_free(struct appraiser *appraiser)
     free(appraiser);
 }
 
-static char *hex_of(const void *data, size_t size)
-{
-    char *text = xalloc(2 * size + 1);
-
-    hex_encode(data, size, text);
-    return text;
-}
-
 static void record(const struct appraiser *appraiser, const struct channel_facts *facts)
 {
     const struct appraiser_options *options = &appraiser->options;
@@ -123,8 +115,8 @@ static void record(const struct appraiser *appraiser, const struct channel_facts
         .sandbox_id = xstrdup(options->half->sandbox_id),
         .evidence = xstrdup(facts->evidence),
         .anchor = xstrdup(facts->anchor),
-        .measurement = hex_of(facts->measurement, facts->measurement_size),
-        .chip = hex_of(facts->chip, facts->chip_size),
+        .measurement = hex_text(facts->measurement, facts->measurement_size),
+        .chip = hex_text(facts->chip, facts->chip_size),
         .reference = xstrdup(appraiser->judged_by ? appraiser->judged_by : ""),
         .tls_version = facts->tls_version,
         .epoch = (int64_t) options->initdata->content.epoch,

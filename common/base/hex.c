@@ -33,6 +33,14 @@ static int hex_value(char c)
     return -1;
 }
 
+char *hex_text(const void *data, size_t length)
+{
+    char *text = xalloc(2 * length + 1);
+
+    hex_encode(data, length, text);
+    return text;
+}
+
 int hex_decode(const char *text, void *to, size_t length, struct error *err)
 {
     uint8_t *bytes = to;

@@ -7,6 +7,7 @@
 struct error;
 
 void hex_encode(const void *data, size_t length, char *to); /* 2 * length + 1 bytes, lower case */
+char *hex_text(const void *data, size_t length);            /* the same; the caller frees */
 /* Exactly `length` bytes or an error. */
 int hex_decode(const char *text, void *to, size_t length, struct error *err)
     __attribute__((warn_unused_result));

@@ -23,14 +23,6 @@ static inline char *url(char *text)
     return text;
 }
 
-static inline char *hex_of(const void *data, size_t size)
-{
-    char *text = xalloc(2 * size + 1);
-
-    hex_encode(data, size, text);
-    return text;
-}
-
 static inline char *variable_of(const char *user_data)
 {
     scoped(freep) char *number = NULL, *hex = NULL;
@@ -39,7 +31,7 @@ static inline char *variable_of(const char *user_data)
     must(mbedtls_mpi_write_binary(&mbedtls_pk_rsa(rsa)->N, modulus, sizeof(modulus)));
     number = url(base64_encode(modulus, sizeof(modulus)));
     number[strcspn(number, "=")] = '\0';
-    hex = hex_of(nonce, sizeof(nonce));
+    hex = hex_text(nonce, sizeof(nonce));
     return xformat("{\"keys\":[{\"kid\":\"HCLAkPub\",\"key_ops\":[\"sign\"],\"kty\":\"RSA\","
                    "\"e\":\"AQAB\",\"n\":\"%s\"}],\"user-data\":\"%s%064d\"}",
                    number, user_data ? user_data : hex, 0);
@@ -75,10 +67,10 @@ static inline char *text_of(const struct made *made, uint8_t report_data[64])
 
     make_registers(&bank, DIGEST_SHA256, SELECTION);
     write_quote(&message, &bank, 1);
-    message_hex = hex_of(message.data, message.size);
-    signature_hex = hex_of(signature, sign_bare(&rsa, message.data, message.size, signature));
+    message_hex = hex_text(message.data, message.size);
+    signature_hex = hex_text(signature, sign_bare(&rsa, message.data, message.size, signature));
     for (unsigned i = 0; i < REGISTERS_MAX; i++) {
-        scoped(freep) char *before = pcrs, *hex = hex_of(bank.values[i], SHA256_SIZE);
+        scoped(freep) char *before = pcrs, *hex = hex_text(bank.values[i], SHA256_SIZE);
 
         pcrs = xformat("%s%s\"%s\"", before, i ? "," : "", hex);
     }

@@ -64,14 +64,6 @@ static void ck_verdict(enum appraisal_check check, const char *field)
 static struct snp_world world;
 static struct fixture quote; /* of TDX */
 
-static char *hex(const void *data, size_t size)
-{
-    char *text = xalloc(2 * size + 1);
-
-    hex_encode(data, size, text);
-    return text;
-}
-
 static struct chain_bytes text_bytes(const char *text)
 {
     return (struct chain_bytes){(const uint8_t *) text, strlen(text)};
@@ -97,7 +89,7 @@ static void seal_snp(void)
 
 static void snp_values(const char *more, const char *revoked)
 {
-    scoped(freep) char *measurement = hex(world.report + 0x90, 48);
+    scoped(freep) char *measurement = hex_text(world.report + 0x90, 48);
     scoped(freep) char *section = xformat("\"snp\":{\"measurements\":[\"%s\"]" SNP_REST "%s}",
                                           measurement, more ? more : "");
 
@@ -106,7 +98,7 @@ static void snp_values(const char *more, const char *revoked)
 
 static void tdx_values(const char *rtmr1, const char *revoked)
 {
-    scoped(freep) char *mr_td = hex(quote.body + 136, 48);
+    scoped(freep) char *mr_td = hex_text(quote.body + 136, 48);
     scoped(freep) char *section = xformat(
         "\"tdx\":{\"mr_td\":[\"%s\"],\"collateral\":\"if-given\","
         "\"rtmr\":{\"0\":\"any\",\"1\":%s,\"2\":\"any\",\"3\":\"any\"}}",
@@ -181,7 +173,7 @@ END_TEST
 START_TEST(another_measurement_and_one_that_was_withdrawn_are_refused)
 {
     begin_snp();
-    scoped(freep) char *own = hex(world.report + 0x90, 48);
+    scoped(freep) char *own = hex_text(world.report + 0x90, 48);
     scoped(freep) char *quoted = xformat("\"%s\"", own);
 
     snp_values(NULL, quoted);
@@ -201,7 +193,7 @@ END_TEST
 START_TEST(a_chip_that_is_not_listed_is_refused)
 {
     begin_snp();
-    scoped(freep) char *chip = hex(world.report + 0x1a0, 64);
+    scoped(freep) char *chip = hex_text(world.report + 0x1a0, 64);
     scoped(freep) char *listed = xformat(",\"chips\":[\"%s\"]", chip);
 
     snp_values(listed, NULL);
@@ -371,7 +363,7 @@ END_TEST
 START_TEST(registers_of_a_quote_can_be_demanded_and_withdrawn)
 {
     begin_tdx();
-    scoped(freep) char *rtmr1 = hex(quote.body + 376, 48);
+    scoped(freep) char *rtmr1 = hex_text(quote.body + 376, 48);
     scoped(freep) char *demand = xformat("[\"%s\"]", rtmr1);
     scoped(freep) char *withdrawn = xformat("\"%s\"", rtmr1);
 

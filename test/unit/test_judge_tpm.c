@@ -20,14 +20,6 @@ static mbedtls_pk_context *signer;
 static char *evidence;
 static struct made_log event_log;
 
-static char *hex(const void *data, size_t size)
-{
-    char *text = xalloc(2 * size + 1);
-
-    hex_encode(data, size, text);
-    return text;
-}
-
 /* rest: behind the head, the section included. */
 static void use_values(const char *rest)
 {
@@ -47,7 +39,7 @@ static void use_values(const char *rest)
 
 static void use_section(const char *keys)
 {
-    scoped(freep) char *kernel = hex(pcrs.values[KERNEL], SHA256_SIZE);
+    scoped(freep) char *kernel = hex_text(pcrs.values[KERNEL], SHA256_SIZE);
     scoped(freep) char *rest = xformat("\"tpm\":{\"trust_anchor\":\"host-vtpm\","
                                        "\"attestation_keys\":%s,\"pcrs\":{\"4\":[\"%s\"],"
                                        "\"12\":[\"0\"]}}",
@@ -66,7 +58,7 @@ static void make_evidence(void)
     write_quote(&message, &pcrs, 1);
     sign(signer, message.data, message.size, &signature);
     for (unsigned i = 0; i < REGISTERS_MAX; i++) {
-        scoped(freep) char *before = values, *value = hex(pcrs.values[i], SHA256_SIZE);
+        scoped(freep) char *before = values, *value = hex_text(pcrs.values[i], SHA256_SIZE);
 
         values = xformat("%s%s\"%s\"", before, i ? "," : "", value);
     }
@@ -228,7 +220,8 @@ static void boot_with(const char *cmdline, const char *initrd)
     log_load("Linux initrd", initrd);
     digest_sha256("quiet", 5, good[0]);
     digest_sha256("tree", 4, good[1]);
-    scoped(freep) char *line = hex(good[0], SHA256_SIZE), *tree = hex(good[1], SHA256_SIZE);
+    scoped(freep) char *line = hex_text(good[0], SHA256_SIZE),
+                       *tree = hex_text(good[1], SHA256_SIZE);
     scoped(freep) char *rest = xformat(
         "\"tpm\":{\"trust_anchor\":\"host-vtpm\",\"attestation_keys\":\"any\",\"pcrs\":"
         "{\"9\":[\"%s\"]},\"loads\":{\"cmdline\":[\"%s\"],\"initrd\":[\"%s\"]}}",
@@ -287,7 +280,7 @@ START_TEST(keys_can_be_enrolled)
 
     begin();
     digest_sha256(der, spki_of(&p256, der), key);
-    scoped(freep) char *name = hex(key, sizeof(key));
+    scoped(freep) char *name = hex_text(key, sizeof(key));
     scoped(freep) char *list = xformat("[\"%s\"]", name);
     use_section(list);
     judge();
@@ -302,8 +295,8 @@ END_TEST
 START_TEST(what_was_revoked_is_refused_in_any_register)
 {
     begin();
-    scoped(freep) char *kernel = hex(pcrs.values[KERNEL], SHA256_SIZE);
-    scoped(freep) char *initrd = hex(pcrs.values[INITRD], SHA256_SIZE);
+    scoped(freep) char *kernel = hex_text(pcrs.values[KERNEL], SHA256_SIZE);
+    scoped(freep) char *initrd = hex_text(pcrs.values[INITRD], SHA256_SIZE);
     scoped(freep) char *rest = xformat("\"revoked\":[\"%s\"],\"tpm\":{\"trust_anchor\":"
                                        "\"host-vtpm\",\"attestation_keys\":\"any\","
                                        "\"pcrs\":{\"4\":[\"%s\"]}}",
