@@ -15,6 +15,7 @@
 #include "link.h"
 #include "pod_config.h"
 #include "pod_network.h"
+#include "pod_share.h"
 #include "pod_stdio.h"
 #include "provision.h"
 #include "removal.h"
@@ -68,6 +69,7 @@ struct pod {
     struct watch *watch;
     struct stdio *stdio;
     struct volumes *volumes;
+    struct pod_share *share;
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
@@ -193,7 +195,8 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     if ((pod->network && pod_network_start(pod->network, pod->link, reply->offloads, &error) < 0) ||
         watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
         stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0 ||
-        volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0) {
+        volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0 ||
+        pod_share_new(pod->loop, pod->link, &pod->share, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -563,6 +566,7 @@ void pod_free(struct pod *pod)
     renewal_free(pod->renewal);
     watch_free(pod->watch);
     pod_network_free(pod->network);
+    pod_share_free(pod->share);
     volumes_free(pod->volumes);
     stdio_free(pod->stdio);
     link_free(pod->link);
@@ -716,6 +720,11 @@ struct stdio *pod_stdio(const struct pod *pod)
 struct volumes *pod_volumes(const struct pod *pod)
 {
     return pod->volumes;
+}
+
+struct pod_share *pod_share(const struct pod *pod)
+{
+    return pod->share;
 }
 
 const struct pod_config *pod_config(const struct pod *pod)
