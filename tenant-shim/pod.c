@@ -213,8 +213,7 @@ static void tell_dead(struct pod *pod)
         return;
     pod->dead_told = true;
     pod_network_free(take_ptr(pod->network)); /* before CNI takes its namespace down */
-    if (pod->share)
-        pod_share_stop(pod->share);
+    pod_share_free(take_ptr(pod->share));
     pod->events.dead(pod->user, pod->exit_status);
 }
 
