@@ -64,13 +64,36 @@ static int describe(struct server *server, int fd, const struct message *message
     return 0;
 }
 
+/* What is known and held: it cannot be another file, so that the look was enough. */
+static int describe_known(struct server *server, const struct statx *stat,
+                          const struct message *message, struct fuse_entry_out *ret)
+{
+    const struct node_found found = {
+        .fd = -1, .stat = stat, .parent = message->node, .name = message->name};
+    struct fuse_entry_out out = {.attr_valid = ATTRIBUTES_SECONDS};
+    int failed = nodes_hold_known(server->nodes, &found, &out.nodeid);
+
+    if (failed < 0)
+        return failed;
+    server_fill_attributes(server, stat, &out.attr);
+    *ret = out;
+    return 0;
+}
+
+/* The guest's kernel asks for the same names again and again, because it keeps none unasked. */
 static int look_up(struct server *server, const struct message *message, struct fuse_entry_out *ret)
 {
     int directory = server_directory(server, message->node);
-    int fd;
+    struct statx stat;
+    int failed, fd;
 
     if (directory < 0)
         return directory;
+    failed = nodes_stat_in(directory, message->name, &stat);
+    if (failed == -ENOENT)
+        return failed;
+    if (failed == 0 && describe_known(server, &stat, message, ret) == 0)
+        return 0;
     fd = beneath_open(directory, message->name, O_PATH, 0);
     return fd < 0 ? fd : describe(server, fd, message, ret);
 }

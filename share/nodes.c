@@ -49,11 +49,11 @@ static uint64_t id_of(const struct nodes *nodes, const struct node *node)
     return (uint64_t) node->generation << 32 | place_of(nodes, node);
 }
 
-int nodes_stat(int fd, struct statx *ret)
+static int look(int fd, const char *name, int flags, struct statx *ret)
 {
     struct statx stat = {0};
 
-    if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+    if (statx(fd, name, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
               STATX_BASIC_STATS | STATX_MNT_ID, &stat) < 0)
         return -errno;
     if (!(stat.stx_mask & STATX_MNT_ID))
@@ -357,7 +357,8 @@ static void hold_again(struct nodes *nodes, struct node *node, int fd)
         resume(nodes, node, fd);
         return;
     }
-    (void) close(fd);
+    if (fd >= 0)
+        (void) close(fd);
     list_held(nodes, node);
 }
 
@@ -388,6 +389,18 @@ int nodes_hold(struct nodes *nodes, const struct node_found *found, uint64_t *re
             return -ENFILE;
         }
     }
+    note_place(nodes, node, found);
+    *ret_id = id_of(nodes, node);
+    return 0;
+}
+
+int nodes_hold_known(struct nodes *nodes, const struct node_found *found, uint64_t *ret_id)
+{
+    struct node *node = find_same(nodes, found->stat);
+
+    if (!node || node->fd < 0)
+        return -ENOENT;
+    hold_again(nodes, node, -1);
     note_place(nodes, node, found);
     *ret_id = id_of(nodes, node);
     return 0;
@@ -463,4 +476,14 @@ uint32_t nodes_count(const struct nodes *nodes)
 uint32_t nodes_held(const struct nodes *nodes)
 {
     return nodes->held;
+}
+
+int nodes_stat(int fd, struct statx *ret)
+{
+    return look(fd, "", AT_EMPTY_PATH, ret);
+}
+
+int nodes_stat_in(int directory, const char *name, struct statx *ret)
+{
+    return look(directory, name, 0, ret);
 }
