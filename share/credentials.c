@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static _Thread_local bool assumed;
@@ -42,4 +43,14 @@ void credentials_restore(void)
     (void) setfsuid(geteuid());
     (void) setfsgid(getegid());
     assumed = false;
+}
+
+void credentials_mask(mode_t mask)
+{
+    static mode_t now = (mode_t) -1; /* nobody else changes it */
+
+    if (mask == now)
+        return;
+    (void) umask(mask);
+    now = mask;
 }

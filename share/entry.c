@@ -108,6 +108,7 @@ int entry_lookup(struct server *server, const struct message *message, void *ret
 
 struct making {
     mode_t mode;
+    mode_t mask;
     const char *target; /* of a symbolic link */
 };
 
@@ -131,6 +132,7 @@ static int make(struct server *server, const struct message *message, const stru
     failed = credentials_assume(message->uid, message->gid);
     if (failed < 0)
         return failed;
+    credentials_mask(making->mask & 0777);
     failed = make_one(directory, message->name, making) < 0 ? -errno : 0;
     credentials_restore();
     return failed < 0 ? failed : look_up(server, message, ret);
@@ -148,7 +150,7 @@ int entry_symlink(struct server *server, const struct message *message, void *re
 int entry_mknod(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     const struct fuse_mknod_in *in = message->body;
-    const struct making making = {.mode = in->mode};
+    const struct making making = {.mode = in->mode, .mask = in->umask};
 
     if (!S_ISREG(in->mode) && !S_ISFIFO(in->mode) && !S_ISSOCK(in->mode))
         return -EPERM;
@@ -159,7 +161,7 @@ int entry_mknod(struct server *server, const struct message *message, void *ret,
 int entry_mkdir(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     const struct fuse_mkdir_in *in = message->body;
-    const struct making making = {.mode = S_IFDIR | (in->mode & 07777)};
+    const struct making making = {.mode = S_IFDIR | (in->mode & 07777), .mask = in->umask};
 
     *ret_size = sizeof(struct fuse_entry_out);
     return make(server, message, &making, ret);
@@ -190,6 +192,7 @@ static int create_file(struct server *server, const struct message *message, int
 
     if (fd < 0)
         return fd;
+    credentials_mask(in->umask & 0777);
     fd = beneath_open(directory, message->name, flags | O_CREAT | O_EXCL, in->mode & 07777);
     credentials_restore();
     return fd == -EEXIST && !(in->flags & O_EXCL) ? -ESTALE : fd;

@@ -25,7 +25,7 @@ static int session_init(struct server *server, const struct message *message, vo
      * without it the guest asks for security.capability before each write. */
     const uint32_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_FLOCK_LOCKS |
                             FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES |
-                            FUSE_HANDLE_KILLPRIV_V2;
+                            FUSE_HANDLE_KILLPRIV_V2 | FUSE_POSIX_ACL | FUSE_DONT_MASK;
 
     if (in->major != FUSE_KERNEL_VERSION || in->minor < MINOR_MIN)
         return -EPROTO;
