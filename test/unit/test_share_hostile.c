@@ -363,7 +363,8 @@ START_TEST(rights_are_no_attributes)
 {
     static const char *const names[] = {"trusted.overlay.opaque",
                                         "security.capability",
-                                        "system.posix_acl_access",
+                                        "system.posix_acl_accessx",
+                                        "system.nfs4_acl",
                                         "user",
                                         "userx.y",
                                         "USER.x"};
