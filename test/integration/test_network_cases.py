@@ -14,9 +14,9 @@ import traceback
 import pytest
 
 import setup
-from conftest import BUSYBOX, eventually, find_processes
+from conftest import BUSYBOX, eventually, find_processes, kill9
 from streams import made_inside
-from test_tenant_network import CONFLIST, connected, use_network
+from test_tenant_network import CONFLIST, SHIM, connected, use_network
 
 NODE = {4: setup.ADDRESS["tenant"], 6: "fd90::2"}
 OUTSIDE = {4: setup.ADDRESS["host"], 6: "fd90::1"}      # the host node: it has no route to these pods
@@ -121,7 +121,7 @@ class Place:
     """A network namespace, by a process in it or by a file."""
 
     def __init__(self, pid=None, path=None):
-        self.path = path or f"/proc/{pid}/ns/net"
+        self.pid, self.path = pid, path or f"/proc/{pid}/ns/net"
 
     def open(self, family, kind=socket.SOCK_STREAM):
         made = made_inside(self.path, lambda: socket.socket(FAMILY[family], kind))
@@ -192,8 +192,20 @@ class World:
         for family in BOTH:
             self._restore(family, UNPROXY.format(chains="".join(f"-{verb} {chain}\n" for verb in "FX" for chain in chains)))
 
+    def die(self):
+        """One pod's shim and the other's guest, in the midst of all; then the pods are stopped, CNI takes down what it made, and the
+        shims are told to delete."""
+        with open(f"/proc/{self.two.pid}/status", encoding="ascii") as status:
+            guest = int(re.search(r"PPid:\s+(\d+)", status.read())[1])
+        kill9([guest, *(pid for pid in find_processes(self.bed, "tenant", SHIM) if self.pods[0] in command_line(pid))])
+
     def _restore(self, family, text):
         self.bed.run("tenant", IPTABLES[family] + "-restore", "--noflush", input=text)
+
+
+def command_line(pid):
+    with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+        return file.read()
 
 
 def over_tcp(client, to, server):
@@ -424,3 +436,4 @@ def test_what_the_node_makes_of_traffic_holds_for_the_guests_pod(network, bed, t
                     where = traceback.extract_tb(error.__traceback__)[1].line
                     wrong.append(f"{check.__name__}, IPv{family}: {type(error).__name__} {error} {getattr(error, 'stderr', '')} in {where}")
     assert wrong == [], "\n".join(wrong)
+    world.die()         # and nothing is left: `network` looks
