@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "database.h"
 #include "export.h"
 #include "root.h"
 #include "source.h"
@@ -59,6 +60,19 @@ static struct share *find_same(const struct keeper *keeper, const struct source 
 
 /* ---- what is asked --------------------------------------------------------------------------- */
 
+static void warn_of_database(const struct source *source, const struct export *export)
+{
+    const char *whose = source->is_directory && export->access == EXPORT_READ_WRITE
+                            ? database_in(source->fd)
+                            : NULL;
+
+    if (whose)
+        log_warn("'%s' has the data of %s: on a live share its locks (fcntl) hold in this guest "
+                 "only, so that they keep no server elsewhere away, and each fsync is a trip to "
+                 "this node",
+                 export->path, whose);
+}
+
 /* -1 in *ret_tree if there is one that is the same, else the tree that is to be attached. In the
  * node's namespace, because only there it can be taken. */
 static int take(const struct keeper *keeper, const struct export *export, struct source *source,
@@ -73,6 +87,7 @@ static int take(const struct keeper *keeper, const struct export *export, struct
     if (keeper->count == KEEPER_SHARES_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "the pod has more than %d shares",
                          KEEPER_SHARES_MAX);
+    warn_of_database(source, export);
     return source_clone(source, export, ret_tree, err);
 }
 
