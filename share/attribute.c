@@ -53,7 +53,7 @@ static int set_mode(const struct server *server, const struct node *node,
                : 0;
 }
 
-static int set_size(const struct server *server, uint64_t id, const struct fuse_setattr_in *in)
+static int set_size(struct server *server, uint64_t id, const struct fuse_setattr_in *in)
 {
     int failed, fd;
 
@@ -101,19 +101,19 @@ static int set_times(int fd, const struct fuse_setattr_in *in)
 int attribute_set(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     const struct fuse_setattr_in *in = message->body;
-    const struct node *node = nodes_find(server->nodes, message->node);
+    int fd = server_node(server, message->node);
     int failed;
 
-    if (!node)
-        return -ESTALE;
+    if (fd < 0)
+        return fd;
     failed = set_size(server, message->node, in);
     if (failed == 0)
-        failed = set_owner(node->fd, in);
+        failed = set_owner(fd, in);
     if (failed == 0)
-        failed = set_mode(server, node, in);
+        failed = set_mode(server, nodes_find(server->nodes, message->node), in);
     if (failed == 0)
-        failed = set_times(node->fd, in);
-    return failed < 0 ? failed : describe(server, node->fd, ret, ret_size);
+        failed = set_times(fd, in);
+    return failed < 0 ? failed : describe(server, fd, ret, ret_size);
 }
 
 int attribute_readlink(struct server *server, const struct message *message, void *ret,

@@ -2,35 +2,15 @@
 /* Names: what is found, made, moved and removed in a directory. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 
 #include "base/scoped.h"
+#include "beneath.h"
 #include "credentials.h"
 #include "kernel_view.h"
 #include "server_private.h"
 
-enum { ATTRIBUTES_SECONDS = 1, TRIES = 3 };
-
-/* message.c has seen that it is one component; this would hold without that. */
-static int open_beneath(int directory, const char *name, uint64_t flags, mode_t mode)
-{
-    const struct open_how how = {
-        .flags = flags | O_CLOEXEC | O_NOFOLLOW,
-        .mode = mode,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-    };
-    long fd = -1;
-
-    /* EAGAIN: something was renamed meanwhile, so that the kernel is not sure. */
-    for (int i = 0; i < TRIES && fd < 0; i++) {
-        fd = syscall(SYS_openat2, directory, name, &how, sizeof(how));
-        if (fd < 0 && errno != EAGAIN)
-            break;
-    }
-    return fd < 0 ? -errno : (int) fd;
-}
+enum { ATTRIBUTES_SECONDS = 1 };
 
 /* Only where a mount begins can the kind of file system be another one than the directory's. */
 static int check_mount(const struct server *server, const struct node_found *found)
@@ -71,7 +51,7 @@ static int look_up(struct server *server, const struct message *message, struct 
 
     if (directory < 0)
         return directory;
-    fd = open_beneath(directory, message->name, O_PATH, 0);
+    fd = beneath_open(directory, message->name, O_PATH, 0);
     return fd < 0 ? fd : describe(server, fd, message, ret);
 }
 
@@ -167,7 +147,7 @@ static int create_file(struct server *server, const struct message *message, int
 
     if (fd < 0)
         return fd;
-    fd = open_beneath(directory, message->name, flags | O_CREAT | O_EXCL, in->mode & 07777);
+    fd = beneath_open(directory, message->name, flags | O_CREAT | O_EXCL, in->mode & 07777);
     credentials_restore();
     return fd == -EEXIST && !(in->flags & O_EXCL) ? -ESTALE : fd;
 }

@@ -13,7 +13,7 @@ static bool is_served(const char *name)
 }
 
 /* Others than regular files and directories have none, for which reading them says ENODATA. */
-static int open_for(const struct server *server, const struct message *message)
+static int open_for(struct server *server, const struct message *message)
 {
     int fd;
 

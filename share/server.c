@@ -118,20 +118,18 @@ static operation_fn *const operations[] = {
     [FUSE_LSEEK] = content_seek,
 };
 
-int server_node(const struct server *server, uint64_t id)
+int server_node(struct server *server, uint64_t id)
 {
-    const struct node *node = nodes_find(server->nodes, id);
-
-    return node ? node->fd : -ESTALE;
+    return nodes_fd(server->nodes, id);
 }
 
-int server_directory(const struct server *server, uint64_t id)
+int server_directory(struct server *server, uint64_t id)
 {
     const struct node *node = nodes_find(server->nodes, id);
 
     if (!node)
         return -ESTALE;
-    return S_ISDIR(node->type) ? node->fd : -ENOTDIR;
+    return S_ISDIR(node->type) ? nodes_fd(server->nodes, id) : -ENOTDIR;
 }
 
 struct fd_name server_fd_name(int fd)
@@ -144,16 +142,19 @@ struct fd_name server_fd_name(int fd)
 
 /* To open a device, a FIFO or a socket of the node does something there. The type is looked at here
  * and not left to `nodev`: a mount that comes later has flags of its own. */
-int server_reopen(const struct server *server, uint64_t id, int flags)
+int server_reopen(struct server *server, uint64_t id, int flags)
 {
     const struct node *node = nodes_find(server->nodes, id);
-    int fd;
+    int path, fd;
 
     if (!node)
         return -ESTALE;
     if (!S_ISREG(node->type) && !S_ISDIR(node->type))
         return -EACCES;
-    fd = openat(server->own_files, server_fd_name(node->fd).text,
+    path = nodes_fd(server->nodes, id);
+    if (path < 0)
+        return path;
+    fd = openat(server->own_files, server_fd_name(path).text,
                 flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
@@ -274,15 +275,25 @@ static int ask_back(struct server *server, const struct node *node, struct error
     return frame_send(&server->queue, server->peer, &notice, notice.header.len, err);
 }
 
-/* Two for each message, so that it goes down even if every message is a look-up. */
-static int ask_back_some(struct server *server, struct error *err)
+/* More for each message than one can use. */
+static int reduce_nodes(struct server *server, struct error *err)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         const struct node *node = nodes_excess(server->nodes);
 
         if (node && ask_back(server, node, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+static int leave_idle_mounts(struct server *server, struct error *err)
+{
+    const struct node *node;
+
+    while ((node = nodes_idle(server->nodes)))
+        if (ask_back(server, node, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -320,7 +331,7 @@ static int receive(struct server *server, struct error *err)
             return 0;
         if (result == FRAME_END)
             server->ended = true;
-        else if (handle(server, size, err) < 0 || ask_back_some(server, err) < 0)
+        else if (handle(server, size, err) < 0 || reduce_nodes(server, err) < 0)
             return -1;
     }
     return 0;
@@ -348,6 +359,13 @@ static int collect_locks(struct server *server, struct error *err)
     return collection.failed;
 }
 
+static int timeout(const struct server *server)
+{
+    int locks = locks_timeout(server->locks), idle = nodes_idle_in(server->nodes);
+
+    return locks < 0 || (idle >= 0 && idle < locks) ? idle : locks;
+}
+
 int server_run(struct server *server, struct error *err)
 {
     while (!server->ended || !frame_queue_empty(&server->queue)) {
@@ -359,11 +377,11 @@ int server_run(struct server *server, struct error *err)
             {.fd = locks_fd(server->locks), .events = POLLIN},
         };
 
-        if (poll(polled, ARRAY_LENGTH(polled), locks_timeout(server->locks)) < 0 && errno != EINTR)
+        if (poll(polled, ARRAY_LENGTH(polled), timeout(server)) < 0 && errno != EINTR)
             return error_errno(err, errno, "wait for the peer");
         if (frame_flush(&server->queue, server->peer, err) < 0 || collect_locks(server, err) < 0)
             return -1;
-        if (receive(server, err) < 0)
+        if (receive(server, err) < 0 || leave_idle_mounts(server, err) < 0)
             return -1;
     }
     return 0;

@@ -36,10 +36,10 @@ typedef int operation_fn(struct server *server, const struct message *message, v
                          size_t *ret_size);
 
 /* The O_PATH descriptor of a node (a directory), or a negative errno. */
-int server_node(const struct server *server, uint64_t id);
-int server_directory(const struct server *server, uint64_t id);
+int server_node(struct server *server, uint64_t id);
+int server_directory(struct server *server, uint64_t id);
 /* Opens what a node is, if it is a regular file or a directory. */
-int server_reopen(const struct server *server, uint64_t id, int flags);
+int server_reopen(struct server *server, uint64_t id, int flags);
 /* "N", relative to own_files. */
 struct fd_name {
     char text[12];
