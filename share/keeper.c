@@ -20,6 +20,7 @@
 #include "database.h"
 #include "export.h"
 #include "root.h"
+#include "server.h"
 #include "source.h"
 
 enum { REQUEST_MAX = PATH_MAX + 64, ANSWER_MAX = 512 };
@@ -142,9 +143,19 @@ static int add(struct keeper *keeper, const char *text, struct share **ret, stru
     return 0;
 }
 
+/* If it is so far behind that it does not hear it, the guest forgets in its own time. */
+static void tell_server(const struct keeper *keeper, const char *name)
+{
+    char record[SERVER_NAME_SIZE] = "";
+
+    (void) snprintf(record, sizeof(record), "%.63s", name);
+    (void) !write(keeper->files->told, record, sizeof(record));
+}
+
 static int remove_one(struct keeper *keeper, const char *name, struct error *err)
 {
     struct share *share = find(keeper, name), **at = &keeper->shares;
+    int failed;
 
     if (!share)
         return error_set(err, STATUS_NOT_FOUND, "there is no share '%.64s'", name);
@@ -155,7 +166,9 @@ static int remove_one(struct keeper *keeper, const char *name, struct error *err
     *at = share->next;
     keeper->count--;
     free(share);
-    return root_detach(keeper->root, name, err);
+    failed = root_detach(keeper->root, name, err);
+    tell_server(keeper, name);
+    return failed;
 }
 
 static int perform(struct keeper *keeper, const char *request, char *answer, struct error *err)

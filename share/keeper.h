@@ -22,6 +22,7 @@ struct keeper_files {
     int here; /* our own mount namespace, */
     int node; /* the one in which the paths are, */
     int proc; /* and O_PATH of its /proc */
+    int told; /* where the server hears of removals (server.h); never waited for */
 };
 
 /* Until the control socket closes, when the server is ended (0), or the server is gone (0 if it

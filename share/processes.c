@@ -85,13 +85,13 @@ static int become_root(const struct processes_options *options, struct root *roo
 }
 
 /* Takes the files. */
-static int serve(int peer, int own_files, int directory, struct error *err)
+static int serve(const struct server_files *files, int removals, struct error *err)
 {
     scoped(server_freep) struct server *server = NULL;
 
-    if (confine_privileges(err) < 0 ||
-        server_new(&(struct server_files){peer, directory, own_files}, &server, err) < 0)
+    if (confine_privileges(err) < 0 || server_new(files, &server, err) < 0)
         return -1;
+    server_hear_of_removals(server, removals);
     return server_run(server, err);
 }
 
@@ -105,12 +105,13 @@ static int serve_alone(const struct processes_options *options, int proc, struct
     if (become_root(options, &root, err) < 0)
         return -1;
     closep(&root.places);
-    return serve(options->peer, own_files, root.directory, err);
+    return serve(&(struct server_files){options->peer, root.directory, own_files}, -1, err);
 }
 
 /* In the child: what the keeper has is closed. */
 static _Noreturn void serve_beside(const struct processes_options *options,
-                                   const struct keeper_files *keeper, struct root *root)
+                                   const struct keeper_files *keeper, struct root *root,
+                                   int removals)
 {
     int own_files = openat(keeper->proc, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct error err;
@@ -120,12 +121,14 @@ static _Noreturn void serve_beside(const struct processes_options *options,
     (void) close(keeper->here);
     (void) close(keeper->node);
     (void) close(keeper->proc);
+    (void) close(keeper->told);
     (void) close(root->places);
     if (own_files < 0) {
         log_error("open '/proc/self/fd': %s", strerror(errno));
         _exit(EXIT_FAILURE);
     }
-    if (serve(options->peer, own_files, root->directory, &err) < 0) {
+    if (serve(&(struct server_files){options->peer, root->directory, own_files}, removals, &err) <
+        0) {
         log_error("%s", err.message);
         _exit(EXIT_FAILURE);
     }
@@ -136,6 +139,7 @@ static int serve_and_keep(const struct processes_options *options, int proc, str
 {
     struct keeper_files keeper = {.control = options->control, .proc = proc};
     struct root root = {-1, -1};
+    int told[2];
     pid_t server;
 
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -147,11 +151,15 @@ static int serve_and_keep(const struct processes_options *options, int proc, str
         return error_errno(err, errno, "open the mount namespaces");
     if (confine_children(err) < 0)
         return -1;
+    if (pipe2(told, O_CLOEXEC | O_NONBLOCK) < 0)
+        return error_errno(err, errno, "make a pipe to the server");
+    keeper.told = told[1];
     server = fork();
     if (server < 0)
         return error_errno(err, errno, "start the server");
     if (server == 0)
-        serve_beside(options, &keeper, &root);
+        serve_beside(options, &keeper, &root, told[0]);
+    (void) close(told[0]);
     (void) close(options->peer);
     return keeper_run(&keeper, &root, server, err);
 }

@@ -360,6 +360,48 @@ START_TEST(the_death_of_the_server_ends_the_keeper)
 }
 END_TEST
 
+static int held_on(pid_t server, dev_t device)
+{
+    scoped(freep) char *path = xformat("/proc/%d/fd", server);
+    DIR *stream = opendir(path);
+    struct dirent *entry;
+    struct stat stat;
+    int result = 0;
+
+    ck_assert_ptr_nonnull(stream);
+    while ((entry = readdir(stream)))
+        result += fstatat(dirfd(stream), entry->d_name, &stat, 0) == 0 && stat.st_dev == device;
+    closedir(stream);
+    return result;
+}
+
+/* The node takes the volume down next, and the storage behind it must not be busy. */
+START_TEST(of_a_share_that_has_gone_nothing_is_held)
+{
+    scoped(freep) char *volume = xformat("%s/rw/volume", fixture.base);
+    scoped(freep) char *one = NULL;
+    pid_t server = only_child(fixture.server);
+    struct stat stat_of;
+
+    mount_in_base("rw/volume");
+    scoped(freep) char *deep = xformat("%s/deep", volume);
+    ck_assert_int_eq(mkdir(deep, 0755), 0);
+    put("rw/volume/deep/x");
+    put("rw/volume/y");
+    ck_assert_int_eq(stat(volume, &stat_of), 0);
+    one = add("rw", "rw/volume");
+    ck_assert_int_eq(probe(one, "deep/x", O_RDONLY), 0);
+    ck_assert_int_eq(probe(one, "y", O_RDWR), 0);
+    ck_assert_int_gt(held_on(server, stat_of.st_dev), 0);
+    drop(one);
+    for (int tries = 0; held_on(server, stat_of.st_dev) > 0; tries++) {
+        ck_assert_int_lt(tries, 500);
+        usleep(20000);
+    }
+    ck_assert_int_eq(umount(volume), 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {a_share_comes_and_goes,
@@ -371,6 +413,7 @@ int main(void)
                                   what_cannot_be_shared_is_refused_by_name,
                                   requests_that_are_none_are_refused,
                                   there_is_an_end_to_the_shares,
+                                  of_a_share_that_has_gone_nothing_is_held,
                                   the_server_is_alone_and_may_mount_nothing,
                                   the_end_of_the_control_is_the_end_of_both,
                                   the_death_of_the_server_ends_the_keeper,
