@@ -12,14 +12,10 @@
 #include "link.h"
 #include "pod.h"
 #include "pod_stdio.h"
-#include "rootfs.h"
 #include "shim/tenant_conf.h"
-#include "spec_rules.h"
 #include "suite.h"
+#include "task_creation.h"
 #include "task_private.h"
-#include "share_mount.h"
-#include "shares.h"
-#include "volumes.h"
 
 /* ---- the guest ---- */
 
@@ -239,27 +235,6 @@ void pipes_free(struct pipes *pipes)
     free(pipes);
 }
 
-int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, void *user,
-                   struct rootfs **ret, struct error *err)
-{
-    return -1;
-}
-
-void rootfs_free(struct rootfs *rootfs) {}
-
-struct volumes *pod_volumes(const struct pod *pod)
-{
-    return NULL;
-}
-
-int volumes_bring(struct volumes *volumes, const struct spec_volume *list, size_t count,
-                  volumes_done_fn *done, void *user, struct bring **ret, struct error *err)
-{
-    return -1;
-}
-
-void bring_free(struct bring *bring) {}
-
 struct shares *pod_shares(const struct pod *pod)
 {
     static char shares;
@@ -267,39 +242,10 @@ struct shares *pod_shares(const struct pod *pod)
     return state == POD_DEAD ? NULL : (struct shares *) &shares;
 }
 
-int shares_add(struct shares *shares, struct spec_share *list, size_t count, shares_done_fn *done,
-               void *user, struct share_request **ret, struct error *err)
-{
-    return -1;
-}
-
-void share_request_free(struct share_request *request) {}
-
 void shares_remove(struct shares *shares, const char *name)
 {
     note(name);
 }
-
-void share_mount_complete(struct guest_spec *result) {}
-
-int spec_rules_apply(const struct js *spec, const struct spec_context *context,
-                     struct guest_spec **ret, struct error *err)
-{
-    return -1;
-}
-
-int spec_rules_process(const struct js *process, struct js **ret, struct error *err)
-{
-    *ret = js_new_object();
-    return 0;
-}
-
-int spec_rules_resources(const struct js *resources, struct js **ret, struct error *err)
-{
-    return -1;
-}
-
-void guest_spec_free(struct guest_spec *spec) {}
 
 #define EVENT(fn, name)                                                                            \
     void fn(struct publisher *publisher, const struct task_entry *entry)                           \
