@@ -162,6 +162,7 @@ $(BUILD)/test/$(1): $(BUILD)/bin/cleave-share
 endef
 $(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile \
 	test_share_node test_share_exercise,$(eval $(call share_test,$(t))))
+$(BUILD)/obj/test/unit/test_share_message.o: CPPFLAGS += -DSHARE_CORPORA='"$(abspath test/fuzz/corpus)"'
 test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c share_edges.c \
 	share_differences.c share_record.c)
 $(BUILD)/obj/test/unit/test_share_mount.o: CPPFLAGS += -DSHARE_DOCUMENT='"$(abspath docs/volumes.md)"'
