@@ -213,6 +213,8 @@ static void tell_dead(struct pod *pod)
         return;
     pod->dead_told = true;
     pod_network_free(take_ptr(pod->network)); /* before CNI takes its namespace down */
+    if (pod->share)
+        pod_share_stop(pod->share);
     pod->events.dead(pod->user, pod->exit_status);
 }
 
@@ -610,6 +612,8 @@ static void begin_removal(struct pod *pod)
 {
     pod->stage = STOP_REMOVING;
     source_rearm(pod->next, LOOP_NEVER);
+    if (pod->share)
+        pod_share_stop(pod->share);
     fate_rest(pod->fate);
     provision_free(take_ptr(pod->provision));
 }
