@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
@@ -396,6 +397,7 @@ static void rest(struct server *server)
         return;
     frame_reader_rest(&server->reader);
     frame_give_back(server->reply, sizeof(struct fuse_out_header) + MESSAGE_MAX);
+    (void) malloc_trim(0); /* the queue's */
     server->swollen = false;
 }
 
