@@ -29,6 +29,7 @@ struct bed_options {
     const char *tpm;                /* the guest's, as --tpm */
     const char *values;             /* reference values, JSON */
     void (*network_is_there)(void); /* before the guest */
+    bool pod_network;               /* cleave.network = 'tenant' instead of 'none' */
 };
 
 struct bed {
