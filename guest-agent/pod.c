@@ -68,25 +68,34 @@ static void unpacked(void *user)
 }
 
 /* One group above the containers' own: a container that its user has paused stays so. A guest that
- * cannot be frozen goes. */
+ * cannot be frozen goes. The kernel is not frozen with them: what it would say for them is kept in.
+ */
 static void freeze(void *user)
 {
     struct pod *pod = user;
     struct error err;
 
+    pod_network_set_mode(pod->network, FRAMES_SILENT);
     if (pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_FROZEN, &err) == 0)
         return;
     log_error("power off: the containers cannot be frozen: %s", err.message);
     loop_quit(pod->loop);
 }
 
-static void thaw(void *user)
+static void thaw(const struct pod *pod)
 {
-    struct pod *pod = user;
     struct error err;
 
     if (pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_THAWED, &err) < 0)
         log_error("the containers cannot be thawed: %s", err.message);
+}
+
+static void lease_is_renewed(void *user)
+{
+    struct pod *pod = user;
+
+    pod_network_set_mode(pod->network, FRAMES_FLOW);
+    thaw(pod);
 }
 
 static void lease_is_over(void *user)
@@ -102,7 +111,7 @@ static int make_rooms(struct pod *pod, struct error *err)
     scoped(freep) char *volumes = xformat("%s/volumes", state);
     struct layer_store_options layer_options = {.directory = layers};
     struct runtime_options runtime_options = {.program = "crun", .directory = runtime};
-    static const struct lease_events lease_events = {freeze, thaw, lease_is_over};
+    static const struct lease_events lease_events = {freeze, lease_is_renewed, lease_is_over};
 
     if (file_make_directories(volumes, 0711, err) < 0 ||
         reaper_new(pod->loop, &pod->reaper, err) < 0 ||

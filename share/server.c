@@ -14,16 +14,18 @@
 
 SCOPED_PTR(struct nodes, nodes_free)
 
-enum { MINOR_MIN = 31, BACKGROUND = 64 };
+enum { MINOR_MIN = 31, BACKGROUND = 64, LARGE = 64 * 1024, REST_MS = 1000 };
 
 static int session_init(struct server *server, const struct message *message, void *ret,
                         size_t *ret_size)
 {
     const struct fuse_init_in *in = message->body;
     struct fuse_init_out *out = ret;
-    /* No writeback cache: with it, half of the data is lost where both sides append. */
+    /* No writeback cache: with it, half of the data is lost where both sides append. KILLPRIV:
+     * without it the guest asks for security.capability before each write. */
     const uint32_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_FLOCK_LOCKS |
-                            FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
+                            FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES |
+                            FUSE_HANDLE_KILLPRIV_V2 | FUSE_POSIX_ACL | FUSE_DONT_MASK;
 
     if (in->major != FUSE_KERNEL_VERSION || in->minor < MINOR_MIN)
         return -EPROTO;
@@ -118,20 +120,18 @@ static operation_fn *const operations[] = {
     [FUSE_LSEEK] = content_seek,
 };
 
-int server_node(const struct server *server, uint64_t id)
+int server_node(struct server *server, uint64_t id)
 {
-    const struct node *node = nodes_find(server->nodes, id);
-
-    return node ? node->fd : -ESTALE;
+    return nodes_fd(server->nodes, id);
 }
 
-int server_directory(const struct server *server, uint64_t id)
+int server_directory(struct server *server, uint64_t id)
 {
     const struct node *node = nodes_find(server->nodes, id);
 
     if (!node)
         return -ESTALE;
-    return S_ISDIR(node->type) ? node->fd : -ENOTDIR;
+    return S_ISDIR(node->type) ? nodes_fd(server->nodes, id) : -ENOTDIR;
 }
 
 struct fd_name server_fd_name(int fd)
@@ -144,16 +144,19 @@ struct fd_name server_fd_name(int fd)
 
 /* To open a device, a FIFO or a socket of the node does something there. The type is looked at here
  * and not left to `nodev`: a mount that comes later has flags of its own. */
-int server_reopen(const struct server *server, uint64_t id, int flags)
+int server_reopen(struct server *server, uint64_t id, int flags)
 {
     const struct node *node = nodes_find(server->nodes, id);
-    int fd;
+    int path, fd;
 
     if (!node)
         return -ESTALE;
     if (!S_ISREG(node->type) && !S_ISDIR(node->type))
         return -EACCES;
-    fd = openat(server->own_files, server_fd_name(node->fd).text,
+    path = nodes_fd(server->nodes, id);
+    if (path < 0)
+        return path;
+    fd = openat(server->own_files, server_fd_name(path).text,
                 flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
@@ -246,6 +249,7 @@ static int perform(struct server *server, const struct message *message, struct 
     size_t size = 0;
     int failed = operations[message->opcode](server, message, header + 1, &size);
 
+    server->swollen |= message->length > LARGE || size > LARGE;
     if (failed == NO_REPLY)
         return 0;
     if (failed < 0)
@@ -274,15 +278,25 @@ static int ask_back(struct server *server, const struct node *node, struct error
     return frame_send(&server->queue, server->peer, &notice, notice.header.len, err);
 }
 
-/* Two for each message, so that it goes down even if every message is a look-up. */
-static int ask_back_some(struct server *server, struct error *err)
+/* More for each message than one can use. */
+static int reduce_nodes(struct server *server, struct error *err)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         const struct node *node = nodes_excess(server->nodes);
 
         if (node && ask_back(server, node, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+static int leave_idle_mounts(struct server *server, struct error *err)
+{
+    const struct node *node;
+
+    while ((node = nodes_idle(server->nodes)))
+        if (ask_back(server, node, err) < 0)
+            return -1;
     return 0;
 }
 
@@ -320,7 +334,7 @@ static int receive(struct server *server, struct error *err)
             return 0;
         if (result == FRAME_END)
             server->ended = true;
-        else if (handle(server, size, err) < 0 || ask_back_some(server, err) < 0)
+        else if (handle(server, size, err) < 0 || reduce_nodes(server, err) < 0)
             return -1;
     }
     return 0;
@@ -348,22 +362,58 @@ static int collect_locks(struct server *server, struct error *err)
     return collection.failed;
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static int timeout(const struct server *server)
+{
+    return sooner(sooner(locks_timeout(server->locks), nodes_idle_in(server->nodes)),
+                  server->swollen ? REST_MS : -1);
+}
+
+/* A pod that does not use its volumes costs what it did in the beginning. */
+static void rest(struct server *server)
+{
+    if (!server->swollen)
+        return;
+    frame_reader_rest(&server->reader);
+    frame_give_back(server->reply, sizeof(struct fuse_out_header) + MESSAGE_MAX);
+    server->swollen = false;
+}
+
+/* Until there is something to do; whether a thread that waited for a lock is done. */
+static int wait_for_work(struct server *server, bool *ret_locks, struct error *err)
+{
+    bool reads = !server->ended && !frame_queue_full(&server->queue);
+    struct pollfd polled[] = {
+        {.fd = server->peer,
+         .events = (short) ((reads ? POLLIN : 0) |
+                            (frame_queue_empty(&server->queue) ? 0 : POLLOUT))},
+        {.fd = locks_fd(server->locks), .events = POLLIN},
+    };
+    int ready = poll(polled, ARRAY_LENGTH(polled), timeout(server));
+
+    if (ready < 0 && errno != EINTR)
+        return error_errno(err, errno, "wait for the peer");
+    if (ready == 0)
+        rest(server);
+    *ret_locks = ready > 0 && polled[1].revents;
+    return 0;
+}
+
 int server_run(struct server *server, struct error *err)
 {
     while (!server->ended || !frame_queue_empty(&server->queue)) {
-        bool reads = !server->ended && !frame_queue_full(&server->queue);
-        struct pollfd polled[] = {
-            {.fd = server->peer,
-             .events = (short) ((reads ? POLLIN : 0) |
-                                (frame_queue_empty(&server->queue) ? 0 : POLLOUT))},
-            {.fd = locks_fd(server->locks), .events = POLLIN},
-        };
+        bool locks = false;
 
-        if (poll(polled, ARRAY_LENGTH(polled), locks_timeout(server->locks)) < 0 && errno != EINTR)
-            return error_errno(err, errno, "wait for the peer");
-        if (frame_flush(&server->queue, server->peer, err) < 0 || collect_locks(server, err) < 0)
+        if (wait_for_work(server, &locks, err) < 0 ||
+            frame_flush(&server->queue, server->peer, err) < 0)
             return -1;
-        if (receive(server, err) < 0)
+        if ((locks || locks_timeout(server->locks) >= 0) && collect_locks(server, err) < 0)
+            return -1;
+        if (receive(server, err) < 0 || leave_idle_mounts(server, err) < 0)
             return -1;
     }
     return 0;

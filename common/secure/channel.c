@@ -176,7 +176,7 @@ static int open_plain(struct channel *channel, struct error *err)
     if (loop_after(channel->loop, channel->age_ms, on_due, channel, &channel->age, err) < 0)
         return -1;
     if (channel->class == CHANNEL_FRAMES)
-        transport_tune_frames(channel->socket);
+        transport_tune_replaceable(channel->socket);
     tls_forget_secret(channel->tls);
     drop_input(channel);
     channel->opened_ms = clock_monotonic_ms();
