@@ -17,7 +17,7 @@ from test_tenant_network import black_hole
 GUEST = r"cleave-agent --stub"
 SERVER = r"cleave-share "
 SLEEP = ["sleep", "1000"]
-PLACE = "/srv/live"
+PLACE = "/run/live"
 ROUNDS = 2000
 # Each round makes, writes, renames, reads and now and then removes; "wrong" counts what was not as it should be.
 WORK = """
