@@ -15,6 +15,7 @@
 #include "cgroup.h"
 #include "container.h"
 #include "events.h"
+#include "host_network.h"
 #include "idempotency.h"
 #include "io/loop.h"
 #include "launch.h"
@@ -28,6 +29,7 @@
 #include "runtime.h"
 #include "scratch.h"
 #include "secure/initdata.h"
+#include "share.h"
 #include "volumes.h"
 
 /* For the last answers on their way, and, from the end of the grace on, for records and output that
@@ -68,6 +70,13 @@ static void unpacked(void *user)
     pod_limit_memory(user);
 }
 
+/* The kernel is not frozen with the containers: what it would say for them is kept in. */
+static int be_silent(const struct pod *pod, struct error *err)
+{
+    pod_network_set_mode(pod->network, FRAMES_SILENT);
+    return pod->has_host_network ? host_network_set_mode(HOST_NETWORK_SILENT, err) : 0;
+}
+
 /* One group above the containers' own: a container that its user has paused stays so. A guest that
  * cannot be frozen goes. */
 static void freeze(void *user)
@@ -75,19 +84,30 @@ static void freeze(void *user)
     struct pod *pod = user;
     struct error err;
 
-    if (pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_FROZEN, &err) == 0)
+    if (be_silent(pod, &err) == 0 &&
+        pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_FROZEN, &err) == 0)
         return;
     log_error("power off: the containers cannot be frozen: %s", err.message);
     loop_quit(pod->loop);
 }
 
-static void thaw(void *user)
+static void thaw(const struct pod *pod)
 {
-    struct pod *pod = user;
     struct error err;
 
     if (pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_THAWED, &err) < 0)
         log_error("the containers cannot be thawed: %s", err.message);
+}
+
+static void lease_is_renewed(void *user)
+{
+    struct pod *pod = user;
+    struct error err;
+
+    pod_network_set_mode(pod->network, FRAMES_FLOW);
+    if (pod->has_host_network && host_network_set_mode(HOST_NETWORK_FLOW, &err) < 0)
+        log_error("%s", err.message);
+    thaw(pod);
 }
 
 static void lease_is_over(void *user)
@@ -103,7 +123,7 @@ static int make_rooms(struct pod *pod, struct error *err)
     scoped(freep) char *volumes = xformat("%s/volumes", state);
     struct layer_store_options layer_options = {.directory = layers};
     struct runtime_options runtime_options = {.program = "crun", .directory = runtime};
-    static const struct lease_events lease_events = {freeze, thaw, lease_is_over};
+    static const struct lease_events lease_events = {freeze, lease_is_renewed, lease_is_over};
 
     if (file_make_directories(volumes, 0711, err) < 0 ||
         reaper_new(pod->loop, &pod->reaper, err) < 0 ||
@@ -155,6 +175,7 @@ void pod_free(struct pod *pod)
 {
     if (!pod)
         return;
+    share_free(pod->share); /* first: who waits for it does not end */
     while (pod->first)
         container_free(pod->first);
     reaper_unwatch(pod->keeper_watch);
@@ -201,17 +222,12 @@ static int check_network(enum initdata_network network,
 {
     const char *name = initdata_network_name(network);
 
-    if (network == INITDATA_NETWORK_HOST)
-        return error_set(err, STATUS_UNIMPLEMENTED,
-                         "cleave.network = '%s' is not supported by this agent, only 'tenant' and "
-                         "'none'",
-                         name);
     if (network == INITDATA_NETWORK_TENANT && !configuration->network_length)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "cleave.network is '%s', and the tenant's shim did not say which network: "
                          "use a shim of release " CLEAVE_VERSION,
                          name);
-    if (network == INITDATA_NETWORK_NONE && configuration->network_length)
+    if (network != INITDATA_NETWORK_TENANT && configuration->network_length)
         return error_set(err, STATUS_INVALID_ARGUMENT, "a network came, and cleave.network is '%s'",
                          name);
     return 0;
@@ -289,6 +305,21 @@ int pod_share_pid(struct pod *pod, struct error *err)
     return 0;
 }
 
+static int share_uplink(struct pod *pod, struct error *err)
+{
+    const struct host_network_options options = {
+        .pod_netns = pod->options->pod_netns,
+        .block = pod->options->network,
+        .length = pod->options->network_length,
+        .dial_out = pod->options->dial_out,
+    };
+
+    if (host_network_make(&options, err) < 0)
+        return -1;
+    pod->has_host_network = true;
+    return 0;
+}
+
 /* An attempt that got no further may have left one. */
 static int make_network(struct pod *pod, const struct pod_configuration *configuration,
                         struct error *err)
@@ -300,6 +331,8 @@ static int make_network(struct pod *pod, const struct pod_configuration *configu
         .offloads = configuration->offloads,
     };
 
+    if (pod->initdata->content.network == INITDATA_NETWORK_HOST)
+        return share_uplink(pod, err);
     pod_network_free(take_ptr(pod->network));
     return options.length ? pod_network_new(pod->loop, &options, &pod->network, err) : 0;
 }
@@ -373,6 +406,15 @@ void pod_open(struct pod *pod, pod_opened_fn *fn, void *user)
         disk_known(opening, &err);
 }
 
+int pod_open_share(struct pod *pod, struct error *err)
+{
+    scoped(freep) char *place = xformat("%s/share", pod->options->state_directory);
+
+    if (pod->share)
+        return share_check(pod->share, err);
+    return share_new(pod->loop, &(struct share_options){.place = place}, &pod->share, err);
+}
+
 /* ---- the end ---- */
 
 static bool all_ended(const struct pod *pod)
@@ -412,6 +454,8 @@ static void grace_is_over(void *user)
 
     pod->killed = true;
     signal_all(pod, SIGKILL);
+    if (pod->share)
+        share_end_waiting(pod->share);
     thaw(pod); /* to die, and for nothing else */
 }
 

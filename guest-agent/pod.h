@@ -25,6 +25,7 @@ struct reaper;
 struct reaper_watch;
 struct runtime;
 struct scratch;
+struct share;
 struct source;
 struct volumes;
 
@@ -45,8 +46,10 @@ struct pod {
     struct volumes *volumes;
     const struct cgroup_version *cgroups;
     struct lease *lease;
+    struct share *share;         /* from OpenShare on */
     struct pod_network *network; /* from Configure on, if the initdata says tenant */
     const char *disk;            /* where the scratch disk is mounted; NULL: it is not */
+    bool has_host_network;       /* from Configure on, if the initdata says host */
     char *directory;             /* hosts, resolv.conf, hostname, shm */
     char *containers;            /* their directories */
     char *ipc_path;              /* files to which the pod's namespaces are bound */
@@ -105,6 +108,8 @@ int pod_configure(struct pod *pod, const struct pod_configuration *configuration
  * perhaps at once, with err NULL if it was taken. */
 typedef void pod_opened_fn(void *user, const struct error *err);
 void pod_open(struct pod *pod, pod_opened_fn *fn, void *user);
+/* Mounts the live share, once; an error too if it is over. */
+int pod_open_share(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
 /* After a stop of the machine its clock is late. The tenant's time may set it forwards, by more
  * than what a message takes, and never back. */
 void pod_advance_clock(const struct pod *pod, int64_t wall_clock_ns);

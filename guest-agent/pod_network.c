@@ -5,7 +5,6 @@
 #include "base/guest_disk.h"
 #include "base/log.h"
 #include "base/scoped.h"
-#include "io/frames_relay.h"
 #include "io/loopwire.h"
 #include "io/tap.h"
 #include "io/uplink.h"
@@ -16,6 +15,7 @@ struct pod_network {
     struct loop *loop;
     int taps[FRAMES_QUEUES];
     unsigned offloads;
+    enum frames_mode mode;
     struct channel *channel; /* NULL: frames wait */
     struct frames_relay *relay;
 };
@@ -87,7 +87,7 @@ static void on_relay_end(void *user, const struct error *err)
 
 int pod_network_carry(struct pod_network *network, struct channel *channel, struct error *err)
 {
-    struct frames_relay_options options = {.offloads = network->offloads};
+    struct frames_relay_options options = {.offloads = network->offloads, .mode = network->mode};
 
     disconnect(network);
     network->channel = channel;
@@ -102,4 +102,13 @@ int pod_network_carry(struct pod_network *network, struct channel *channel, stru
     channel_on_end(channel, on_channel_end, network);
     log_info("the pod's network is connected");
     return 0;
+}
+
+void pod_network_set_mode(struct pod_network *network, enum frames_mode mode)
+{
+    if (!network)
+        return;
+    network->mode = mode;
+    if (network->relay)
+        frames_relay_set_mode(network->relay, mode);
 }

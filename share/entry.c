@@ -2,62 +2,22 @@
 /* Names: what is found, made, moved and removed in a directory. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
 
 #include "base/scoped.h"
+#include "beneath.h"
 #include "credentials.h"
+#include "kernel_view.h"
 #include "server_private.h"
 
-enum { ATTRIBUTES_SECONDS = 1, TRIES = 3 };
-
-/* message.c has seen that it is one component; this would hold without that. */
-static int open_beneath(int directory, const char *name, uint64_t flags, mode_t mode)
-{
-    const struct open_how how = {
-        .flags = flags | O_CLOEXEC | O_NOFOLLOW,
-        .mode = mode,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-    };
-    long fd = -1;
-
-    /* EAGAIN: something was renamed meanwhile, so that the kernel is not sure. */
-    for (int i = 0; i < TRIES && fd < 0; i++) {
-        fd = syscall(SYS_openat2, directory, name, &how, sizeof(how));
-        if (fd < 0 && errno != EAGAIN)
-            break;
-    }
-    return fd < 0 ? -errno : (int) fd;
-}
-
-/* Views of the node's kernel, of this very process among others (/proc/self/mem): a path that
- * happens to contain them does not share them. */
-static int check_filesystem(int fd)
-{
-    static const uint32_t refused[] = {
-        PROC_SUPER_MAGIC,   SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
-        SECURITYFS_MAGIC,   TRACEFS_MAGIC,  BPF_FS_MAGIC,       NSFS_MAGIC,          EFIVARFS_MAGIC,
-        DEVPTS_SUPER_MAGIC, BINFMTFS_MAGIC, SELINUX_MAGIC,
-    };
-    struct statfs info;
-
-    if (fstatfs(fd, &info) < 0)
-        return -errno;
-    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++)
-        if ((uint32_t) info.f_type == refused[i])
-            return -EACCES;
-    return 0;
-}
+enum { ATTRIBUTES_SECONDS = 1 };
 
 /* Only where a mount begins can the kind of file system be another one than the directory's. */
 static int check_mount(const struct server *server, const struct node_found *found)
 {
     const struct node *parent = nodes_find(server->nodes, found->parent);
 
-    return parent && parent->mount == found->stat->stx_mnt_id ? 0 : check_filesystem(found->fd);
+    return parent && parent->mount == found->stat->stx_mnt_id ? 0 : kernel_view_check(found->fd);
 }
 
 /* Takes fd, which was found in the message's directory. */
@@ -84,14 +44,37 @@ static int describe(struct server *server, int fd, const struct message *message
     return 0;
 }
 
+/* What is known and held: it cannot be another file, so that the look was enough. */
+static int describe_known(struct server *server, const struct statx *stat,
+                          const struct message *message, struct fuse_entry_out *ret)
+{
+    const struct node_found found = {
+        .fd = -1, .stat = stat, .parent = message->node, .name = message->name};
+    struct fuse_entry_out out = {.attr_valid = ATTRIBUTES_SECONDS};
+    int failed = nodes_hold_known(server->nodes, &found, &out.nodeid);
+
+    if (failed < 0)
+        return failed;
+    server_fill_attributes(server, stat, &out.attr);
+    *ret = out;
+    return 0;
+}
+
+/* The guest's kernel asks for the same names again and again, because it keeps none unasked. */
 static int look_up(struct server *server, const struct message *message, struct fuse_entry_out *ret)
 {
     int directory = server_directory(server, message->node);
-    int fd;
+    struct statx stat;
+    int failed, fd;
 
     if (directory < 0)
         return directory;
-    fd = open_beneath(directory, message->name, O_PATH, 0);
+    failed = nodes_stat_in(directory, message->name, &stat);
+    if (failed == -ENOENT)
+        return failed;
+    if (failed == 0 && describe_known(server, &stat, message, ret) == 0)
+        return 0;
+    fd = beneath_open(directory, message->name, O_PATH, 0);
     return fd < 0 ? fd : describe(server, fd, message, ret);
 }
 
@@ -105,6 +88,7 @@ int entry_lookup(struct server *server, const struct message *message, void *ret
 
 struct making {
     mode_t mode;
+    mode_t mask;
     const char *target; /* of a symbolic link */
 };
 
@@ -128,6 +112,7 @@ static int make(struct server *server, const struct message *message, const stru
     failed = credentials_assume(message->uid, message->gid);
     if (failed < 0)
         return failed;
+    credentials_mask(making->mask & 0777);
     failed = make_one(directory, message->name, making) < 0 ? -errno : 0;
     credentials_restore();
     return failed < 0 ? failed : look_up(server, message, ret);
@@ -145,7 +130,7 @@ int entry_symlink(struct server *server, const struct message *message, void *re
 int entry_mknod(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     const struct fuse_mknod_in *in = message->body;
-    const struct making making = {.mode = in->mode};
+    const struct making making = {.mode = in->mode, .mask = in->umask};
 
     if (!S_ISREG(in->mode) && !S_ISFIFO(in->mode) && !S_ISSOCK(in->mode))
         return -EPERM;
@@ -156,7 +141,7 @@ int entry_mknod(struct server *server, const struct message *message, void *ret,
 int entry_mkdir(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     const struct fuse_mkdir_in *in = message->body;
-    const struct making making = {.mode = S_IFDIR | (in->mode & 07777)};
+    const struct making making = {.mode = S_IFDIR | (in->mode & 07777), .mask = in->umask};
 
     *ret_size = sizeof(struct fuse_entry_out);
     return make(server, message, &making, ret);
@@ -187,7 +172,8 @@ static int create_file(struct server *server, const struct message *message, int
 
     if (fd < 0)
         return fd;
-    fd = open_beneath(directory, message->name, flags | O_CREAT | O_EXCL, in->mode & 07777);
+    credentials_mask(in->umask & 0777);
+    fd = beneath_open(directory, message->name, flags | O_CREAT | O_EXCL, in->mode & 07777);
     credentials_restore();
     return fd == -EEXIST && !(in->flags & O_EXCL) ? -ESTALE : fd;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
@@ -14,16 +15,18 @@
 
 SCOPED_PTR(struct nodes, nodes_free)
 
-enum { MINOR_MIN = 31, BACKGROUND = 64 };
+enum { MINOR_MIN = 31, BACKGROUND = 64, LARGE = 64 * 1024, REST_MS = 1000 };
 
 static int session_init(struct server *server, const struct message *message, void *ret,
                         size_t *ret_size)
 {
     const struct fuse_init_in *in = message->body;
     struct fuse_init_out *out = ret;
-    /* No writeback cache: with it, half of the data is lost where both sides append. */
+    /* No writeback cache: with it, half of the data is lost where both sides append. KILLPRIV:
+     * without it the guest asks for security.capability before each write. */
     const uint32_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_FLOCK_LOCKS |
-                            FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
+                            FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES |
+                            FUSE_HANDLE_KILLPRIV_V2 | FUSE_POSIX_ACL | FUSE_DONT_MASK;
 
     if (in->major != FUSE_KERNEL_VERSION || in->minor < MINOR_MIN)
         return -EPROTO;
@@ -118,20 +121,18 @@ static operation_fn *const operations[] = {
     [FUSE_LSEEK] = content_seek,
 };
 
-int server_node(const struct server *server, uint64_t id)
+int server_node(struct server *server, uint64_t id)
 {
-    const struct node *node = nodes_find(server->nodes, id);
-
-    return node ? node->fd : -ESTALE;
+    return nodes_fd(server->nodes, id);
 }
 
-int server_directory(const struct server *server, uint64_t id)
+int server_directory(struct server *server, uint64_t id)
 {
     const struct node *node = nodes_find(server->nodes, id);
 
     if (!node)
         return -ESTALE;
-    return S_ISDIR(node->type) ? node->fd : -ENOTDIR;
+    return S_ISDIR(node->type) ? nodes_fd(server->nodes, id) : -ENOTDIR;
 }
 
 struct fd_name server_fd_name(int fd)
@@ -144,16 +145,19 @@ struct fd_name server_fd_name(int fd)
 
 /* To open a device, a FIFO or a socket of the node does something there. The type is looked at here
  * and not left to `nodev`: a mount that comes later has flags of its own. */
-int server_reopen(const struct server *server, uint64_t id, int flags)
+int server_reopen(struct server *server, uint64_t id, int flags)
 {
     const struct node *node = nodes_find(server->nodes, id);
-    int fd;
+    int path, fd;
 
     if (!node)
         return -ESTALE;
     if (!S_ISREG(node->type) && !S_ISDIR(node->type))
         return -EACCES;
-    fd = openat(server->own_files, server_fd_name(node->fd).text,
+    path = nodes_fd(server->nodes, id);
+    if (path < 0)
+        return path;
+    fd = openat(server->own_files, server_fd_name(path).text,
                 flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
@@ -207,6 +211,7 @@ int server_new(const struct server_files *files, struct server **ret, struct err
         return -1;
     server = xnew(struct server);
     server->peer = take_fd(peer);
+    server->removals = -1;
     server->own_files = take_fd(own_files);
     server->nodes = take_ptr(nodes);
     server->locks = locks;
@@ -229,6 +234,7 @@ void server_free(struct server *server)
     free(server->reply);
     (void) close(server->own_files);
     (void) close(server->peer);
+    closep(&server->removals);
     free(server);
 }
 
@@ -246,6 +252,7 @@ static int perform(struct server *server, const struct message *message, struct 
     size_t size = 0;
     int failed = operations[message->opcode](server, message, header + 1, &size);
 
+    server->swollen |= message->length > LARGE || size > LARGE;
     if (failed == NO_REPLY)
         return 0;
     if (failed < 0)
@@ -257,32 +264,56 @@ static int perform(struct server *server, const struct message *message, struct 
 
 /* "Forget the name N in the directory P." The guest's kernel locks the directory for that: whoever
  * carries the notice must not be who carries answers, for which the lock's holder may wait. */
-static int ask_back(struct server *server, const struct node *node, struct error *err)
+static int ask_back(struct server *server, uint64_t parent, const char *name, struct error *err)
 {
     struct {
         struct fuse_out_header header;
         struct fuse_notify_inval_entry_out entry;
         char name[NAME_MAX + 1];
-    } notice = {.entry = {.parent = node->parent, .namelen = (uint32_t) strlen(node->name)}};
+    } notice = {.entry = {.parent = parent, .namelen = (uint32_t) strlen(name)}};
 
     if (notice.entry.namelen > NAME_MAX)
         return 0;
-    memcpy(notice.name, node->name, notice.entry.namelen);
+    memcpy(notice.name, name, notice.entry.namelen);
     notice.header.error = FUSE_NOTIFY_INVAL_ENTRY;
     notice.header.len = (uint32_t) (sizeof(notice.header) + sizeof(notice.entry) +
                                     notice.entry.namelen + 1);
     return frame_send(&server->queue, server->peer, &notice, notice.header.len, err);
 }
 
-/* Two for each message, so that it goes down even if every message is a look-up. */
-static int ask_back_some(struct server *server, struct error *err)
+/* More for each message than one can use. */
+static int reduce_nodes(struct server *server, struct error *err)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         const struct node *node = nodes_excess(server->nodes);
 
-        if (node && ask_back(server, node, err) < 0)
+        if (node && ask_back(server, node->parent, node->name, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+static int leave_idle_mounts(struct server *server, struct error *err)
+{
+    const struct node *node;
+
+    while ((node = nodes_idle(server->nodes)))
+        if (ask_back(server, node->parent, node->name, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int forget_removed(struct server *server, struct error *err)
+{
+    char name[SERVER_NAME_SIZE];
+    ssize_t length = read(server->removals, name, sizeof(name));
+
+    if (length == sizeof(name) && memchr(name, '\0', sizeof(name)))
+        return server->ready ? ask_back(server, NODES_ROOT, name, err) : 0;
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    (void) close(server->removals);
+    server->removals = -1;
     return 0;
 }
 
@@ -320,7 +351,7 @@ static int receive(struct server *server, struct error *err)
             return 0;
         if (result == FRAME_END)
             server->ended = true;
-        else if (handle(server, size, err) < 0 || ask_back_some(server, err) < 0)
+        else if (handle(server, size, err) < 0 || reduce_nodes(server, err) < 0)
             return -1;
     }
     return 0;
@@ -348,22 +379,73 @@ static int collect_locks(struct server *server, struct error *err)
     return collection.failed;
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static int timeout(const struct server *server)
+{
+    return sooner(sooner(locks_timeout(server->locks), nodes_idle_in(server->nodes)),
+                  server->swollen ? REST_MS : -1);
+}
+
+/* A pod that does not use its volumes costs what it did in the beginning. */
+static void rest(struct server *server)
+{
+    if (!server->swollen)
+        return;
+    frame_reader_rest(&server->reader);
+    frame_give_back(server->reply, sizeof(struct fuse_out_header) + MESSAGE_MAX);
+    (void) malloc_trim(0); /* the queue's */
+    server->swollen = false;
+}
+
+struct work {
+    bool locks;    /* a thread that waited for one is done */
+    bool removals; /* a share has gone */
+};
+
+/* Until there is something to do. */
+static int wait_for_work(struct server *server, struct work *ret, struct error *err)
+{
+    bool reads = !server->ended && !frame_queue_full(&server->queue);
+    struct pollfd polled[] = {
+        {.fd = server->peer,
+         .events = (short) ((reads ? POLLIN : 0) |
+                            (frame_queue_empty(&server->queue) ? 0 : POLLOUT))},
+        {.fd = locks_fd(server->locks), .events = POLLIN},
+        {.fd = server->removals, .events = POLLIN},
+    };
+    int ready = poll(polled, ARRAY_LENGTH(polled), timeout(server));
+
+    if (ready < 0 && errno != EINTR)
+        return error_errno(err, errno, "wait for the peer");
+    if (ready == 0)
+        rest(server);
+    ret->locks = ready > 0 && polled[1].revents;
+    ret->removals = ready > 0 && polled[2].revents;
+    return 0;
+}
+
+void server_hear_of_removals(struct server *server, int fd)
+{
+    server->removals = fd;
+}
+
 int server_run(struct server *server, struct error *err)
 {
     while (!server->ended || !frame_queue_empty(&server->queue)) {
-        bool reads = !server->ended && !frame_queue_full(&server->queue);
-        struct pollfd polled[] = {
-            {.fd = server->peer,
-             .events = (short) ((reads ? POLLIN : 0) |
-                                (frame_queue_empty(&server->queue) ? 0 : POLLOUT))},
-            {.fd = locks_fd(server->locks), .events = POLLIN},
-        };
+        struct work work = {0};
 
-        if (poll(polled, ARRAY_LENGTH(polled), locks_timeout(server->locks)) < 0 && errno != EINTR)
-            return error_errno(err, errno, "wait for the peer");
-        if (frame_flush(&server->queue, server->peer, err) < 0 || collect_locks(server, err) < 0)
+        if (wait_for_work(server, &work, err) < 0 ||
+            frame_flush(&server->queue, server->peer, err) < 0)
             return -1;
-        if (receive(server, err) < 0)
+        if ((work.locks || locks_timeout(server->locks) >= 0) && collect_locks(server, err) < 0)
+            return -1;
+        if (work.removals && forget_removed(server, err) < 0)
+            return -1;
+        if (receive(server, err) < 0 || leave_idle_mounts(server, err) < 0)
             return -1;
     }
     return 0;

@@ -15,11 +15,14 @@
 #include "link.h"
 #include "pod_config.h"
 #include "pod_network.h"
+#include "pod_share.h"
 #include "pod_stdio.h"
 #include "provision.h"
+#include "removal.h"
 #include "renewal.h"
 #include "secure/key.h"
 #include "secure/offers.h"
+#include "shares.h"
 #include "shim/tenant_conf.h"
 #include "volumes.h"
 #include "watch.h"
@@ -30,8 +33,6 @@ enum {
     SHUTDOWN_WAIT_MS = 5000,  /* for the answer of the guest, which may be a slow machine */
     DRAIN_MS = SHUTDOWN_GRACE_MS + 3000,
     POWER_OFF_MS = 1000,
-    REMOVAL_MS = 20 * 1000, /* in all: kubelet allows StopPodSandbox 2 min */
-    REMOVAL_PAUSE_MS = 1000,
 };
 
 enum stop_stage {
@@ -40,7 +41,7 @@ enum stop_stage {
     STOP_DRAINING, /* accepted: processes end, records and output arrive */
     STOP_QUIET,    /* dead: a moment for the guest to power off by itself */
     STOP_REMOVING,
-    STOP_OVER, /* or given away */
+    STOP_OVER,
 };
 
 struct pod {
@@ -55,9 +56,9 @@ struct pod {
     struct pod_config *config;
     struct host_half *half;
     bool unattended;
-    int hold; /* of its tombstone, if unattended; else -1 */
     struct provision *provision;
-    struct offers *offers; /* dial-out: where the guest dials in */
+    struct removal *removal; /* of half */
+    struct offers *offers;   /* dial-out: where the guest dials in */
     struct endpoint endpoint;
     struct key *key;
     struct initdata *initdata;
@@ -69,13 +70,14 @@ struct pod {
     struct watch *watch;
     struct stdio *stdio;
     struct volumes *volumes;
+    struct pod_share *share;
+    struct shares *shares;
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
     enum stop_stage stage;
     uint32_t exit_status; /* of pause */
     bool dead_told;
-    uint64_t removal_end_ms;
     struct error why;
 };
 
@@ -109,7 +111,8 @@ static void on_next(void *user)
 }
 
 static void remove_host(struct pod *pod);
-static void finish_removal(struct pod *pod);
+static void forget_host(struct pod *pod);
+static void on_removed(void *user);
 
 /* ---- birth ------------------------------------------------------------------------------------
  */
@@ -120,19 +123,6 @@ static void tell_created(struct pod *pod)
 
     pod->created = !failed;
     pod->events.created(pod->user, failed ? &pod->why : NULL);
-}
-
-/* Nobody else comes to remove the host half. */
-static void give_up_hold(struct pod *pod)
-{
-    struct error err;
-
-    if (pod->hold < 0)
-        return;
-    closep(&pod->hold);
-    pod->hold = -1;
-    if (host_half_bury(pod->half, &err) < 0)
-        log_error("the host half may be left over: %s", err.message);
 }
 
 /* The host half, as far as it came to be, is removed by the verb `delete`, which always follows
@@ -146,7 +136,7 @@ static void fail(struct pod *pod, const struct error *err)
     source_rearm(pod->deadline, LOOP_NEVER);
     provision_free(take_ptr(pod->provision));
     pod_network_free(take_ptr(pod->network));
-    give_up_hold(pod);
+    removal_abandon(pod->removal);
     if (pod->link)
         link_end(pod->link);
     do_next(pod, 0, tell_created);
@@ -207,7 +197,9 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     if ((pod->network && pod_network_start(pod->network, pod->link, reply->offloads, &error) < 0) ||
         watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
         stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0 ||
-        volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0) {
+        volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0 ||
+        pod_share_new(pod->loop, pod->link, &pod->share, &error) < 0 ||
+        shares_new(pod->loop, pod->share, &pod->shares, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -224,6 +216,9 @@ static void tell_dead(struct pod *pod)
         return;
     pod->dead_told = true;
     pod_network_free(take_ptr(pod->network)); /* before CNI takes its namespace down */
+    shares_free(take_ptr(pod->shares));       /* before kubelet takes the volumes down */
+    if (pod->share)
+        pod_share_stop(pod->share);
     pod->events.dead(pod->user, pod->exit_status);
 }
 
@@ -349,7 +344,7 @@ static void on_gone(void *user)
     if (pod->state != POD_UNKNOWN && pod->state != POD_RUNNING)
         return;
     log_error("the guest is gone: its host half did not run any more and is deleted now");
-    begin_loss(pod, finish_removal);
+    begin_loss(pod, forget_host);
 }
 
 static void on_link_ended(void *user, const struct error *err)
@@ -465,7 +460,7 @@ static int remember(struct pod *pod, struct error *err)
 {
     if (host_half_write(pod->half, err) < 0)
         return -1;
-    return pod->unattended ? host_half_hold(pod->half, &pod->hold, err) : 0;
+    return pod->unattended ? removal_reserve(pod->removal, err) : 0;
 }
 
 static void on_provisioned(void *user, const struct provision_answer *answer,
@@ -524,6 +519,7 @@ static int begin(struct pod *pod, const struct pod_options *options, struct erro
         provision.dial_out = &dial_out;
     }
     if (provision_find(pod->conf.provisioner, &pod->half->program, err) < 0 ||
+        removal_new(pod->loop, pod->half, on_removed, pod, &pod->removal, err) < 0 ||
         remember(pod, err) < 0)
         return -1;
     provision.program = pod->half->program;
@@ -552,7 +548,6 @@ int pod_create(const struct pod_options *options, const struct pod_events *event
     scoped(pod_freep) struct pod *pod = xnew(struct pod);
 
     pod->unattended = options->unattended;
-    pod->hold = -1;
     pod->loop = options->loop;
     pod->exit_status = 137; /* if it is stopped */
     pod->queue = options->queue;
@@ -577,6 +572,8 @@ void pod_free(struct pod *pod)
     renewal_free(pod->renewal);
     watch_free(pod->watch);
     pod_network_free(pod->network);
+    shares_free(pod->shares);
+    pod_share_free(pod->share);
     volumes_free(pod->volumes);
     stdio_free(pod->stdio);
     link_free(pod->link);
@@ -587,7 +584,7 @@ void pod_free(struct pod *pod)
     provision_free(pod->provision);
     source_free(pod->deadline);
     source_free(pod->next);
-    give_up_hold(pod);
+    removal_free(pod->removal);
     host_half_free(pod->half);
     pod_config_free(pod->config);
     tenant_conf_fini(&pod->conf);
@@ -605,88 +602,37 @@ void pod_cancel(struct pod *pod)
 /* ---- death ------------------------------------------------------------------------------------
  */
 
-static void tell_removed(struct pod *pod)
+static void on_removed(void *user)
 {
+    struct pod *pod = user;
+
+    pod->stage = STOP_OVER;
     link_end(pod->link);
     set_state(pod, POD_DEAD);
     tell_dead(pod);
     pod->events.removed(pod->user);
 }
 
-/* Before anything is said about the end of what ran there, here or by whoever starts it elsewhere.
- */
-static void fence(struct pod *pod)
+static void begin_removal(struct pod *pod)
 {
-    struct error err;
-
-    if (host_half_revoke(pod->half, &err) < 0)
-        log_error("the lease cannot be revoked on disk, only in this process: %s", err.message);
-}
-
-static void bury(struct pod *pod)
-{
-    struct error err;
-
+    pod->stage = STOP_REMOVING;
+    source_rearm(pod->next, LOOP_NEVER);
+    if (pod->share)
+        pod_share_stop(pod->share);
     fate_rest(pod->fate);
     provision_free(take_ptr(pod->provision));
-    closep(&pod->hold);
-    pod->hold = -1;
-    if (host_half_bury(pod->half, &err) < 0)
-        log_error("the host half may be left over: %s", err.message);
-    pod->stage = STOP_OVER;
-    do_next(pod, 0, tell_removed);
-}
-
-static void finish_removal(struct pod *pod)
-{
-    struct error err;
-
-    fence(pod);
-    pod->half->state = HOST_HALF_REMOVED;
-    if (host_half_write(pod->half, &err) < 0 || host_half_finish(pod->half, &err) < 0)
-        log_warn("%s", err.message);
-    closep(&pod->hold);
-    pod->hold = -1;
-    pod->stage = STOP_OVER;
-    do_next(pod, 0, tell_removed);
-}
-
-static void on_removed(void *user, const struct provision_answer *answer, const struct error *err)
-{
-    struct pod *pod = user;
-
-    if (err) {
-        log_warn("removal of the host half: %s", err->message);
-        do_next(pod, REMOVAL_PAUSE_MS, remove_host);
-        return;
-    }
-    finish_removal(pod);
 }
 
 static void remove_host(struct pod *pod)
 {
-    struct provision_options options = {.program = pod->half->program,
-                                        .conf_path = pod->half->conf_path,
-                                        .cri_sandbox_id = pod->half->cri_sandbox_id};
-    uint64_t now = clock_monotonic_ms();
-    struct error err;
+    begin_removal(pod);
+    removal_begin(pod->removal);
+}
 
-    if (pod->stage != STOP_REMOVING) {
-        fate_rest(pod->fate);
-        fence(pod);
-        pod->removal_end_ms = now + REMOVAL_MS;
-    }
-    pod->stage = STOP_REMOVING;
-    provision_free(take_ptr(pod->provision));
-    if (now >= pod->removal_end_ms) {
-        bury(pod);
-        return;
-    }
-    options.deadline_ms = pod->removal_end_ms - now;
-    if (provision_delete(pod->loop, &options, on_removed, pod, &pod->provision, &err) < 0) {
-        log_warn("removal of the host half: %s", err.message);
-        bury(pod);
-    }
+static void forget_host(struct pod *pod)
+{
+    begin_removal(pod);
+    removal_finish(pod->removal);
 }
 
 /* By the guest's own word nothing runs any more: whoever waits for that need not wait for the
@@ -739,8 +685,10 @@ bool pod_is_stopping(const struct pod *pod)
 
 void pod_give_away(struct pod *pod)
 {
-    if (pod_is_stopping(pod))
-        bury(pod);
+    if (!pod_is_stopping(pod))
+        return;
+    begin_removal(pod);
+    removal_bury(pod->removal);
 }
 
 /* ---- questions --------------------------------------------------------------------------------
@@ -781,6 +729,11 @@ struct stdio *pod_stdio(const struct pod *pod)
 struct volumes *pod_volumes(const struct pod *pod)
 {
     return pod->volumes;
+}
+
+struct shares *pod_shares(const struct pod *pod)
+{
+    return pod->shares;
 }
 
 const struct pod_config *pod_config(const struct pod *pod)

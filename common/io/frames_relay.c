@@ -25,14 +25,17 @@ struct buffer {
     size_t start, end;
 };
 
-/* The thread owns all of it but what is atomic and, once `ended` is set, err. */
+/* The thread owns all of it but what is atomic and, once `ended` is set, err. It holds the lock
+ * while it moves packets: that of the mode, which is the loop's to set. */
 struct frames_relay {
     struct frames_relay_options options;
     frames_ended_fn *fn;
     void *user;
     pthread_t thread;
     bool started;
-    int stop, news;
+    pthread_mutex_t lock; /* of options.mode */
+    int word, news;
+    atomic_bool stop;
     struct source *source;
     struct buffer up, down; /* to the stream, from it */
     atomic_bool ended;
@@ -118,7 +121,7 @@ static void deliver(struct frames_relay *relay, const struct frame *frame)
     unsigned offloads = frame->queue == FRAMES_NETWORK ? relay->options.offloads : 0;
     struct error ignored;
 
-    if (frames_check(frame, offloads, &ignored) < 0) {
+    if (relay->options.mode == FRAMES_SILENT || frames_check(frame, offloads, &ignored) < 0) {
         atomic_fetch_add_explicit(&relay->refused, 1, memory_order_relaxed);
         return;
     }
@@ -157,17 +160,17 @@ static int receive(struct frames_relay *relay, struct error *err)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-enum { FD_STOP, FD_STREAM, FD_TAPS, FD_COUNT = FD_TAPS + FRAMES_QUEUES };
+enum { FD_WORD, FD_STREAM, FD_TAPS, FD_COUNT = FD_TAPS + FRAMES_QUEUES };
 
 /* 1: over. */
-static int turn(struct frames_relay *relay, const struct pollfd *fds, struct error *err)
+static int move(struct frames_relay *relay, const struct pollfd *fds, struct error *err)
 {
     if (fds[FD_STREAM].revents & ~POLLOUT) {
         int r = receive(relay, err);
         if (r != 0)
             return r;
     }
-    for (int queue = 0; queue < FRAMES_QUEUES; queue++)
+    for (int queue = 0; queue < FRAMES_QUEUES && relay->options.mode == FRAMES_FLOW; queue++)
         if (fds[FD_TAPS + queue].revents && read_device(relay, (enum frames_queue) queue, err) < 0)
             return -1;
     return flush(relay, err);
@@ -180,28 +183,44 @@ static void tell(int fd)
     (void) !write(fd, &one, sizeof(one));
 }
 
+static void wait_for(struct frames_relay *relay, struct pollfd fds[FD_COUNT])
+{
+    pthread_mutex_lock(&relay->lock);
+    bool deaf = is_full(&relay->up) || relay->options.mode == FRAMES_SILENT;
+    pthread_mutex_unlock(&relay->lock);
+    fds[FD_WORD] = (struct pollfd){relay->word, POLLIN, 0};
+    fds[FD_STREAM] = (struct pollfd){relay->options.stream,
+                                     (short) (POLLIN | (pending(&relay->up) ? POLLOUT : 0)), 0};
+    for (int queue = 0; queue < FRAMES_QUEUES; queue++)
+        fds[FD_TAPS + queue] = (struct pollfd){deaf ? -1 : relay->options.taps[queue], POLLIN, 0};
+    while (poll(fds, FD_COUNT, -1) < 0)
+        continue;
+}
+
+static int turn(struct frames_relay *relay, struct error *err)
+{
+    struct pollfd fds[FD_COUNT];
+    uint64_t word;
+    int r;
+
+    wait_for(relay, fds);
+    if (fds[FD_WORD].revents)
+        (void) !read(relay->word, &word, sizeof(word));
+    if (atomic_load(&relay->stop))
+        return 1;
+    pthread_mutex_lock(&relay->lock);
+    r = move(relay, fds, err);
+    pthread_mutex_unlock(&relay->lock);
+    return r;
+}
+
 static void *run(void *user)
 {
     struct frames_relay *relay = user;
     int r = 0;
 
-    while (r == 0) {
-        bool full = is_full(&relay->up);
-        struct pollfd fds[FD_COUNT] = {
-            [FD_STOP] = {relay->stop, POLLIN, 0},
-            [FD_STREAM] = {relay->options.stream,
-                           (short) (POLLIN | (pending(&relay->up) ? POLLOUT : 0)), 0},
-        };
-
-        for (int queue = 0; queue < FRAMES_QUEUES; queue++)
-            fds[FD_TAPS + queue] = (struct pollfd){full ? -1 : relay->options.taps[queue], POLLIN,
-                                                   0};
-        if (poll(fds, FD_COUNT, -1) < 0)
-            continue;
-        if (fds[FD_STOP].revents)
-            break;
-        r = turn(relay, fds, &relay->err);
-    }
+    while (r == 0)
+        r = turn(relay, &relay->err);
     relay->failed = r < 0;
     atomic_store(&relay->ended, true);
     tell(relay->news);
@@ -243,13 +262,14 @@ int frames_relay_new(struct loop *loop, const struct frames_relay_options *optio
     scoped(frames_relay_freep) struct frames_relay *relay = xnew(struct frames_relay);
 
     relay->options = *options;
+    (void) pthread_mutex_init(&relay->lock, NULL);
     relay->fn = ended;
     relay->user = user;
     relay->up.data = xnew_array(uint8_t, BUFFER_SIZE);
     relay->down.data = xnew_array(uint8_t, BUFFER_SIZE);
-    relay->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    relay->word = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     relay->news = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (relay->stop < 0 || relay->news < 0)
+    if (relay->word < 0 || relay->news < 0)
         return error_errno(err, errno, "eventfd");
     if (loop_watch_fd(loop, relay->news, LOOP_READ, on_news, relay, &relay->source, err) < 0 ||
         start_thread(relay, err) < 0)
@@ -263,16 +283,26 @@ void frames_relay_free(struct frames_relay *relay)
     if (!relay)
         return;
     if (relay->started) {
-        tell(relay->stop);
+        atomic_store(&relay->stop, true);
+        tell(relay->word);
         pthread_join(relay->thread, NULL);
     }
+    (void) pthread_mutex_destroy(&relay->lock);
     source_free(relay->source);
-    closep(&relay->stop);
+    closep(&relay->word);
     closep(&relay->news);
     closep(&relay->options.stream);
     free(relay->up.data);
     free(relay->down.data);
     free(relay);
+}
+
+void frames_relay_set_mode(struct frames_relay *relay, enum frames_mode mode)
+{
+    pthread_mutex_lock(&relay->lock);
+    relay->options.mode = mode;
+    pthread_mutex_unlock(&relay->lock);
+    tell(relay->word);
 }
 
 struct frames_counts frames_relay_counts(const struct frames_relay *relay)

@@ -16,6 +16,10 @@ enum {
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 3000,
     CONNECT_MS = 4000, /* of one attempt: the kernel would wait for minutes */
+    /* Where the tenant has been, what failed is the network: there are two packets in each attempt,
+     * a second apart, and never two seconds without one. */
+    KNOWN_BACKOFF_MAX_MS = 1000,
+    KNOWN_CONNECT_MS = 2000,
     /* Handed on in a row without a pause and without a channel that came of it: a control, what
      * joins it, their replacements. Whoever answers there without our tenant's key must not keep us
      * busy. */
@@ -33,6 +37,7 @@ struct dialler {
     struct source *timer; /* the next attempt, or the end of this one */
     uint64_t backoff_ms;
     unsigned quick;
+    bool known; /* a channel came of it once */
 };
 
 static void hang_up(struct dialler *dialler)
@@ -47,10 +52,11 @@ static void hang_up(struct dialler *dialler)
 static void again_later(struct dialler *dialler)
 {
     uint64_t next = dialler->backoff_ms * 2;
+    uint64_t most = dialler->known ? KNOWN_BACKOFF_MAX_MS : BACKOFF_MAX_MS;
 
     hang_up(dialler);
     source_rearm(dialler->timer, dialler->backoff_ms);
-    dialler->backoff_ms = next < BACKOFF_MAX_MS ? next : BACKOFF_MAX_MS;
+    dialler->backoff_ms = next < most ? next : most;
 }
 
 static void hand_on(struct dialler *dialler)
@@ -67,6 +73,7 @@ static void hand_on(struct dialler *dialler)
     dialler->spoken(dialler->user, fd);
 }
 
+/* One that is dead unnoticed keeps the next one from being dialled. */
 static void finish_connect(struct dialler *dialler)
 {
     int failure = 0;
@@ -77,6 +84,7 @@ static void finish_connect(struct dialler *dialler)
         return;
     }
     dialler->connected = true;
+    transport_tune_replaceable(dialler->fd);
     source_rearm(dialler->timer, LOOP_NEVER);
     source_set_events(dialler->watch, LOOP_READ);
 }
@@ -127,7 +135,7 @@ static void on_timer(void *user)
         log_debug("no connection to offer: %s", err.message);
         again_later(dialler);
     } else {
-        source_rearm(dialler->timer, CONNECT_MS);
+        source_rearm(dialler->timer, dialler->known ? KNOWN_CONNECT_MS : CONNECT_MS);
     }
 }
 
@@ -163,4 +171,5 @@ void dialler_praise(struct dialler *dialler)
 {
     dialler->backoff_ms = BACKOFF_MIN_MS;
     dialler->quick = 0;
+    dialler->known = true;
 }

@@ -19,7 +19,7 @@
 enum {
     NOTSENT_BYTES = 128 * 1024,
     USER_TIMEOUT_MS = 20 * 1000,
-    FRAMES_TIMEOUT_MS = 3000,
+    REPLACEABLE_TIMEOUT_MS = 3000,
     KEEPALIVE_S = 5,
 };
 
@@ -188,10 +188,10 @@ void transport_tune(int fd)
     set_options(fd, options, ARRAY_LENGTH(options));
 }
 
-void transport_tune_frames(int fd)
+void transport_tune_replaceable(int fd)
 {
     static const struct option options[] = {
-        {IPPROTO_TCP, TCP_USER_TIMEOUT, FRAMES_TIMEOUT_MS},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, REPLACEABLE_TIMEOUT_MS},
         {IPPROTO_TCP, TCP_KEEPIDLE, 1},
         {IPPROTO_TCP, TCP_KEEPINTVL, 1},
     };

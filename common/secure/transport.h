@@ -44,4 +44,4 @@ int endpoint_finish(const struct endpoint *endpoint, int fd, struct error *err)
 void transport_tune(int fd);
 /* On top of that, of a connection that is replaced without loss: a dead peer is noticed after 3 s.
  */
-void transport_tune_frames(int fd);
+void transport_tune_replaceable(int fd);

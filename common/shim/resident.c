@@ -175,24 +175,6 @@ static void on_sigchld(void *user)
         source_rearm(self->orphans, ORPHAN_PAUSE_MS);
 }
 
-/* containerd kills `start` when its caller gives up. If this process was forked by then, nobody
- * knows of it: the bundle goes, no call ever comes and no `delete`. */
-static void look_for_owner(void *user)
-{
-    struct shim_server *self = user;
-
-    if (ttrpc_server_was_used(self->server))
-        return;
-    if (file_exists(self->bundle)) {
-        source_rearm(self->owner, OWNER_PAUSE_MS);
-        return;
-    }
-    log_warn("the bundle has gone and nobody has called: this shim is nobody's");
-    shim_quit(self);
-}
-
-/* ---- serving ---- */
-
 static void on_sigterm(void *user)
 {
     struct shim_server *self = user;
@@ -202,6 +184,34 @@ static void on_sigterm(void *user)
     else
         shim_quit(self);
 }
+
+/* containerd kills `start` when its caller gives up. If this process was forked by then, nobody
+ * knows of it: the bundle goes, no call ever comes and no `delete`. So it is when the caller gives
+ * up between CreateSandbox and StartSandbox: containerd hangs up, removes the bundle, and runs
+ * `delete` only if it notices that it hung up before it has forgotten the pod. A containerd that
+ * starts again finds its shims by their bundles. */
+static void look_for_owner(void *user)
+{
+    struct shim_server *self = user;
+
+    if (self->quitting || ttrpc_server_is_used(self->server))
+        return;
+    if (file_exists(self->bundle)) {
+        source_rearm(self->owner, OWNER_PAUSE_MS);
+        return;
+    }
+    log_warn("the bundle has gone and nobody is connected: this shim is nobody's");
+    on_sigterm(self);
+}
+
+static void on_deserted(void *user)
+{
+    struct shim_server *self = user;
+
+    source_rearm(self->owner, OWNER_PAUSE_MS);
+}
+
+/* ---- serving ---- */
 
 static void on_drained(void *user)
 {
@@ -230,6 +240,7 @@ static int watch_signals(struct shim_server *self, struct error *err)
         return -1;
     if (loop_after(self->loop, OWNER_PAUSE_MS, look_for_owner, self, &self->owner, err) < 0)
         return -1;
+    ttrpc_server_on_deserted(self->server, on_deserted, self);
     return loop_after(self->loop, ORPHAN_PAUSE_MS, look_for_orphans, self, &self->orphans, err);
 }
 

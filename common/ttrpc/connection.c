@@ -24,8 +24,9 @@ static void destroy(struct connection *connection)
     *(connection->previous ? &connection->previous->next : &server->connections) = connection->next;
     if (connection->next)
         connection->next->previous = connection->previous;
-    server->connection_count--;
     free(connection);
+    if (--server->connection_count == 0 && server->deserted)
+        server->deserted(server->deserted_user);
 }
 
 void connection_free(struct connection *connection)

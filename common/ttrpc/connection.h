@@ -34,7 +34,8 @@ struct ttrpc_server {
     struct service *services;
     struct connection *connections;
     unsigned connection_count;
-    bool was_used;
+    void (*deserted)(void *user);
+    void *deserted_user;
     struct call *calls;  /* every call that is not answered, gone or not */
     unsigned call_count; /* of them */
     struct call *spare;  /* an ended one, for the next: most calls need no other memory */

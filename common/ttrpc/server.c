@@ -68,13 +68,17 @@ static void on_accept(void *user, uint32_t events)
     }
     if (check_peer(fd, &err) < 0 || connection_new(server, take_fd(fd), &err) < 0)
         log_debug("connection refused: %s", err.message);
-    else
-        server->was_used = true;
 }
 
-bool ttrpc_server_was_used(const struct ttrpc_server *server)
+bool ttrpc_server_is_used(const struct ttrpc_server *server)
 {
-    return server->was_used;
+    return server->connection_count > 0;
+}
+
+void ttrpc_server_on_deserted(struct ttrpc_server *server, void (*deserted)(void *user), void *user)
+{
+    server->deserted = deserted;
+    server->deserted_user = user;
 }
 
 int ttrpc_server_new(struct loop *loop, int listen_fd, const struct ttrpc_server_options *options,
@@ -116,6 +120,7 @@ void ttrpc_server_free(struct ttrpc_server *server)
         return;
     stop_listening(server);
     source_freep(&server->drain_timer);
+    server->deserted = NULL;
     while (server->connections)
         connection_free(server->connections);
     /* What handlers still hold outlives us. */

@@ -34,8 +34,11 @@ struct ttrpc_server_options {
     size_t max_output;        /* answers not read by a peer, bytes; 0: 16 MiB; then it is cut off */
 };
 
-/* Has anybody ever connected? */
-bool ttrpc_server_was_used(const struct ttrpc_server *server);
+/* Is anybody connected? */
+bool ttrpc_server_is_used(const struct ttrpc_server *server);
+/* Whenever the last connection has ended; on the loop. The server may not be freed by it. */
+void ttrpc_server_on_deserted(struct ttrpc_server *server, void (*deserted)(void *user),
+                              void *user);
 /* Takes listen_fd, also on failure. options may be NULL. */
 int ttrpc_server_new(struct loop *loop, int listen_fd, const struct ttrpc_server_options *options,
                      struct ttrpc_server **ret, struct error *err)

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/scoped.h"
 #include "bed.h"
+#include "lease_peer.h"
 #include "pipe.h"
 #include "secure/channel.h"
 
@@ -553,50 +554,6 @@ static void the_end(struct bed *bed, struct pipe *pipe)
 
 /* ---- the lease ---- */
 
-static enum status renew(struct bed *bed, uint64_t seq, uint64_t ahead_ms, uint32_t ttl_ms,
-                         Agent__RenewResponse **ret)
-{
-    Agent__RenewRequest request = AGENT__RENEW_REQUEST__INIT;
-    char sentence[512];
-
-    request.lease_seq = seq;
-    request.tenant_ms = clock_monotonic_ms() + ahead_ms;
-    request.ttl_ms = ttl_ms;
-    return bed_call(bed, "Renew", &request, &agent__renew_response__descriptor, ret, sentence);
-}
-
-static void must_renew(struct bed *bed, uint64_t seq, uint64_t ahead_ms, uint32_t ttl_ms,
-                       bool frozen)
-{
-    Agent__RenewResponse *reply = NULL;
-
-    EXPECT(renew(bed, seq, ahead_ms, ttl_ms, &reply) == STATUS_OK, "Renew %d", (int) seq);
-    EXPECT(reply->frozen == frozen && reply->needs_appraisal == frozen, "Renew %d: %s", (int) seq,
-           reply->frozen ? "frozen" : "not frozen");
-    protobuf_c_message_free_unpacked(&reply->base, NULL);
-}
-
-static void appraise(struct bed *bed, uint32_t number)
-{
-    Agent__AppraiseRequest request = AGENT__APPRAISE_REQUEST__INIT;
-    Agent__AppraiseResponse *reply;
-    struct appraise_answer answer = {.number = number};
-    uint8_t nonce[32];
-    enum appraisal_check failed;
-    struct error err;
-
-    random_bytes(nonce, sizeof(nonce));
-    request.nonce = (ProtobufCBinaryData){sizeof(nonce), nonce};
-    request.number = number;
-    reply = bed_must(bed, "Appraise", &request, &agent__appraise_response__descriptor);
-    answer.nonce = nonce;
-    answer.body = reply->evidence.data;
-    answer.length = reply->evidence.len;
-    if (channel_appraise_verify(bed->control_channel, &answer, &failed, &err) < 0)
-        bed_die("the later appraisal: %s", err.message);
-    protobuf_c_message_free_unpacked(&reply->base, NULL);
-}
-
 static enum status pause_or_resume(struct bed *bed, const char *method)
 {
     Agent__StateRequest request = AGENT__STATE_REQUEST__INIT;
@@ -628,26 +585,26 @@ static void lease(struct bed *bed, struct pipe *pipe)
     must_create(bed, "counter", "while :; do echo tick; sleep 0.05; done");
     bed_start(bed, "counter");
     count = pipe_output(pipe, "counter", "", 1);
-    must_renew(bed, 100, 0, 60000, false);
+    lease_must_renew(bed, 100, 0, 60000, false);
     EXPECT(!stands_still(bed, count), "nothing counts");
-    EXPECT(renew(bed, 100, 0, 60000, NULL) == STATUS_ABORTED, "a number counted twice");
-    EXPECT(renew(bed, 101, 0, 10, NULL) == STATUS_INVALID_ARGUMENT, "a ttl of 10 ms");
+    EXPECT(lease_renew(bed, 100, 0, 60000, NULL) == STATUS_ABORTED, "a number counted twice");
+    EXPECT(lease_renew(bed, 101, 0, 10, NULL) == STATUS_INVALID_ARGUMENT, "a ttl of 10 ms");
 
-    must_renew(bed, 101, 10000, 60000, true); /* as if the guest had stood still for 10 s */
+    lease_must_renew(bed, 101, 10000, 60000, true); /* as if the guest had stood still for 10 s */
     EXPECT(stands_still(bed, count), "a frozen container counts");
     EXPECT(pause_or_resume(bed, "Pause") == STATUS_UNAVAILABLE, "Pause of a frozen guest");
-    must_renew(bed, 102, 10000, 60000, true);
-    appraise(bed, 2);
+    lease_must_renew(bed, 102, 10000, 60000, true);
+    lease_appraise(bed, 2);
     EXPECT(stands_still(bed, count), "thawed before the tenant has judged the evidence");
-    must_renew(bed, 103, 10000, 60000, false);
+    lease_must_renew(bed, 103, 10000, 60000, false);
     EXPECT(!stands_still(bed, count), "the thawed container does not count");
 
     EXPECT(pause_or_resume(bed, "Pause") == STATUS_OK, "Pause");
-    must_renew(bed, 104, 10000, 4000, false);
+    lease_must_renew(bed, 104, 10000, 4000, false);
     bed_turn(bed, 4300);
     EXPECT(pause_or_resume(bed, "Resume") == STATUS_UNAVAILABLE, "the lease has not lapsed");
-    appraise(bed, 3);
-    must_renew(bed, 105, 10000, 60000, false);
+    lease_appraise(bed, 3);
+    lease_must_renew(bed, 105, 10000, 60000, false);
     EXPECT(stands_still(bed, count), "the thaw has resumed what a user paused");
     EXPECT(pause_or_resume(bed, "Resume") == STATUS_OK, "Resume");
     EXPECT(!stands_still(bed, count), "the resumed container does not count");

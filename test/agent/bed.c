@@ -94,7 +94,7 @@ static void make_initdata(struct bed *bed)
         .peer_count = 1,
         .epoch = 1,
         .limits = {.vcpus = 1, .memory = 512u << 20},
-        .network = INITDATA_NETWORK_NONE,
+        .network = bed->options.pod_network ? INITDATA_NETWORK_TENANT : INITDATA_NETWORK_NONE,
     };
     scoped(freep) char *path = xformat("%s/initdata", bed->directory);
     scoped(freep) uint8_t *disk = NULL;

@@ -16,15 +16,15 @@ DATA = 0                                # of a port-forward, whose channel 1 is 
 PROTOCOL = "v4.channel.k8s.io"          # what containerd 2.1 has: no message says "end of input"
 
 
-def connect_inside(bed, role, address):
-    """A TCP connection of the node's network: only the thread that makes the socket enters it."""
+def made_inside(path, make):
+    """What make() makes, a socket, in the network namespace of that file: only the thread that makes it enters it."""
     made = []
 
     def run():
-        with open(f"/proc/{bed.pid(role)}/ns/net", encoding="utf-8") as space:
-            ns.checked(ns.libc.setns(space.fileno(), ns.NEWNET), "setns")
         try:
-            made.append(socket.create_connection(address, 10))
+            with open(path, encoding="utf-8") as space:
+                ns.checked(ns.libc.setns(space.fileno(), ns.NEWNET), "setns")
+            made.append(make())
         except OSError as error:
             made.append(error)
     thread = threading.Thread(target=run)
@@ -33,6 +33,11 @@ def connect_inside(bed, role, address):
     if isinstance(made[0], OSError):
         raise made[0]
     return made[0]
+
+
+def connect_inside(bed, role, address):
+    """A TCP connection of the node's network."""
+    return made_inside(f"/proc/{bed.pid(role)}/ns/net", lambda: socket.create_connection(address, 10))
 
 
 class Stream:

@@ -521,13 +521,19 @@ def test_run_pod_sandbox_given_up_while_the_machine_starts(bed, cri):
     assert given_up > 0
 
 
-def test_a_shim_that_start_leaves_behind_ends_by_itself(bed, cri):
-    """As when containerd kills `start` a moment too late."""
+@pytest.mark.parametrize("called", [False, True])
+def test_a_shim_that_start_leaves_behind_ends_by_itself(bed, cri, called):
+    """As when containerd kills `start` a moment too late, or hangs up between two calls and forgets the pod."""
     bundle = bed.path("host", "/run/orphan/io.containerd.sandbox.controller.v1.shim/k8s.io/orphan")
     inside = bundle[len(bed.path("host", "")):]
     os.makedirs(bundle)
     shim = os.path.abspath(os.path.join(bed.state["build"], "bin/containerd-shim-cleave-host-v2"))
     bed.run("host", "sh", "-c", f"cd {inside} && {shim} -namespace k8s.io -address /none -id orphan start </dev/null")
+    if called:
+        with open(f"{bundle}/address", encoding="utf-8") as file:
+            client = ttrpc.Client(bed.path("host", file.read().removeprefix("unix://")))
+        assert client.call("containerd.runtime.sandbox.v1.Sandbox", "PingSandbox", b"")[0] == 0
+        client.close()
     assert list(find(bed, "-id orphan", name="containerd-shim-cleave-host-v2"))
     shutil.rmtree(bed.path("host", "/run/orphan"))
     wait_for(lambda: not list(find(bed, "-id orphan", name="containerd-shim-cleave-host-v2")), 15)

@@ -6,7 +6,7 @@ import shutil
 import grpc
 import pytest
 
-from conftest import BUSYBOX, eventually, find_processes, new_lines
+from conftest import BUSYBOX, configure, eventually, find_processes, new_lines
 
 TENANT, HOST = "containerd-shim-cleave-tenant-v2", "containerd-shim-cleave-host-v2"
 
@@ -26,6 +26,18 @@ def test_a_newer_agent_that_still_speaks_our_number_is_used(tenant, bed):
     ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
     assert tenant.exec(ctr, "true")[0] == 0
     eventually(lambda: any("API 1" in line for line in new_lines(bed.log("tenant", "containerd"))), what="the number in the log")
+
+
+def test_an_agent_without_the_pods_network_is_refused_by_name(tenant, bed):
+    """It is of the release before; with network = none it is as good as any."""
+    bed.use_guest("stub", agent="test/agent-older")
+    with pytest.raises(grpc.RpcError) as failure:
+        tenant.run_pod("older")
+    assert 'network = "tenant" needs a guest image of this release' in failure.value.details()
+    assert "is not supported by this agent, only 'none'" in failure.value.details()
+    configure(bed, lambda text: 'network = "none"\n' + text)
+    ctr = tenant.run(tenant.run_pod("none"), "one", BUSYBOX, ["sleep", "1000"])
+    assert tenant.exec(ctr, "ls", "/sys/class/net")[1].split() == [b"lo"]
 
 
 @pytest.fixture

@@ -310,6 +310,32 @@ START_TEST(a_device_is_not_read_beyond_what_may_be_pending)
 }
 END_TEST
 
+START_TEST(a_silent_relay_moves_nothing_and_a_flowing_one_goes_on)
+{
+    uint8_t wire[64] = {0}, seen[64];
+
+    frames_relay_set_mode(relay, FRAMES_SILENT);
+    frames_put_head(wire, FRAMES_NETWORK, 60);
+    for (int i = 0; i < FRAMES_QUEUES; i++) {
+        wire[0] = (uint8_t) i;
+        wire[63] = 1;
+        ck_assert_int_eq(send(stream, wire, sizeof(wire), 0), sizeof(wire));
+        wire[63] = 2;
+        ck_assert_int_eq(send(device[i], wire + 4, 60, 0), 60);
+    }
+    for (int i = 0; i < 1000 && frames_relay_counts(relay).refused < FRAMES_QUEUES; i++)
+        (void) poll(NULL, 0, 10);
+    ck_assert_uint_eq(frames_relay_counts(relay).refused, FRAMES_QUEUES);
+    ck_assert_uint_eq(frames_relay_counts(relay).in + frames_relay_counts(relay).out, 0);
+    frames_relay_set_mode(relay, FRAMES_FLOW);
+    for (int i = 0; i < FRAMES_QUEUES; i++) { /* what waited in the devices; what came is gone */
+        read_all(stream, seen, sizeof(seen));
+        ck_assert_int_eq(seen[63], 2);
+        ck_assert_int_eq(recv(device[i], seen, sizeof(seen), MSG_DONTWAIT), -1);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const codec[] = {
@@ -328,6 +354,7 @@ int main(void)
         a_stream_that_is_none_ends,
         the_end_of_the_stream_is_told_once,
         a_device_is_not_read_beyond_what_may_be_pending,
+        a_silent_relay_moves_nothing_and_a_flowing_one_goes_on,
         NULL,
     };
     const struct suite with_relay = {

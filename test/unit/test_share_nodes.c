@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/scoped.h"
 #include "handles.h"
 #include "nodes.h"
@@ -117,52 +118,192 @@ START_TEST(forged_ids_find_nothing)
 }
 END_TEST
 
-/* No descriptor, but closed as one. */
+/* No descriptor, but closed as one; so it cannot be parked either. */
 static int hold_made_up(uint64_t inode, mode_t type, uint64_t *ret)
 {
-    struct statx stat = {.stx_ino = inode, .stx_mode = (uint16_t) type};
+    struct statx stat = {.stx_ino = inode,
+                         .stx_mode = (uint16_t) type,
+                         .stx_mnt_id = nodes_find(nodes, NODES_ROOT)->mount};
     scoped(freep) char *name = xformat("%lu", (unsigned long) inode);
 
     return nodes_hold(nodes, &(struct node_found){1000000, &stat, NODES_ROOT, name}, ret);
 }
 
-START_TEST(nodes_are_not_without_number)
+START_TEST(nodes_that_cannot_be_parked_are_not_without_number)
 {
     uint64_t id, first = 0;
 
-    for (uint32_t i = 1; i < NODES_MAX; i++) {
+    for (uint32_t i = 1; i < NODES_HELD_MAX; i++) {
         ck_assert_int_eq(hold_made_up(i, S_IFREG, &id), 0);
         first = first ? first : id;
     }
-    ck_assert_int_eq(hold_made_up(NODES_MAX, S_IFREG, &id), -ENFILE);
+    ck_assert_int_eq(hold_made_up(NODES_HELD_MAX, S_IFREG, &id), -ENFILE);
     ck_assert_int_eq(hold_made_up(7, S_IFREG, &id), 0);
     nodes_forget(nodes, first, 1);
-    ck_assert_int_eq(hold_made_up(NODES_MAX, S_IFREG, &id), 0);
+    ck_assert_int_eq(hold_made_up(NODES_HELD_MAX, S_IFREG, &id), 0);
 }
 END_TEST
 
-START_TEST(what_was_looked_up_longest_ago_is_asked_back_first)
+/* The next that the guest is to forget. */
+static const struct node *excess(void)
+{
+    const struct node *node = NULL;
+
+    for (uint32_t i = 0; i < NODES_HELD_MAX && !node; i++)
+        node = nodes_excess(nodes);
+    return node;
+}
+
+START_TEST(what_was_used_longest_ago_is_asked_back_first)
 {
     const struct node *node;
-    uint64_t id, third;
+    uint64_t id, third = 0, sixth = 0;
 
-    for (uint32_t i = 1; i < NODES_WATERMARK; i++)
-        ck_assert_int_eq(hold_made_up(i, i == 2 ? S_IFDIR : S_IFREG, i == 3 ? &third : &id), 0);
-    ck_assert_ptr_null(nodes_excess(nodes)); /* the root is one, too */
+    for (uint32_t i = 1; i < NODES_WATERMARK; i++) {
+        ck_assert_int_eq(hold_made_up(i, i == 2 ? S_IFDIR : S_IFREG, &id), 0);
+        third = i == 3 ? id : third;
+        sixth = i == 6 ? id : sixth;
+    }
+    ck_assert_ptr_null(excess()); /* the root is one, too */
     for (uint32_t i = 0; i < 4; i++)
         ck_assert_int_eq(hold_made_up(NODES_WATERMARK + i, S_IFREG, &id), 0);
     ck_assert_int_eq(hold_made_up(1, S_IFREG, &id), 0); /* again: now it is the newest */
     nodes_forget(nodes, third, 1);
-    node = nodes_excess(nodes);
+    node = excess();
     ck_assert_str_eq(node->name, "4"); /* 2 is a directory, 3 is gone */
     ck_assert_uint_eq(node->parent, NODES_ROOT);
-    ck_assert_str_eq(nodes_excess(nodes)->name, "5");
+    ck_assert_str_eq(excess()->name, "5");
+    ck_assert_int_eq(nodes_fd(nodes, sixth), 1000000);
+    ck_assert_str_eq(excess()->name, "7");
     ck_assert_int_eq(hold_made_up(4, S_IFREG, &id), 0);
-    for (int i = 0; (node = nodes_excess(nodes)); i++) {
+    for (int i = 0; (node = excess()); i++) {
         ck_assert_int_lt(i, NODES_WATERMARK + 4);
         ck_assert_str_ne(node->name, "5"); /* once is enough */
     }
-    ck_assert_uint_gt(nodes_count(nodes), NODES_WATERMARK); /* nobody did forget */
+    ck_assert_uint_gt(nodes_held(nodes), NODES_WATERMARK); /* nobody did forget */
+}
+END_TEST
+
+/* ---- files of a real file system ------------------------------------------------------------- */
+
+static char base[64];
+
+/* Below a directory that a test made; held twice, as by two look-ups. */
+static uint64_t hold_file(const char *name, int flags)
+{
+    scoped(freep) char *path = xformat("%s/%s", base, name);
+    scoped(closep) int made = open(path, flags | O_CLOEXEC, 0644);
+    struct statx stat;
+    uint64_t id = 0;
+    int fd;
+
+    ck_assert_int_ge(made, 0);
+    fd = open_path(path);
+    ck_assert_int_eq(nodes_stat(fd, &stat), 0);
+    ck_assert_int_eq(nodes_hold(nodes, &(struct node_found){fd, &stat, NODES_ROOT, name}, &id), 0);
+    return id;
+}
+
+static void remove_file(const char *name)
+{
+    scoped(freep) char *path = xformat("%s/%s", base, name);
+
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+static void setup_files(void)
+{
+    struct error err;
+
+    strcpy(base, "/tmp/cleave-nodes-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    ck_assert_int_eq(nodes_new(open_path(base), &nodes, &err), 0);
+}
+
+static void teardown_files(void)
+{
+    struct error err;
+
+    teardown();
+    ck_assert_int_eq(file_remove_tree(base, &err), 0);
+}
+
+static void park(uint64_t id)
+{
+    const struct node *node = nodes_find(nodes, id);
+    uint64_t other;
+
+    for (uint32_t i = 0; nodes_held(nodes) <= NODES_WATERMARK; i++)
+        ck_assert_int_eq(hold_made_up(1ull << 60 | i, S_IFREG, &other), 0);
+    for (int i = 0; i < NODES_HELD_MAX && node->fd >= 0; i++)
+        (void) nodes_excess(nodes);
+    ck_assert_int_eq(node->fd, -1);
+}
+
+static ino_t inode_of(uint64_t id)
+{
+    struct stat stat;
+    int fd = nodes_fd(nodes, id);
+
+    if (fd < 0)
+        return 0;
+    ck_assert_int_eq(fstat(fd, &stat), 0);
+    return stat.st_ino;
+}
+
+START_TEST(what_is_parked_is_found_again)
+{
+    uint64_t id = hold_file("a", O_RDWR | O_CREAT);
+    const struct node *node = nodes_find(nodes, id);
+    ino_t inode = inode_of(id);
+
+    park(id);
+    ck_assert_uint_eq(inode_of(id), inode);
+    ck_assert_int_ge(node->fd, 0);
+    park(id);
+    ck_assert_uint_eq(hold_file("a", O_RDWR), id); /* by a look-up it is the same */
+    ck_assert_int_ge(node->fd, 0);
+    park(id);
+    nodes_forget(nodes, id, 2);
+    ck_assert_ptr_null(nodes_find(nodes, id));
+}
+END_TEST
+
+START_TEST(what_is_parked_and_unlinked_is_there_while_it_is_open)
+{
+    uint64_t id = hold_file("a", O_RDWR | O_CREAT);
+    scoped(freep) char *path = xformat("%s/a", base);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    ino_t inode = inode_of(id);
+
+    park(id);
+    remove_file("a");
+    ck_assert_uint_eq(inode_of(id), inode);
+    park(id);
+    close(fd);
+    ck_assert_int_eq(nodes_fd(nodes, id), -ESTALE);
+}
+END_TEST
+
+/* A file system uses the number of an inode again. */
+START_TEST(what_is_parked_does_not_become_another_file)
+{
+    uint64_t id = hold_file("a", O_RDWR | O_CREAT), next = 0;
+    ino_t inode = nodes_find(nodes, id)->inode;
+
+    park(id);
+    remove_file("a");
+    for (int i = 0; i < 2000 && nodes_find(nodes, next ? next : id)->inode != inode; i++) {
+        scoped(freep) char *name = xformat("%d", i);
+
+        next = hold_file(name, O_RDWR | O_CREAT);
+    }
+    next = next ? next : hold_file("b", O_RDWR | O_CREAT);
+    ck_assert_uint_ne(next, id);
+    ck_assert_int_eq(nodes_fd(nodes, id), -ESTALE);
+    ck_assert_int_ge(nodes_fd(nodes, next), 0);
+    nodes_forget(nodes, id, 1);
+    ck_assert_int_ge(nodes_fd(nodes, next), 0);
 }
 END_TEST
 
@@ -197,10 +338,18 @@ int main(void)
                                   the_same_file_is_the_same_node,
                                   a_place_that_is_used_again_has_another_id,
                                   forged_ids_find_nothing,
-                                  nodes_are_not_without_number,
-                                  what_was_looked_up_longest_ago_is_asked_back_first,
+                                  nodes_that_cannot_be_parked_are_not_without_number,
+                                  what_was_used_longest_ago_is_asked_back_first,
                                   a_handle_is_of_its_kind_and_its_time,
                                   NULL};
+    const TTest *const parked[] = {what_is_parked_is_found_again,
+                                   what_is_parked_and_unlinked_is_there_while_it_is_open,
+                                   what_is_parked_does_not_become_another_file, NULL};
+    int failed = suite_run_with(&(struct suite){"share_nodes", setup, teardown, 0}, tests);
 
-    return suite_run_with(&(struct suite){"share_nodes", setup, teardown, 0}, tests);
+    if (geteuid() != 0) /* a handle is opened with CAP_DAC_READ_SEARCH */
+        return failed;
+    return suite_run_with(&(struct suite){"share_nodes_parked", setup_files, teardown_files, 0},
+                          parked) ||
+           failed;
 }
