@@ -116,6 +116,8 @@ static int write_config(struct container *container, const struct container_opti
         .pod_directory = container->pod->directory,
         .container_directory = container->directory,
         .volumes = container->pod->volumes,
+        .shared = options->shared,
+        .shared_count = options->shared_count,
     };
     struct js *mounts;
 

@@ -27,6 +27,7 @@
 #include "reaper.h"
 #include "runtime.h"
 #include "secure/initdata.h"
+#include "share.h"
 #include "volumes.h"
 
 /* For the last answers on their way, and, from the end of the grace on, for records and output that
@@ -163,6 +164,7 @@ void pod_free(struct pod *pod)
 {
     if (!pod)
         return;
+    share_free(pod->share); /* first: who waits for it does not end */
     while (pod->first)
         container_free(pod->first);
     reaper_unwatch(pod->keeper_watch);
@@ -340,6 +342,15 @@ int pod_configure(struct pod *pod, const struct pod_configuration *configuration
     return phase_advance(&pod->phase, PHASE_OPEN, err);
 }
 
+int pod_open_share(struct pod *pod, struct error *err)
+{
+    scoped(freep) char *place = xformat("%s/share", pod->options->state_directory);
+
+    if (pod->share)
+        return share_check(pod->share, err);
+    return share_new(pod->loop, &(struct share_options){.place = place}, &pod->share, err);
+}
+
 /* ---- the end ---- */
 
 static bool all_ended(const struct pod *pod)
@@ -379,6 +390,8 @@ static void grace_is_over(void *user)
 
     pod->killed = true;
     signal_all(pod, SIGKILL);
+    if (pod->share)
+        share_end_waiting(pod->share);
     thaw(pod); /* to die, and for nothing else */
 }
 

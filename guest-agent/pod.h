@@ -24,6 +24,7 @@ struct pod_network;
 struct reaper;
 struct reaper_watch;
 struct runtime;
+struct share;
 struct source;
 struct volumes;
 
@@ -44,6 +45,7 @@ struct pod {
     struct volumes *volumes;
     const struct cgroup_version *cgroups;
     struct lease *lease;
+    struct share *share;         /* from OpenShare on */
     struct pod_network *network; /* from Configure on, if the initdata says tenant */
     char *directory;             /* hosts, resolv.conf, hostname, shm */
     char *containers;            /* their directories */
@@ -99,6 +101,8 @@ int pod_share_pid(struct pod *pod, struct error *err) __attribute__((warn_unused
 /* ATTESTED -> OPEN, or an error and nothing changed that matters. */
 int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
     __attribute__((warn_unused_result));
+/* Mounts the live share, once; an error too if it is over. */
+int pod_open_share(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
 /* After a stop of the machine its clock is late. The tenant's time may set it forwards, by more
  * than what a message takes, and never back. */
 void pod_advance_clock(const struct pod *pod, int64_t wall_clock_ns);

@@ -88,3 +88,20 @@ void service_put_volume(struct rpc *rpc, const struct ProtobufCMessage *message)
     else
         answer_reply(entry, &reply.base);
 }
+
+void service_open_share(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__OpenShareRequest *request = (const Agent__OpenShareRequest *) message;
+    struct pod *pod = ((struct session *) rpc_context(rpc))->pod;
+    struct answer_call call = {rpc, message, request->key, "", &agent__empty__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    Agent__Empty reply = AGENT__EMPTY__INIT;
+    struct error err;
+
+    if (!entry)
+        return;
+    if (pod_open_share(pod, &err) < 0)
+        answer_fail(entry, &err);
+    else
+        answer_reply(entry, &reply.base);
+}

@@ -42,6 +42,7 @@ fuzz_reference_values_LIBS := evidence base
 fuzz_date_LIBS := base
 fuzz_ovmf_LIBS := measure evidence base
 fuzz_frames_LIBS := io base
+fuzz_replay_LIBS := io base
 fuzz_measure_LIBS := measure evidence base
 fuzz_measure_PKGS := liblzma json-c libmd
 fuzz_firmware_LIBS := measure evidence base
