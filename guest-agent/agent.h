@@ -27,6 +27,8 @@ struct agent_options {
     size_t initdata_length;
     const struct attester_devices *devices; /* that can speak for this machine */
     const struct dial_out *dial_out;        /* of the network block; family 0: the guest listens */
+    const void *network; /* the network block of the host's disk, in force for the uplink */
+    size_t network_length;
     int outer_netns;            /* the calling thread is in it; the channel's listener lives here */
     int pod_netns;              /* only lo, up */
     const char *pod_netns_path; /* a file that crun can open */

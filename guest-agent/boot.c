@@ -35,6 +35,8 @@ static enum boot_code serve(const struct platform *platform, const struct attest
         .initdata_length = disks->initdata_length,
         .devices = devices,
         .dial_out = &network->dial_out,
+        .network = disks->network,
+        .network_length = disks->network_length,
         .outer_netns = network->outer,
         .pod_netns = network->pod,
         .pod_netns_path = POD_NETNS,

@@ -32,9 +32,8 @@ static int lo_up(struct netlink *netlink, struct error *err)
     return netlink_set_up(netlink, lo.index, err);
 }
 
-/* Exactly one link but lo may have the address: with two, the host would choose which. */
-static int uplink_find(struct netlink *netlink, const uint8_t mac[6], struct netlink_link *ret,
-                       struct error *err)
+int network_find_uplink(struct netlink *netlink, const uint8_t mac[6], struct netlink_link *ret,
+                        struct error *err)
 {
     struct netlink_link links[NETLINK_LIST_MAX];
     size_t count, found = 0;
@@ -159,7 +158,7 @@ int network_configure_outer(const void *block, size_t length, struct dial_out *r
     struct netlink_link link = {0};
 
     if (guest_net_parse(block, length, &net, err) < 0 || netlink_open(-1, &netlink, err) < 0 ||
-        lo_up(netlink, err) < 0 || uplink_find(netlink, net.mac, &link, err) < 0)
+        lo_up(netlink, err) < 0 || network_find_uplink(netlink, net.mac, &link, err) < 0)
         return error_wrap(err, "find the uplink");
     ipv6_settings("default");
     ipv6_settings(link.name);

@@ -3,11 +3,14 @@
 /* The guest's two network namespaces: `outer` has the uplink and the channel, `pod` the workload.
  */
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/dial_out.h"
 
 struct error;
 struct guest_net;
+struct netlink;
+struct netlink_link;
 
 struct network {
     int outer; /* descriptors of the namespaces, owned */
@@ -21,6 +24,9 @@ void network_fini(struct network *network);
  * namespace that has its address) is no error. */
 int network_configure_outer(const void *block, size_t length, struct dial_out *ret_dial_out,
                             struct error *err) __attribute__((warn_unused_result));
+/* Exactly one link but lo may have the address: with two, the host would choose which. */
+int network_find_uplink(struct netlink *netlink, const uint8_t mac[6], struct netlink_link *ret,
+                        struct error *err) __attribute__((warn_unused_result));
 /* Makes the pod's namespace, with lo up, and binds it to a file at pod_path (which is made); the
  * calling thread stays in outer. Call before there are threads. */
 int network_open(const char *pod_path, struct network *ret, struct error *err)

@@ -15,6 +15,7 @@
 #include "cgroup.h"
 #include "container.h"
 #include "events.h"
+#include "host_network.h"
 #include "idempotency.h"
 #include "io/loop.h"
 #include "launch.h"
@@ -68,16 +69,22 @@ static void unpacked(void *user)
     pod_limit_memory(user);
 }
 
+/* The kernel is not frozen with the containers: what it would say for them is kept in. */
+static int be_silent(const struct pod *pod, struct error *err)
+{
+    pod_network_set_mode(pod->network, FRAMES_SILENT);
+    return pod->has_host_network ? host_network_set_mode(HOST_NETWORK_SILENT, err) : 0;
+}
+
 /* One group above the containers' own: a container that its user has paused stays so. A guest that
- * cannot be frozen goes. The kernel is not frozen with them: what it would say for them is kept in.
- */
+ * cannot be frozen goes. */
 static void freeze(void *user)
 {
     struct pod *pod = user;
     struct error err;
 
-    pod_network_set_mode(pod->network, FRAMES_SILENT);
-    if (pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_FROZEN, &err) == 0)
+    if (be_silent(pod, &err) == 0 &&
+        pod->cgroups->freeze(CONTAINERS_CGROUP, CGROUP_FROZEN, &err) == 0)
         return;
     log_error("power off: the containers cannot be frozen: %s", err.message);
     loop_quit(pod->loop);
@@ -94,8 +101,11 @@ static void thaw(const struct pod *pod)
 static void lease_is_renewed(void *user)
 {
     struct pod *pod = user;
+    struct error err;
 
     pod_network_set_mode(pod->network, FRAMES_FLOW);
+    if (pod->has_host_network && host_network_set_mode(HOST_NETWORK_FLOW, &err) < 0)
+        log_error("%s", err.message);
     thaw(pod);
 }
 
@@ -211,17 +221,12 @@ static int check_network(enum initdata_network network,
 {
     const char *name = initdata_network_name(network);
 
-    if (network == INITDATA_NETWORK_HOST)
-        return error_set(err, STATUS_UNIMPLEMENTED,
-                         "cleave.network = '%s' is not supported by this agent, only 'tenant' and "
-                         "'none'",
-                         name);
     if (network == INITDATA_NETWORK_TENANT && !configuration->network_length)
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "cleave.network is '%s', and the tenant's shim did not say which network: "
                          "use a shim of release " CLEAVE_VERSION,
                          name);
-    if (network == INITDATA_NETWORK_NONE && configuration->network_length)
+    if (network != INITDATA_NETWORK_TENANT && configuration->network_length)
         return error_set(err, STATUS_INVALID_ARGUMENT, "a network came, and cleave.network is '%s'",
                          name);
     return 0;
@@ -299,6 +304,21 @@ int pod_share_pid(struct pod *pod, struct error *err)
     return 0;
 }
 
+static int share_uplink(struct pod *pod, struct error *err)
+{
+    const struct host_network_options options = {
+        .pod_netns = pod->options->pod_netns,
+        .block = pod->options->network,
+        .length = pod->options->network_length,
+        .dial_out = pod->options->dial_out,
+    };
+
+    if (host_network_make(&options, err) < 0)
+        return -1;
+    pod->has_host_network = true;
+    return 0;
+}
+
 /* An attempt that got no further may have left one. */
 static int make_network(struct pod *pod, const struct pod_configuration *configuration,
                         struct error *err)
@@ -310,6 +330,8 @@ static int make_network(struct pod *pod, const struct pod_configuration *configu
         .offloads = configuration->offloads,
     };
 
+    if (pod->initdata->content.network == INITDATA_NETWORK_HOST)
+        return share_uplink(pod, err);
     pod_network_free(take_ptr(pod->network));
     return options.length ? pod_network_new(pod->loop, &options, &pod->network, err) : 0;
 }

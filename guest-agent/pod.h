@@ -47,6 +47,7 @@ struct pod {
     struct lease *lease;
     struct share *share;         /* from OpenShare on */
     struct pod_network *network; /* from Configure on, if the initdata says tenant */
+    bool has_host_network;       /* from Configure on, if the initdata says host */
     char *directory;             /* hosts, resolv.conf, hostname, shm */
     char *containers;            /* their directories */
     char *ipc_path;              /* files to which the pod's namespaces are bound */

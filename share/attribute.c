@@ -53,24 +53,46 @@ static int set_mode(const struct server *server, const struct node *node,
                : 0;
 }
 
-static int set_size(struct server *server, uint64_t id, const struct fuse_setattr_in *in)
+/* One that keeps group members out of its locks, in old times, has no right to execute. */
+int attribute_drop_set_id(int fd, const struct message *writer)
 {
-    int failed, fd;
+    struct stat stat;
+    mode_t dropped = S_ISUID;
+
+    if (fstat(fd, &stat) < 0)
+        return -errno;
+    if (stat.st_mode & S_IXGRP || stat.st_gid != writer->gid)
+        dropped |= S_ISGID;
+    if (!(stat.st_mode & dropped))
+        return 0;
+    return fchmod(fd, stat.st_mode & 07777 & ~dropped) < 0 ? -errno : 0;
+}
+
+static int truncate_open(int fd, const struct message *message)
+{
+    const struct fuse_setattr_in *in = message->body;
+    int failed = in->valid & FATTR_KILL_SUIDGID ? attribute_drop_set_id(fd, message) : 0;
+
+    if (failed < 0)
+        return failed;
+    return ftruncate(fd, (off_t) in->size) < 0 ? -errno : 0;
+}
+
+static int set_size(struct server *server, const struct message *message)
+{
+    const struct fuse_setattr_in *in = message->body;
+    scoped(closep) int reopened = -1;
+    int fd;
 
     if (!(in->valid & FATTR_SIZE))
         return 0;
     if (in->size > INT64_MAX)
         return -EFBIG;
-    if (in->valid & FATTR_FH) {
+    if (in->valid & FATTR_FH)
         fd = handles_find(server->handles, HANDLE_FILE, in->fh);
-        return fd < 0 ? fd : ftruncate(fd, (off_t) in->size) < 0 ? -errno : 0;
-    }
-    fd = server_reopen(server, id, O_WRONLY);
-    if (fd < 0)
-        return fd;
-    failed = ftruncate(fd, (off_t) in->size) < 0 ? -errno : 0;
-    (void) close(fd);
-    return failed;
+    else
+        fd = reopened = server_reopen(server, message->node, O_WRONLY);
+    return fd < 0 ? fd : truncate_open(fd, message);
 }
 
 static struct timespec time_of(uint32_t valid, uint32_t now, uint64_t seconds, uint32_t nanoseconds)
@@ -106,7 +128,7 @@ int attribute_set(struct server *server, const struct message *message, void *re
 
     if (fd < 0)
         return fd;
-    failed = set_size(server, message->node, in);
+    failed = set_size(server, message);
     if (failed == 0)
         failed = set_owner(fd, in);
     if (failed == 0)

@@ -22,6 +22,9 @@ int content_open(struct server *server, const struct message *message, void *ret
     struct fuse_open_out out = {.open_flags = FOPEN_KEEP_CACHE};
     int failed, fd;
 
+    /* What was not written has no error to tell when it is closed. */
+    if ((in->flags & O_ACCMODE) == O_RDONLY)
+        out.open_flags |= FOPEN_NOFLUSH;
     if (node && S_ISDIR(node->type))
         return -EISDIR;
     fd = server_reopen(server, message->node, (int) in->flags & (O_ACCMODE | O_SYNC | O_DSYNC));
@@ -66,13 +69,17 @@ int content_write(struct server *server, const struct message *message, void *re
     struct iovec data = {.iov_base = (void *) (uintptr_t) message->data,
                          .iov_len = message->length};
     bool appends = in->flags & O_APPEND && !(in->write_flags & FUSE_WRITE_CACHE);
-    int fd = find(server, in->fh);
+    int fd = find(server, in->fh), failed = 0;
     ssize_t written;
 
     if (fd < 0)
         return fd;
     if (in->offset > INT64_MAX)
         return -EINVAL; /* -1 would be the file's position */
+    if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
+        failed = attribute_drop_set_id(fd, message);
+    if (failed < 0)
+        return failed;
     do {
         written = pwritev2(fd, &data, 1, (off_t) in->offset, appends ? RWF_APPEND : 0);
     } while (written < 0 && errno == EINTR);
@@ -120,10 +127,14 @@ int content_allocate(struct server *server, const struct message *message, void 
                      size_t *ret_size)
 {
     const struct fuse_fallocate_in *in = message->body;
-    int fd = find(server, in->fh);
+    int fd = find(server, in->fh), failed = 0;
 
     if (fd < 0)
         return fd;
+    if (message->uid != 0) /* the message has no flag for it */
+        failed = attribute_drop_set_id(fd, message);
+    if (failed < 0)
+        return failed;
     return fallocate(fd, (int) in->mode, (off_t) in->offset, (off_t) in->length) < 0 ? -errno : 0;
 }
 

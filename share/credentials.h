@@ -9,3 +9,6 @@
  * "leave it", which here would be root. */
 int credentials_assume(uid_t uid, gid_t gid);
 void credentials_restore(void);
+/* What the guest's process takes from the mode of a new file, unless its directory has a default
+ * access list: our kernel knows. It stays until the next call. */
+void credentials_mask(mode_t mask);

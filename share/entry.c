@@ -44,13 +44,36 @@ static int describe(struct server *server, int fd, const struct message *message
     return 0;
 }
 
+/* What is known and held: it cannot be another file, so that the look was enough. */
+static int describe_known(struct server *server, const struct statx *stat,
+                          const struct message *message, struct fuse_entry_out *ret)
+{
+    const struct node_found found = {
+        .fd = -1, .stat = stat, .parent = message->node, .name = message->name};
+    struct fuse_entry_out out = {.attr_valid = ATTRIBUTES_SECONDS};
+    int failed = nodes_hold_known(server->nodes, &found, &out.nodeid);
+
+    if (failed < 0)
+        return failed;
+    server_fill_attributes(server, stat, &out.attr);
+    *ret = out;
+    return 0;
+}
+
+/* The guest's kernel asks for the same names again and again, because it keeps none unasked. */
 static int look_up(struct server *server, const struct message *message, struct fuse_entry_out *ret)
 {
     int directory = server_directory(server, message->node);
-    int fd;
+    struct statx stat;
+    int failed, fd;
 
     if (directory < 0)
         return directory;
+    failed = nodes_stat_in(directory, message->name, &stat);
+    if (failed == -ENOENT)
+        return failed;
+    if (failed == 0 && describe_known(server, &stat, message, ret) == 0)
+        return 0;
     fd = beneath_open(directory, message->name, O_PATH, 0);
     return fd < 0 ? fd : describe(server, fd, message, ret);
 }
@@ -65,6 +88,7 @@ int entry_lookup(struct server *server, const struct message *message, void *ret
 
 struct making {
     mode_t mode;
+    mode_t mask;
     const char *target; /* of a symbolic link */
 };
 
@@ -88,6 +112,7 @@ static int make(struct server *server, const struct message *message, const stru
     failed = credentials_assume(message->uid, message->gid);
     if (failed < 0)
         return failed;
+    credentials_mask(making->mask & 0777);
     failed = make_one(directory, message->name, making) < 0 ? -errno : 0;
     credentials_restore();
     return failed < 0 ? failed : look_up(server, message, ret);
@@ -105,7 +130,7 @@ int entry_symlink(struct server *server, const struct message *message, void *re
 int entry_mknod(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     const struct fuse_mknod_in *in = message->body;
-    const struct making making = {.mode = in->mode};
+    const struct making making = {.mode = in->mode, .mask = in->umask};
 
     if (!S_ISREG(in->mode) && !S_ISFIFO(in->mode) && !S_ISSOCK(in->mode))
         return -EPERM;
@@ -116,7 +141,7 @@ int entry_mknod(struct server *server, const struct message *message, void *ret,
 int entry_mkdir(struct server *server, const struct message *message, void *ret, size_t *ret_size)
 {
     const struct fuse_mkdir_in *in = message->body;
-    const struct making making = {.mode = S_IFDIR | (in->mode & 07777)};
+    const struct making making = {.mode = S_IFDIR | (in->mode & 07777), .mask = in->umask};
 
     *ret_size = sizeof(struct fuse_entry_out);
     return make(server, message, &making, ret);
@@ -147,6 +172,7 @@ static int create_file(struct server *server, const struct message *message, int
 
     if (fd < 0)
         return fd;
+    credentials_mask(in->umask & 0777);
     fd = beneath_open(directory, message->name, flags | O_CREAT | O_EXCL, in->mode & 07777);
     credentials_restore();
     return fd == -EEXIST && !(in->flags & O_EXCL) ? -ESTALE : fd;

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Extended attributes: those of users only. What else there is gives rights on the node. */
+/* Extended attributes: those of users, and access lists, which are rights like a mode. What else
+ * there is gives rights on the node. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/xattr.h>
 
 #include "base/scoped.h"
+#include "base/text.h"
 #include "server_private.h"
+
+static bool is_access_list(const char *name)
+{
+    return text_equal(name, "system.posix_acl_access") ||
+           text_equal(name, "system.posix_acl_default");
+}
 
 static bool is_served(const char *name)
 {
-    return strncmp(name, "user.", strlen("user.")) == 0;
+    return text_starts(name, "user.") || is_access_list(name);
 }
 
 /* Others than regular files and directories have none, for which reading them says ENODATA. */
@@ -60,8 +68,11 @@ int extended_get(struct server *server, const struct message *message, void *ret
     ssize_t length;
 
     if (fd < 0)
-        return fd;
+        return fd == -EOPNOTSUPP && is_access_list(message->name) ? -ENODATA : fd;
     length = fgetxattr(fd, message->name, ret, XATTR_MAX);
+    /* For the guest a file system without access lists is one in which nothing has any. */
+    if (length < 0 && errno == EOPNOTSUPP && is_access_list(message->name))
+        return -ENODATA;
     return length < 0 ? -errno : answer_sized(in->size, (size_t) length, ret, ret_size);
 }
 

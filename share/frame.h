@@ -12,16 +12,21 @@ struct error;
 struct frame_reader {
     uint8_t *buffer; /* MESSAGE_MAX bytes, aligned */
     size_t filled;
+    size_t complete; /* of these: the message that was returned last */
+    bool drained;    /* the last read() got all that there was */
 };
 
 enum frame_result {
-    FRAME_COMPLETE, /* buffer holds one of `*ret_size` bytes */
+    FRAME_COMPLETE, /* buffer holds one of `*ret_size` bytes, at its beginning */
     FRAME_PARTIAL,  /* nothing more to read now */
     FRAME_END,      /* the peer closed, between two messages */
 };
 
 void frame_reader_init(struct frame_reader *reader);
 void frame_reader_fini(struct frame_reader *reader);
+/* The buffer's memory goes back to the kernel, if nothing is in it. */
+void frame_reader_rest(struct frame_reader *reader);
+void frame_give_back(void *buffer, size_t size); /* of whole pages: they are zero afterwards */
 /* What was complete before is gone with this call. A length that no message has is an error, and so
  * is an end inside of one. */
 int frame_read(struct frame_reader *reader, int fd, enum frame_result *ret, size_t *ret_size,

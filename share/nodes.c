@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -49,11 +50,11 @@ static uint64_t id_of(const struct nodes *nodes, const struct node *node)
     return (uint64_t) node->generation << 32 | place_of(nodes, node);
 }
 
-int nodes_stat(int fd, struct statx *ret)
+static int look(int fd, const char *name, int flags, struct statx *ret)
 {
     struct statx stat = {0};
 
-    if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+    if (statx(fd, name, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
               STATX_BASIC_STATS | STATX_MNT_ID, &stat) < 0)
         return -errno;
     if (!(stat.stx_mask & STATX_MNT_ID))
@@ -236,7 +237,13 @@ int nodes_new(int root, struct nodes **ret, struct error *err)
         (void) close(root);
         return error_errno(err, -failed, "look at the root of the share");
     }
-    nodes = xnew(struct nodes);
+    /* Most of it is never touched, and so is no memory. */
+    nodes = mmap(NULL, sizeof(*nodes), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (nodes == MAP_FAILED) {
+        (void) close(root);
+        return error_errno(err, errno, "make the table of files");
+    }
     fill(&nodes->node[0], root, &stat);
     nodes->node[0].anchor = NODES_ROOT;
     nodes->used = nodes->count = nodes->held = 1;
@@ -254,7 +261,7 @@ void nodes_free(struct nodes *nodes)
         parking_free(nodes->node[i].parking);
         free(nodes->node[i].name);
     }
-    free(nodes);
+    (void) munmap(nodes, sizeof(*nodes));
 }
 
 const struct node *nodes_find(const struct nodes *nodes, uint64_t id)
@@ -357,7 +364,8 @@ static void hold_again(struct nodes *nodes, struct node *node, int fd)
         resume(nodes, node, fd);
         return;
     }
-    (void) close(fd);
+    if (fd >= 0)
+        (void) close(fd);
     list_held(nodes, node);
 }
 
@@ -388,6 +396,18 @@ int nodes_hold(struct nodes *nodes, const struct node_found *found, uint64_t *re
             return -ENFILE;
         }
     }
+    note_place(nodes, node, found);
+    *ret_id = id_of(nodes, node);
+    return 0;
+}
+
+int nodes_hold_known(struct nodes *nodes, const struct node_found *found, uint64_t *ret_id)
+{
+    struct node *node = find_same(nodes, found->stat);
+
+    if (!node || node->fd < 0)
+        return -ENOENT;
+    hold_again(nodes, node, -1);
     note_place(nodes, node, found);
     *ret_id = id_of(nodes, node);
     return 0;
@@ -463,4 +483,14 @@ uint32_t nodes_count(const struct nodes *nodes)
 uint32_t nodes_held(const struct nodes *nodes)
 {
     return nodes->held;
+}
+
+int nodes_stat(int fd, struct statx *ret)
+{
+    return look(fd, "", AT_EMPTY_PATH, ret);
+}
+
+int nodes_stat_in(int directory, const char *name, struct statx *ret)
+{
+    return look(directory, name, 0, ret);
 }

@@ -76,6 +76,8 @@ int nodes_fd(struct nodes *nodes, uint64_t id);
 /* The node of what was found, with one look-up more. The descriptor is taken in any case. 0, or a
  * negative errno. */
 int nodes_hold(struct nodes *nodes, const struct node_found *found, uint64_t *ret_id);
+/* The same for what is known and not parked already, without a descriptor; else -ENOENT. */
+int nodes_hold_known(struct nodes *nodes, const struct node_found *found, uint64_t *ret_id);
 /* More than there are is as many as there are: the guest harms itself only. */
 void nodes_forget(struct nodes *nodes, uint64_t id, uint64_t lookups);
 /* One step towards the watermark. If the guest has to help, the node that it is to forget; once,
@@ -90,3 +92,4 @@ uint32_t nodes_held(const struct nodes *nodes);
 
 /* All that is asked of a file at once. 0, or a negative errno. */
 int nodes_stat(int fd, struct statx *ret);
+int nodes_stat_in(int directory, const char *name, struct statx *ret);

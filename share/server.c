@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
@@ -14,16 +15,18 @@
 
 SCOPED_PTR(struct nodes, nodes_free)
 
-enum { MINOR_MIN = 31, BACKGROUND = 64 };
+enum { MINOR_MIN = 31, BACKGROUND = 64, LARGE = 64 * 1024, REST_MS = 1000 };
 
 static int session_init(struct server *server, const struct message *message, void *ret,
                         size_t *ret_size)
 {
     const struct fuse_init_in *in = message->body;
     struct fuse_init_out *out = ret;
-    /* No writeback cache: with it, half of the data is lost where both sides append. */
+    /* No writeback cache: with it, half of the data is lost where both sides append. KILLPRIV:
+     * without it the guest asks for security.capability before each write. */
     const uint32_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_FLOCK_LOCKS |
-                            FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES;
+                            FUSE_AUTO_INVAL_DATA | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES |
+                            FUSE_HANDLE_KILLPRIV_V2 | FUSE_POSIX_ACL | FUSE_DONT_MASK;
 
     if (in->major != FUSE_KERNEL_VERSION || in->minor < MINOR_MIN)
         return -EPROTO;
@@ -249,6 +252,7 @@ static int perform(struct server *server, const struct message *message, struct 
     size_t size = 0;
     int failed = operations[message->opcode](server, message, header + 1, &size);
 
+    server->swollen |= message->length > LARGE || size > LARGE;
     if (failed == NO_REPLY)
         return 0;
     if (failed < 0)
@@ -375,11 +379,53 @@ static int collect_locks(struct server *server, struct error *err)
     return collection.failed;
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static int timeout(const struct server *server)
 {
-    int locks = locks_timeout(server->locks), idle = nodes_idle_in(server->nodes);
+    return sooner(sooner(locks_timeout(server->locks), nodes_idle_in(server->nodes)),
+                  server->swollen ? REST_MS : -1);
+}
 
-    return locks < 0 || (idle >= 0 && idle < locks) ? idle : locks;
+/* A pod that does not use its volumes costs what it did in the beginning. */
+static void rest(struct server *server)
+{
+    if (!server->swollen)
+        return;
+    frame_reader_rest(&server->reader);
+    frame_give_back(server->reply, sizeof(struct fuse_out_header) + MESSAGE_MAX);
+    (void) malloc_trim(0); /* the queue's */
+    server->swollen = false;
+}
+
+struct work {
+    bool locks;    /* a thread that waited for one is done */
+    bool removals; /* a share has gone */
+};
+
+/* Until there is something to do. */
+static int wait_for_work(struct server *server, struct work *ret, struct error *err)
+{
+    bool reads = !server->ended && !frame_queue_full(&server->queue);
+    struct pollfd polled[] = {
+        {.fd = server->peer,
+         .events = (short) ((reads ? POLLIN : 0) |
+                            (frame_queue_empty(&server->queue) ? 0 : POLLOUT))},
+        {.fd = locks_fd(server->locks), .events = POLLIN},
+        {.fd = server->removals, .events = POLLIN},
+    };
+    int ready = poll(polled, ARRAY_LENGTH(polled), timeout(server));
+
+    if (ready < 0 && errno != EINTR)
+        return error_errno(err, errno, "wait for the peer");
+    if (ready == 0)
+        rest(server);
+    ret->locks = ready > 0 && polled[1].revents;
+    ret->removals = ready > 0 && polled[2].revents;
+    return 0;
 }
 
 void server_hear_of_removals(struct server *server, int fd)
@@ -390,20 +436,14 @@ void server_hear_of_removals(struct server *server, int fd)
 int server_run(struct server *server, struct error *err)
 {
     while (!server->ended || !frame_queue_empty(&server->queue)) {
-        bool reads = !server->ended && !frame_queue_full(&server->queue);
-        struct pollfd polled[] = {
-            {.fd = server->peer,
-             .events = (short) ((reads ? POLLIN : 0) |
-                                (frame_queue_empty(&server->queue) ? 0 : POLLOUT))},
-            {.fd = locks_fd(server->locks), .events = POLLIN},
-            {.fd = server->removals, .events = POLLIN},
-        };
+        struct work work = {0};
 
-        if (poll(polled, ARRAY_LENGTH(polled), timeout(server)) < 0 && errno != EINTR)
-            return error_errno(err, errno, "wait for the peer");
-        if (frame_flush(&server->queue, server->peer, err) < 0 || collect_locks(server, err) < 0)
+        if (wait_for_work(server, &work, err) < 0 ||
+            frame_flush(&server->queue, server->peer, err) < 0)
             return -1;
-        if (polled[2].revents && forget_removed(server, err) < 0)
+        if ((work.locks || locks_timeout(server->locks) >= 0) && collect_locks(server, err) < 0)
+            return -1;
+        if (work.removals && forget_removed(server, err) < 0)
             return -1;
         if (receive(server, err) < 0 || leave_idle_mounts(server, err) < 0)
             return -1;

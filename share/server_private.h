@@ -25,6 +25,7 @@ struct server {
     struct frame_reader reader;
     struct frame_queue queue;
     uint8_t *reply; /* fuse_out_header and MESSAGE_MAX bytes */
+    bool swollen;   /* the buffers have grown by large messages */
     uint64_t devices[DEVICES_MAX];
     size_t device_count;
 };
@@ -49,6 +50,9 @@ struct fd_name server_fd_name(int fd);
 /* The guest sees one file system, so that inodes of different ones must not look the same. */
 uint64_t server_inode(struct server *server, uint64_t device, uint64_t inode);
 void server_fill_attributes(struct server *server, const struct statx *stat, struct fuse_attr *ret);
+/* A file that is written loses its set-user-id and set-group-id bits, unless its writer has
+ * CAP_FSETID, as we have: so that our kernel leaves them. 0, or a negative errno. */
+int attribute_drop_set_id(int fd, const struct message *writer);
 
 operation_fn entry_lookup, entry_symlink, entry_mknod, entry_mkdir, entry_unlink, entry_rmdir,
     entry_rename, entry_rename2, entry_link, entry_create;

@@ -134,6 +134,15 @@ int netlink_set_up(struct netlink *netlink, int index, struct error *err)
     return change(netlink, &message, "set link up", err);
 }
 
+int netlink_set_down(struct netlink *netlink, int index, struct error *err)
+{
+    const struct ifinfomsg head = {.ifi_index = index, .ifi_change = IFF_UP};
+    struct netlink_message message;
+
+    netlink_message_init(&message, RTM_NEWLINK, 0, &head, sizeof head);
+    return change(netlink, &message, "set link down", err);
+}
+
 int netlink_set_mtu(struct netlink *netlink, int index, uint32_t mtu, struct error *err)
 {
     struct netlink_message message;

@@ -47,6 +47,8 @@ int netlink_find(struct netlink *netlink, const char *name, struct netlink_link 
                  struct error *err) __attribute__((warn_unused_result));
 int netlink_set_up(struct netlink *netlink, int index, struct error *err)
     __attribute__((warn_unused_result));
+int netlink_set_down(struct netlink *netlink, int index, struct error *err)
+    __attribute__((warn_unused_result));
 int netlink_set_mtu(struct netlink *netlink, int index, uint32_t mtu, struct error *err)
     __attribute__((warn_unused_result));
 /* While it is down. */
@@ -105,7 +107,7 @@ int netlink_redirect(struct netlink *netlink, int from_index, int to_index, stru
 int netlink_set_source(struct netlink *netlink, int index, int family, const uint8_t *to,
                        const uint8_t *source, struct error *err)
     __attribute__((warn_unused_result));
-/* A veth pair, one end possibly in another namespace (peer_netns -1: here). For tests. */
+/* A veth pair, one end possibly in another namespace (peer_netns -1: here). */
 int netlink_add_veth(struct netlink *netlink, const char *name, const char *peer, int peer_netns,
                      struct error *err) __attribute__((warn_unused_result));
 int netlink_delete(struct netlink *netlink, int index, struct error *err)

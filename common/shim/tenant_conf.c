@@ -124,9 +124,9 @@ static int check(const char *name, const struct tenant_conf *conf, struct error 
     if (conf->provisioner[0] == '\0')
         return error_set(err, STATUS_INVALID_ARGUMENT, "%s: provisioner is empty", name);
     if (conf->network[0] && !text_equal(conf->network, "tenant") &&
-        !text_equal(conf->network, "none"))
+        !text_equal(conf->network, "host") && !text_equal(conf->network, "none"))
         return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "%s: network is '%s': this version has \"tenant\" and \"none\"", name,
+                         "%s: network is '%s': it is \"tenant\", \"host\" or \"none\"", name,
                          conf->network);
     if (!is_transport(conf->transport))
         return error_set(err, STATUS_INVALID_ARGUMENT,

@@ -25,7 +25,7 @@ struct tenant_conf {
     char **peers;           /* keys besides the tenant's own, "role:<SHA-256 of the SPKI in hex>" */
     int64_t default_vcpus;
     uint64_t default_memory;
-    char *network;      /* "tenant", "none"; "": as tenant_conf_network(), or as a guest has it */
+    char *network;      /* "tenant", "host", "none"; "": tenant_conf_network(), or the guest's */
     bool guest_root;    /* containers may hold power that reaches the agent */
     bool live_shares;   /* containers may see directories of this node live */
     char *kubelet_root; /* below it kubelet has the volumes of pods */

@@ -203,6 +203,13 @@ class Cri:
         request = pb.ListContainerStatsRequest(filter=which or None)
         return list(self.call("ListContainerStats", request, pb.ListContainerStatsResponse, timeout=20).stats)
 
+    def pod_stats(self, pod):
+        return self.call("PodSandboxStats", pb.PodSandboxId(pod_sandbox_id=pod), pb.PodSandboxStatsResponse, timeout=20).stats
+
+    def pod_stats_list(self, **which):
+        request = pb.ListPodSandboxStatsRequest(filter=which or None)
+        return list(self.call("ListPodSandboxStats", request, pb.ListPodSandboxStatsResponse, timeout=20).stats)
+
     def update(self, ctr, **resources):
         self.call("UpdateContainerResources", pb.UpdateContainerResourcesRequest(container_id=ctr, linux=resources), timeout=20)
 

@@ -16,14 +16,14 @@ DATA = 0                                # of a port-forward, whose channel 1 is 
 PROTOCOL = "v4.channel.k8s.io"          # what containerd 2.1 has: no message says "end of input"
 
 
-def made_inside(pid, make):
-    """What make() makes, a socket, in the network namespace of a process: only the thread that makes it enters that."""
+def made_inside(path, make):
+    """What make() makes, a socket, in the network namespace of that file: only the thread that makes it enters it."""
     made = []
 
     def run():
-        with open(f"/proc/{pid}/ns/net", encoding="utf-8") as space:
-            ns.checked(ns.libc.setns(space.fileno(), ns.NEWNET), "setns")
         try:
+            with open(path, encoding="utf-8") as space:
+                ns.checked(ns.libc.setns(space.fileno(), ns.NEWNET), "setns")
             made.append(make())
         except OSError as error:
             made.append(error)
@@ -37,7 +37,7 @@ def made_inside(pid, make):
 
 def connect_inside(bed, role, address):
     """A TCP connection of the node's network."""
-    return made_inside(bed.pid(role), lambda: socket.create_connection(address, 10))
+    return made_inside(f"/proc/{bed.pid(role)}/ns/net", lambda: socket.create_connection(address, 10))
 
 
 class Stream:

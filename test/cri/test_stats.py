@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statistics: which containers they are of, and that they follow what the containers do. Limits and their
 changes are seen in the container's control group."""
+import contextlib
 import json
 import time
 
 import pytest
 
+import ns
 from conftest import eventually
+from streams import connect_inside
 from suite import BUSYBOX, SLEEP
 
 MIB = 1 << 20
@@ -72,6 +75,36 @@ def test_statistics_are_listed_by_filter(node, pod):
     assert listed() >= {one, two, three}
     node.stop_container(two, grace=0)
     assert {s.attributes.id for s in node.stats_list(label_selector={"app": "stats"})} >= {one, three}
+
+
+@pytest.mark.vm
+def test_a_pods_traffic_is_counted_on_the_node(node):
+    """The pod's control group is there, as a kubelet makes it: containerd reads it, and of a guest there is nothing in it."""
+    config = node.config("counted")
+    ns.cgroup_create(f"{node.bed.name}/tenant{config.linux.cgroup_parent}")
+    pod = node.run_pod(runtime=node.handler, config=config)
+    ctr = node.run(pod, "one", BUSYBOX, ["sh", "-c", "head -c 300000 /dev/zero > /tmp/index.html; exec httpd -f -p 8085 -h /tmp"])
+    here = node.pod_status(pod).status.network.ip
+
+    def usage():
+        stats = node.pod_stats(pod)
+        assert (stats.attributes.id, stats.attributes.metadata.name) == (pod, "counted")
+        assert ctr in {container.attributes.id for container in stats.linux.containers}
+        return stats.linux.network.default_interface
+
+    def page():
+        with contextlib.suppress(OSError), connect_inside(node.bed, "tenant", (here, 8085)) as server:
+            server.sendall(b"GET /index.html HTTP/1.0\r\n\r\n")
+            return sum(map(len, iter(lambda: server.recv(1 << 16), b""))) > 300000
+    eventually(page, what="the page")
+    before = usage()
+    assert before.name == "eth0" and page()
+    after = usage()
+    assert after.tx_bytes.value - before.tx_bytes.value >= 300000
+    assert 0 < after.rx_bytes.value - before.rx_bytes.value < 100000
+    assert after.rx_errors.value == after.tx_errors.value == 0
+    listed, = node.pod_stats_list(id=pod)
+    assert listed.linux.network.default_interface.tx_bytes.value >= after.tx_bytes.value
 
 
 @pytest.mark.vm

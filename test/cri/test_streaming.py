@@ -185,3 +185,44 @@ def test_a_forwarded_port_that_nobody_listens_to_says_so(node, pod, connect):
     stream = connect(node.forward_url(pod, 8089))
     stream.ended()
     assert b"8089" in stream.got[1][2:] and stream.got[DATA][2:] == b""
+
+
+@pytest.mark.vm
+def test_forwarded_connections_carry_much_at_the_same_time(node, pod, connect):
+    size = 3_000_000
+    node.run(pod, "web", BUSYBOX, ["sh", "-c", f"seq 1000000 | head -c {size} > /tmp/index.html; exec httpd -f -p 8081 -h /tmp"])
+    body = b"".join(b"%d\n" % n for n in range(1, 1000001))[:size]
+    eventually(lambda: _get(connect(node.forward_url(pod, 8081))).endswith(body[-100:]), what="the first answer")
+    streams = [connect(node.forward_url(pod, 8081)) for _ in range(4)]
+    for stream in streams:
+        stream.send(b"GET /index.html HTTP/1.0\r\n\r\n", DATA)
+    for stream in streams:
+        stream.ended(60)
+        head, _, got = stream.got[DATA][2:].partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.") and got == body
+
+
+def test_a_forwarded_connection_goes_both_ways_for_long(node, pod, connect):
+    """A question is answered before the next is asked, as a database's client does."""
+    node.run(pod, "echo", BUSYBOX, ["nc", "-l", "-p", "8082", "-e", "sh", "-c", 'while read -r line; do echo "got $line"; done'])
+    stream = eventually(lambda: _asked(connect(node.forward_url(pod, 8082)), b"first"), what="the server")
+    for number in range(50):
+        stream.send(b"%d\n" % number, DATA)
+        stream.until(DATA, b"got %d\n" % number)
+
+
+def _asked(stream, word):
+    """The stream, if somebody answers there."""
+    stream.send(word + b"\n", DATA)
+    while stream.open:
+        if b"got " + word in stream.got.get(DATA, b""):
+            return stream
+        stream.read(1)
+    return None
+
+
+def test_nothing_is_forwarded_to_a_pod_that_has_stopped(node):
+    pod = node.pod("stopped")
+    node.stop_pod(pod)
+    with pytest.raises(grpc.RpcError):
+        node.forward_url(pod, 8081)

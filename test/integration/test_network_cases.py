@@ -8,16 +8,15 @@ import re
 import select
 import socket
 import struct
-import subprocess
 import threading
 import traceback
 
 import pytest
 
 import setup
-from conftest import BUSYBOX, eventually, find_processes
+from conftest import BUSYBOX, eventually, find_processes, kill9
 from streams import made_inside
-from test_tenant_network import CONFLIST, connected, use_network
+from test_tenant_network import CONFLIST, SHIM, connected, use_network
 
 NODE = {4: setup.ADDRESS["tenant"], 6: "fd90::2"}
 OUTSIDE = {4: setup.ADDRESS["host"], 6: "fd90::1"}      # the host node: it has no route to these pods
@@ -96,12 +95,14 @@ def dual_wire(bed):
 
 @pytest.fixture
 def network(bed, stub, tenant):
-    """A bridge as clusters have it: masquerade, hairpin, host ports, both families. Nothing of it may be left."""
+    """A bridge as clusters have it: masquerade, hairpin, host ports, both families, and only its own address for each pod. Nothing
+    of it may be left."""
     with open(bed.path("tenant", CONFLIST), encoding="utf-8") as file:
         before = file.read()
     ipam = {"type": "host-local", "dataDir": "/run/cni-cases", "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
             "ranges": [[{"subnet": "10.95.0.0/24"}], [{"subnet": "fd95::/64"}]]}
-    bridge = {"type": "bridge", "bridge": "cases", "isGateway": True, "ipMasq": True, "hairpinMode": True, "ipam": ipam}
+    bridge = {"type": "bridge", "bridge": "cases", "isGateway": True, "ipMasq": True, "hairpinMode": True,
+              "macspoofchk": True, "ipam": ipam}
     use_network(bed, tenant, json.dumps({"cniVersion": "1.0.0", "name": "cases", "plugins": [bridge, setup.PORTMAP]}), "cases")
     had = rules(bed)
     with dual_wire(bed):
@@ -117,13 +118,13 @@ def network(bed, stub, tenant):
 # ---- a world of two pods -----------------------------------------------------------------------
 
 class Place:
-    """A network namespace, by a process in it."""
+    """A network namespace, by a process in it or by a file."""
 
-    def __init__(self, pid):
-        self.pid = pid
+    def __init__(self, pid=None, path=None):
+        self.pid, self.path = pid, path or f"/proc/{pid}/ns/net"
 
     def open(self, family, kind=socket.SOCK_STREAM):
-        made = made_inside(self.pid, lambda: socket.socket(FAMILY[family], kind))
+        made = made_inside(self.path, lambda: socket.socket(FAMILY[family], kind))
         made.settimeout(5)
         return made
 
@@ -136,6 +137,13 @@ class Place:
         if kind == socket.SOCK_STREAM:
             server.listen(8)
         return server
+
+    def tap_into(self, device):
+        """All frames of a device, and a way to send some."""
+        made = made_inside(self.path, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
+        made.bind((device, 3))
+        made.settimeout(0.3)
+        return made
 
 
 class World:
@@ -155,26 +163,49 @@ class World:
         text = self.tenant.exec(ctr, "ip", "address", "show", "dev", "eth0")[1].decode()
         return {4: re.search(r"inet (\S+)/", text)[1], 6: re.search(r"inet6 (fd\S+)/", text)[1]}
 
+    def _interfaces(self, pod):
+        return json.loads(self.tenant.pod_status(pod, verbose=True).info["info"])["cniResult"]["Interfaces"]
+
     def veth(self, pod):
         """The pod's end on the node's bridge."""
-        info = json.loads(self.tenant.pod_status(pod, verbose=True).info["info"])
-        name, = [n for n in info["cniResult"]["Interfaces"] if n.startswith("veth")]
+        name, = [n for n in self._interfaces(pod) if n.startswith("veth")]
         return name
 
+    def mac(self, pod):
+        return bytes.fromhex(self._interfaces(pod)["eth0"]["Mac"].replace(":", ""))
+
+    def space(self, pod):
+        """That of the pod on the node."""
+        name = os.path.basename(self._interfaces(pod)["eth0"]["Sandbox"])
+        return Place(path=self.bed.path("tenant", "/run/netns/" + name))
+
+    @contextlib.contextmanager
     def proxy(self):
         for family in BOTH:
             one, two = (addresses[family] for addresses in self.addresses)
             at, names = {4: ("{}", two), 6: ("[{}]", one)}[family]
-            text = PROXY.format(one=one, two=two, one_at=at.format(one), two_at=at.format(two), names_by=names,
-                                names_at=at.format(names), **{name: SERVICE[family].format(number) for name, number in (
-                                    ("self", SELF), ("other", OTHER), ("names", NAMES))})
-            self.bed.run("tenant", IPTABLES[family] + "-restore", "--noflush", input=text)
-
-    def unproxy(self):
+            self._restore(family, PROXY.format(
+                one=one, two=two, one_at=at.format(one), two_at=at.format(two), names_by=names, names_at=at.format(names),
+                **{name: SERVICE[family].format(number) for name, number in (("self", SELF), ("other", OTHER), ("names", NAMES))}))
+        yield
         chains = re.findall(r":(KUBE-\S+)", PROXY)
-        text = UNPROXY.format(chains="".join(f"-{verb} {chain}\n" for verb in "FX" for chain in chains))
-        for program in IPTABLES.values():
-            self.bed.run("tenant", program + "-restore", "--noflush", input=text)
+        for family in BOTH:
+            self._restore(family, UNPROXY.format(chains="".join(f"-{verb} {chain}\n" for verb in "FX" for chain in chains)))
+
+    def die(self):
+        """One pod's shim and the other's guest, in the midst of all; then the pods are stopped, CNI takes down what it made, and the
+        shims are told to delete."""
+        with open(f"/proc/{self.two.pid}/status", encoding="ascii") as status:
+            guest = int(re.search(r"PPid:\s+(\d+)", status.read())[1])
+        kill9([guest, *(pid for pid in find_processes(self.bed, "tenant", SHIM) if self.pods[0] in command_line(pid))])
+
+    def _restore(self, family, text):
+        self.bed.run("tenant", IPTABLES[family] + "-restore", "--noflush", input=text)
+
+
+def command_line(pid):
+    with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+        return file.read()
 
 
 def over_tcp(client, to, server):
@@ -314,6 +345,47 @@ POLICY = """table bridge cases {{
 """
 
 
+def frame(source, word, destination=b"\xff" * 6):
+    """Of a protocol that no kernel knows."""
+    return destination + source + b"\x88\xb5" + word + bytes(60)
+
+
+def seen_by(tap, last):
+    """What a tap has seen of ours, the word that ends it included if it came."""
+    found = b""
+    with contextlib.suppress(TimeoutError):
+        while last not in found:
+            data = tap.recv(2048)
+            found += data if data[12:14] == b"\x88\xb5" else b""
+    return found
+
+
+@case
+def a_guest_has_the_frames_of_its_own_pod_only(world, family):
+    """What one guest sends with the other's address ends at its own port of the node's bridge. Frames between it and the node
+    come to nothing of the other's: not to its guest, not to its namespace on the node."""
+    one, two = (world.mac(pod) for pod in world.pods)
+    bridge = bytes.fromhex(world.bed.run("tenant", "cat", "/sys/class/net/cases/address").stdout.strip().replace(":", ""))
+    with contextlib.ExitStack() as stack:
+        def tap(place, device):
+            return stack.enter_context(place.tap_into(device))
+        node, hostile = tap(world.node, "cases"), tap(world.two, "eth0")
+        others = [tap(world.one, "eth0"), tap(world.space(world.pods[0]), "tap0"), tap(world.space(world.pods[0]), "eth0")]
+        hostile.send(frame(one, b"forged-to-all"))
+        hostile.send(frame(one, b"forged-to-node", bridge))
+        hostile.send(frame(two, b"to-node", bridge))
+        hostile.send(frame(two, b"to-all"))
+        found = seen_by(node, b"to-all")
+        assert b"to-node" in found and b"to-all" in found and b"forged" not in found
+        node.send(frame(bridge, b"to-hostile", two))
+        assert b"to-hostile" in seen_by(hostile, b"to-hostile")
+        for other in others:
+            found = seen_by(other, b"to-all")
+            assert b"to-all" in found and b"forged" not in found and b"to-node" not in found and b"to-hostile" not in found
+    address = world.addresses[0][family]
+    assert talk(world.node, (address, PORT), world.one) == GATEWAY[family]
+
+
 def lost(client, to, server):
     with client, server:
         client.settimeout(0.5)
@@ -354,15 +426,14 @@ def a_narrow_path_is_found_out(world, family):
 
 
 def test_what_the_node_makes_of_traffic_holds_for_the_guests_pod(network, bed, tenant):
-    world = World(bed, tenant)
-    world.proxy()
-    wrong = []
-    for check in CASES:
-        for family in BOTH:
-            try:
-                check(world, family)
-            except (OSError, AssertionError, pytest.fail.Exception, subprocess.CalledProcessError) as error:
-                where = traceback.extract_tb(error.__traceback__)[1].line
-                wrong.append(f"{check.__name__}, IPv{family}: {type(error).__name__} {error} {getattr(error, 'stderr', '')} in {where}")
-    world.unproxy()
+    world, wrong = World(bed, tenant), []
+    with world.proxy():
+        for check in CASES:
+            for family in BOTH:
+                try:
+                    check(world, family)
+                except (Exception, pytest.fail.Exception) as error:       # the others tell as much
+                    where = traceback.extract_tb(error.__traceback__)[1].line
+                    wrong.append(f"{check.__name__}, IPv{family}: {type(error).__name__} {error} {getattr(error, 'stderr', '')} in {where}")
     assert wrong == [], "\n".join(wrong)
+    world.die()         # and nothing is left: `network` looks

@@ -193,11 +193,11 @@ def test_a_network_that_was_not_asked_for_is_not_there(tenant, bed):
 
 # ---- other networks ----------------------------------------------------------------------------
 
-def use_network(bed, tenant, text, name):
+def use_network(bed, node, text, name, role="tenant"):
     """containerd looks at its directory by itself, in a while."""
-    with open(bed.path("tenant", CONFLIST), "w", encoding="utf-8") as file:
+    with open(bed.path(role, CONFLIST), "w", encoding="utf-8") as file:
         file.write(text)
-    eventually(lambda: f'"{name}"' in tenant.status(verbose=True).info["cniconfig"], what=f"the network {name}")
+    eventually(lambda: f'"{name}"' in node.status(verbose=True).info["cniconfig"], what=f"the network {name}")
 
 
 @pytest.fixture

@@ -166,8 +166,14 @@ $(1)_LDLIBS   := -lpthread
 $(1)_CPPFLAGS := -Ishare -DSHARE_PROGRAM='"$(abspath $(BUILD)/bin/cleave-share)"'
 $(BUILD)/test/$(1): $(BUILD)/bin/cleave-share
 endef
-$(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile test_share_keeper,$(eval $(call share_test,$(t))))
-test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c)
-test_share_keeper_SRCS := $(addprefix test/unit/,test_share_keeper.c share_fixture.c share_matrix.c)
+$(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile \
+	test_share_node test_share_exercise test_share_keeper,$(eval $(call share_test,$(t))))
+$(BUILD)/obj/test/unit/test_share_message.o: CPPFLAGS += -DSHARE_CORPORA='"$(abspath test/fuzz/corpus)"'
+test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c share_edges.c \
+	share_differences.c share_record.c)
+$(BUILD)/obj/test/unit/test_share_mount.o: CPPFLAGS += -DSHARE_DOCUMENT='"$(abspath docs/volumes.md)"'
+test_share_node_SRCS := $(addprefix test/unit/,test_share_node.c share_fixture.c share_record.c)
+test_share_exercise_SRCS := $(addprefix test/unit/,test_share_exercise.c share_fixture.c)
+test_share_keeper_SRCS := $(addprefix test/unit/,test_share_keeper.c share_fixture.c share_record.c)
 test_share_hostile_SRCS := $(addprefix test/unit/,test_share_hostile.c share_fixture.c share_peer.c)
 test_share_server_SRCS := $(addprefix test/unit/,test_share_server.c share_peer.c)

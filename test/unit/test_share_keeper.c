@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 
 #include "base/scoped.h"
 #include "share_fixture.h"
-#include "share_matrix.h"
+#include "share_record.h"
 #include "suite.h"
 
 static struct share_fixture fixture;

@@ -6,34 +6,76 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "base/scoped.h"
 #include "share_fixture.h"
 #include "share_matrix.h"
+#include "share_record.h"
 #include "suite.h"
 
 static struct share_fixture fixture;
 
-START_TEST(a_share_behaves_as_a_local_directory)
+static char *run_in(const char *place, const struct share_case *one)
 {
-    const struct share_case *one = &share_matrix[_i];
-    scoped(freep) char *local_place = xformat("%s/local", fixture.base);
-    scoped(freep) char *shared_place = xformat("%s/mnt/rw", fixture.base);
-    scoped(freep) char *local = share_case_run(one, local_place);
-    scoped(freep) char *shared = share_case_run(one, shared_place);
+    scoped(freep) char *path = xformat("%s/%s", fixture.base, place);
+
+    return share_case_run(one, path);
+}
+
+static void compare(const struct share_case *one)
+{
+    scoped(freep) char *local = run_in("local", one);
+    scoped(freep) char *shared = run_in("mnt/rw", one);
 
     ck_assert_uint_gt(strlen(local), 0);
-    if (one->different)
-        ck_assert_str_ne(shared, local);
-    else
-        ck_assert_str_eq(shared, local);
+    ck_assert_str_eq(shared, local);
+}
+
+START_TEST(a_share_behaves_as_a_local_directory)
+{
+    compare(&share_matrix[_i]);
+}
+END_TEST
+
+START_TEST(a_share_behaves_so_at_the_edges)
+{
+    compare(&share_edges[_i]);
+}
+END_TEST
+
+/* The values that were written down, one a line. */
+static void check_answers(const char *record, const struct share_difference *difference)
+{
+    size_t count = 0;
+
+    for (const char *line = record; *line; line = strchr(line, '\n') + 1, count++) {
+        ck_assert_uint_lt(count, difference->count);
+        ck_assert_int_eq(strtol(strstr(line, ": ") + 2, NULL, 10), difference->answers[count]);
+    }
+    ck_assert_uint_eq(count, difference->count);
+}
+
+START_TEST(a_share_differs_as_is_documented)
+{
+    const struct share_difference *difference = &share_differences[_i];
+    scoped(freep) char *local = run_in("local", &difference->one);
+    scoped(freep) char *shared = run_in("mnt/rw", &difference->one);
+    scoped(freep) char *row = xformat("\n| %s |", difference->row);
+    scoped(freep) char *document = NULL;
+    struct error err;
+    size_t length;
+
+    ck_assert_str_ne(shared, local);
+    check_answers(shared, difference);
+    ck_assert_int_eq(file_read(SHARE_DOCUMENT, 1 << 20, &document, &length, &err), 0);
+    ck_assert_ptr_nonnull(strstr(document, row));
 }
 END_TEST
 
@@ -119,113 +161,6 @@ START_TEST(a_read_only_share_cannot_be_written)
     ck_assert(unlink(path) < 0 && errno == EROFS);
     ck_assert(chmod(path, 0777) < 0 && errno == EROFS);
     ck_assert(mkdir(root, 0755) < 0 && errno == EROFS);
-}
-END_TEST
-
-/* ---- any order of reads, writes, mappings and lengths ---------------------------------------- */
-
-enum { IMAGE_SIZE = 256 * 1024, ROUNDS = 3000 };
-
-/* What the file should be, beside it. */
-struct image {
-    int fd;
-    int other; /* another handle of the same file */
-    size_t length;
-    uint8_t bytes[IMAGE_SIZE];
-};
-
-static void write_some(struct image *image, size_t at, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        image->bytes[at + i] = (uint8_t) random();
-    ck_assert_int_eq(
-        pwrite(random() % 2 ? image->fd : image->other, image->bytes + at, size, (off_t) at),
-        (ssize_t) size);
-    image->length = at + size > image->length ? at + size : image->length;
-}
-
-static void read_some(const struct image *image, size_t at, size_t size)
-{
-    static uint8_t got[IMAGE_SIZE];
-    size_t there = at >= image->length ? 0 : image->length - at;
-
-    there = there < size ? there : size;
-    ck_assert_int_eq(pread(random() % 2 ? image->fd : image->other, got, size, (off_t) at),
-                     (ssize_t) there);
-    ck_assert_mem_eq(got, image->bytes + at, there);
-}
-
-static void map_some(struct image *image, size_t at, size_t size)
-{
-    uint8_t *map;
-
-    if (at + size > image->length)
-        return;
-    map = mmap(NULL, image->length, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
-    ck_assert_ptr_ne(map, MAP_FAILED);
-    ck_assert_mem_eq(map + at, image->bytes + at, size);
-    for (size_t i = 0; i < size; i++)
-        map[at + i] = image->bytes[at + i] = (uint8_t) random();
-    ck_assert_int_eq(munmap(map, image->length), 0);
-}
-
-static void set_length(struct image *image, size_t length)
-{
-    if (length < image->length)
-        memset(image->bytes + length, 0, image->length - length);
-    ck_assert_int_eq(ftruncate(image->fd, (off_t) length), 0);
-    image->length = length;
-}
-
-static void punch(struct image *image, size_t at, size_t size)
-{
-    ck_assert_int_eq(
-        fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) at, (off_t) size),
-        0);
-    memset(image->bytes + at, 0, size);
-}
-
-START_TEST(a_file_is_what_was_made_of_it)
-{
-    static struct image image;
-    scoped(freep) char *path = xformat("%s/mnt/rw/image", fixture.base);
-    scoped(freep) char *node = xformat("%s/rw/image", fixture.base);
-    static uint8_t got[IMAGE_SIZE];
-    scoped(closep) int local = -1;
-
-    image.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    image.other = open(path, O_RDWR | O_CLOEXEC);
-    srandom(7);
-    for (int i = 0; i < ROUNDS; i++) {
-        size_t at = (size_t) random() % (IMAGE_SIZE - 1);
-        size_t size = 1 + (size_t) random() % (IMAGE_SIZE - at) / (1 + (size_t) random() % 16);
-
-        switch (random() % 8) {
-        case 0:
-        case 1:
-        case 2:
-            write_some(&image, at, size);
-            break;
-        case 3:
-        case 4:
-            read_some(&image, at, size);
-            break;
-        case 5:
-            map_some(&image, at, size);
-            break;
-        case 6:
-            set_length(&image, at);
-            break;
-        default:
-            punch(&image, at, size);
-        }
-    }
-    ck_assert_int_eq(fsync(image.fd), 0);
-    close(image.fd);
-    close(image.other);
-    local = open(node, O_RDONLY | O_CLOEXEC);
-    ck_assert_int_eq(read(local, got, sizeof(got)), (ssize_t) image.length);
-    ck_assert_mem_eq(got, image.bytes, image.length);
 }
 END_TEST
 
@@ -367,7 +302,6 @@ int main(void)
     const TTest *const tests[] = {what_the_node_does_is_seen,
                                   locks_hold_between_the_node_and_the_guest,
                                   a_read_only_share_cannot_be_written,
-                                  a_file_is_what_was_made_of_it,
                                   more_files_are_used_than_are_held,
                                   later_mounts_are_seen_by_a_slave_only,
                                   the_node_can_unmount_what_the_guest_has_seen,
@@ -383,5 +317,8 @@ int main(void)
     tests_case = suite_case(&suite, tests);
     tcase_add_loop_test(tests_case, a_share_behaves_as_a_local_directory, 0,
                         (int) share_matrix_length);
+    tcase_add_loop_test(tests_case, a_share_behaves_so_at_the_edges, 0, (int) share_edges_length);
+    tcase_add_loop_test(tests_case, a_share_differs_as_is_documented, 0,
+                        (int) share_differences_length);
     return suite_run_case(suite.name, tests_case);
 }

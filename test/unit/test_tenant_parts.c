@@ -88,7 +88,7 @@ START_TEST(wrong_configurations_are_refused)
 {
     static const char *const wrong[] = {"colour = 1",
                                         "create_timeout = 211",
-                                        "network = \"host\"",
+                                        "network = \"node\"",
                                         "provisioner = \"\"",
                                         "pad_blobs = \"yes\"",
                                         "reference_values = \"values.json\"",
