@@ -253,6 +253,8 @@ void shares_free(struct shares *shares)
         return;
     for (struct share_request *request = shares->requests; request; request = request->next)
         request->shares = NULL;
+    if (shares->tell) /* else it was never told whom to tell */
+        pod_share_on_ended(shares->share, NULL, NULL);
     forget_questions(shares);
     share_server_free(shares->server);
     source_free(shares->tell);
