@@ -81,7 +81,7 @@ static void check_evidence(struct node *node, struct check_result *result)
  */
 
 /* The shim's own rule: an absolute path, or beside the shim, or in PATH. */
-static char *find_provisioner(const struct node *node, const char *file)
+static char *find_program(const struct node *node, const char *file)
 {
     scoped(freep) char *shim = file[0] == '/' ? NULL : check_shim_path(node);
     scoped(freep) char *real = shim ? realpath(shim, NULL) : NULL;
@@ -108,7 +108,7 @@ static void check_provisioner(struct node *node, struct check_result *result)
         check_advise(result, "provisioner = \"cri\" or \"static\"");
         return;
     }
-    found = find_provisioner(node, file);
+    found = find_program(node, file);
     if (found) {
         check_ok(result, "%s", found);
         return;
@@ -118,6 +118,21 @@ static void check_provisioner(struct node *node, struct check_result *result)
     else
         check_fail(result, "no program '%s' beside the shim or in PATH", file);
     check_advise(result, "install it, or set provisioner");
+}
+
+static void check_shares(struct node *node, struct check_result *result)
+{
+    scoped(freep) char *found = find_program(node, "cleave-share");
+
+    if (!node->tenant.live_shares) {
+        check_ok(result, "containers with hostPath or persistent volumes are refused");
+    } else if (found) {
+        check_ok(result, "%s", found);
+    } else {
+        check_fail(result, "no program 'cleave-share' beside the shim or in PATH: containers with "
+                           "hostPath or persistent volumes cannot be created");
+        check_advise(result, "install it, or set live_shares = false");
+    }
 }
 
 static bool is_provisioner(const struct node *node, const char *name)
@@ -358,6 +373,7 @@ static const struct check checks[] = {
     {"content", check_content, NODE_CONTAINERD},
     {"shim", check_shim, 0},
     {"provisioner", check_provisioner, NODE_CONF},
+    {"shares", check_shares, NODE_CONF},
     {"host-api", check_host_api, NODE_CONF},
     {"static", check_static, NODE_CONF},
     {"transport", check_transport, NODE_CONF},

@@ -128,15 +128,16 @@ int beneath_make_in_root(int root, const char *path, int *ret, struct error *err
 
 static int make_target(int fd, const char *path, struct error *err)
 {
-    struct stat st;
+    struct statx stat;
     int r;
 
-    if (fstat(fd, &st) < 0)
+    /* It may be the tenant's node's, which is not asked here. */
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stat) < 0)
         return error_errno(err, errno, "look at what is mounted");
-    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+    if (!S_ISDIR(stat.stx_mode) && !S_ISREG(stat.stx_mode))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "what is to be mounted is neither a file nor a directory");
-    r = S_ISDIR(st.st_mode) ? mkdir(path, 0700) : mknod(path, S_IFREG | 0600, 0);
+    r = S_ISDIR(stat.stx_mode) ? mkdir(path, 0700) : mknod(path, S_IFREG | 0600, 0);
     return r < 0 ? error_errno(err, errno, "make '%s'", path) : 0;
 }
 

@@ -13,6 +13,7 @@ struct error;
 struct mounts_file;
 struct pod;
 struct rootfs_layer;
+struct share_name;
 
 enum container_state {
     CONTAINER_CREATING,
@@ -53,6 +54,8 @@ struct container_options {
     size_t layer_count;
     const struct mounts_file *files;
     size_t file_count;
+    const struct share_name *shared; /* what mounts_shared() found, opened */
+    size_t shared_count;
     unsigned wanted; /* enum streams_wanted */
 };
 int container_create(struct pod *pod, const struct container_options *options,

@@ -50,6 +50,7 @@ static const struct gate_row rows[] = {
     ON_CONTROL("Resume",     state_request,      service_resume,        CONTROL, OPEN),
     ON_CONTROL("Stats",      container_request,  service_stats,         OBSERVE, OPEN),
     ON_CONTROL("Pids",       container_request,  service_pids,          OBSERVE, OPEN),
+    ON_CONTROL("OpenShare",  open_share_request, service_open_share,    CONTROL, OPEN),
     ON_CONTROL("Ack",        ack_request,        service_ack,           CONTROL, OPEN | DRAINING),
     {{"/agent.Control/Watch", RPC_SERVER_STREAM, &agent__watch_request__descriptor, service_watch},
      CHANNEL_CONTROL, OBSERVE, OPEN | DRAINING},
@@ -94,14 +95,15 @@ const struct rpc_method *gate_admit(const struct gate_peer *peer, const struct g
     return NULL;
 }
 
-int gate_admit_frames(const struct gate_peer *peer, enum phase phase, struct error *err)
+int gate_admit_raw(const struct gate_peer *peer, enum phase phase, struct error *err)
 {
     if (!(CONTROL & BIT(peer->role)))
         return error_set(err, STATUS_PERMISSION_DENIED,
-                         "the role '%s' may not have the pod's network",
-                         peer_role_name(peer->role));
+                         "the role '%s' may not have a %s connection", peer_role_name(peer->role),
+                         channel_class_name(peer->class));
     if (!((OPEN | DRAINING) & BIT(phase)))
         return error_set(err, STATUS_FAILED_PRECONDITION,
-                         "there is no pod's network while the guest is %s", phase_name(phase));
+                         "there is no %s connection while the guest is %s",
+                         channel_class_name(peer->class), phase_name(phase));
     return 0;
 }

@@ -35,7 +35,7 @@ const struct gate_row *gate_rows(size_t *ret_count);
  * FAILED_PRECONDITION (the phase) or UNAVAILABLE (frozen: the same again, later), in this order. */
 const struct rpc_method *gate_admit(const struct gate_peer *peer, const struct gate_guest *guest,
                                     const char *name, struct error *err);
-/* A connection of class frames has no methods: may it be had at all? PERMISSION_DENIED or
+/* A connection of class frames or share has no methods: may it be had at all? PERMISSION_DENIED or
  * FAILED_PRECONDITION; a frozen guest takes it, and is silent on it (pod_network.h). */
-int gate_admit_frames(const struct gate_peer *peer, enum phase phase, struct error *err)
+int gate_admit_raw(const struct gate_peer *peer, enum phase phase, struct error *err)
     __attribute__((warn_unused_result));

@@ -11,4 +11,4 @@ cleave-agent_LDLIBS = -Wl,-Bstatic -static-libgcc \
 	-lprotobuf-c -ljson-c -levent_core -lmd -lstdc++ -Wl,-Bdynamic -lm
 $(eval $(call program,cleave-agent))
 # For tests of rooms that use it.
-volume_SRCS := $(addprefix guest-agent/,volumes.c volume_content.c beneath.c)
+volume_SRCS := $(addprefix guest-agent/,volumes.c volume_content.c beneath.c share_name.c)

@@ -14,7 +14,10 @@
 #include "base/text.h"
 #include "beneath.h"
 #include "io/fd.h"
+#include "share_name.h"
 #include "volumes.h"
+
+#define SHARED "cleave:share:"
 
 enum { PATH_SIZE = 512, NAME_SIZE_MAX = 128, MOUNTS_MAX = 512 };
 
@@ -220,28 +223,56 @@ static int open_volume(const struct mounts_places *places, const char *source, i
                         ret_access, err);
 }
 
+static const struct share_name *find_shared(const struct share_name *list, size_t count,
+                                            const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(list[i].text, name))
+            return &list[i];
+    return NULL;
+}
+
+static int open_shared(const struct mounts_places *places, const char *name, int *ret,
+                       struct error *err)
+{
+    const struct share_name *shared = find_shared(places->shared, places->shared_count, name);
+
+    if (!shared || shared->fd < 0)
+        return error_set(err, STATUS_NOT_FOUND, "live volume '%.100s' was not opened", name);
+    *ret = fcntl(shared->fd, F_DUPFD_CLOEXEC, 3);
+    return *ret < 0 ? error_errno(err, errno, "hold live volume '%s'", name) : 0;
+}
+
 /* The sources that are opened here and not by the runtime. */
 static bool is_held(const char *source)
 {
-    return text_starts(source, "cleave:volume:") || text_equal(source, "cleave:image");
+    return text_starts(source, "cleave:volume:") || text_starts(source, SHARED) ||
+           text_equal(source, "cleave:image");
+}
+
+static int open_held(const struct js *mount, const struct mounts_places *places, int *ret,
+                     enum volumes_access *ret_access, struct error *err)
+{
+    static const char of_volume[] = "cleave:volume:";
+    const char *source = js_get_string(mount, "source");
+
+    if (text_starts(source, of_volume))
+        return open_volume(places, source + strlen(of_volume), ret, ret_access, err);
+    if (text_starts(source, SHARED))
+        return open_shared(places, source + strlen(SHARED), ret, err);
+    return open_image(places, js_get_string(mount, "destination"), ret, err);
 }
 
 static int hold(struct js *mount, const struct mounts_places *places, size_t index, char *ret_path,
                 struct error *err)
 {
-    static const char of_volume[] = "cleave:volume:";
-    const char *source = js_get_string(mount, "source");
     enum volumes_access access = VOLUMES_WRITABLE;
     scoped(closep) int fd = -1;
     struct js *options = js_get(mount, "options");
-    int r;
 
     if (js_type(options) != JS_ARRAY)
         js_set(mount, "options", js_new_array());
-    r = text_starts(source, of_volume)
-            ? open_volume(places, source + strlen(of_volume), &fd, &access, err)
-            : open_image(places, js_get_string(mount, "destination"), &fd, err);
-    if (r < 0)
+    if (open_held(mount, places, &fd, &access, err) < 0)
         return error_wrap(err, "mount '%s'", js_get_string(mount, "destination"));
     if (access == VOLUMES_READ_ONLY)
         force_read_only(mount);
@@ -258,9 +289,11 @@ static int hold(struct js *mount, const struct mounts_places *places, size_t ind
 static int own_mount(struct js *mount, const char *path, struct error *err)
 {
     struct js *options = js_get(mount, "options");
-    struct stat st;
+    struct statx stat;
 
-    if (lstat(path, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+    /* What is mounted there may be the tenant's node's, which is not asked here. */
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_TYPE, &stat) < 0 ||
+        (!S_ISREG(stat.stx_mode) && !S_ISDIR(stat.stx_mode)))
         return error_set(err, STATUS_NOT_FOUND, "mount source '%s' was not handed over",
                          js_get_string(mount, "source"));
     js_set_string(mount, "source", path);
@@ -296,6 +329,28 @@ static int rewrite_one(struct js *mount, const struct mounts_places *places, siz
     return error_set(err, STATUS_PERMISSION_DENIED,
                      "mount of '%s' (type '%s') on '%s': the guest has no such source",
                      source ? source : "", type ? type : "", destination);
+}
+
+int mounts_shared(const struct js *mounts, struct share_name *ret, size_t *ret_count,
+                  struct error *err)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; js_type(mounts) == JS_ARRAY && i < js_length(mounts); i++) {
+        const char *source = js_get_string(js_at(mounts, i), "source");
+
+        if (!source || !text_starts(source, SHARED) ||
+            find_shared(ret, count, source + strlen(SHARED)))
+            continue;
+        if (count == SHARE_NAMES_MAX)
+            return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d live volumes",
+                             SHARE_NAMES_MAX);
+        if (share_name_set(&ret[count], source + strlen(SHARED), err) < 0)
+            return -1;
+        count++;
+    }
+    *ret_count = count;
+    return 0;
 }
 
 int mounts_rewrite(const struct js *mounts, const struct mounts_places *places, struct js **ret,

@@ -8,6 +8,7 @@
 
 struct error;
 struct js;
+struct share_name;
 struct volumes;
 
 enum {
@@ -39,6 +40,8 @@ struct mounts_places {
     const char *container_directory; /* as given to mounts_make_container() */
     const char *root;                /* the container's, mounted */
     struct volumes *volumes;         /* the pod's */
+    const struct share_name *shared; /* what mounts_shared() found, opened */
+    size_t shared_count;
 };
 
 /* Makes hosts, resolv.conf, hostname and the pod's shm (a tmpfs) in a directory that exists; before
@@ -48,6 +51,10 @@ int mounts_make_pod(const char *directory, const struct mounts_pod *pod, struct 
 /* Makes termination-log and the copied files in a container's directory that exists. */
 int mounts_make_container(const char *directory, const struct mounts_file *files, size_t count,
                           struct error *err) __attribute__((warn_unused_result));
+/* The names in the live share that the spec's `mounts` have as sources, SHARE_NAMES_MAX at most;
+ * each once. What is no list of mounts has none. */
+int mounts_shared(const struct js *mounts, struct share_name *ret, size_t *ret_count,
+                  struct error *err) __attribute__((warn_unused_result));
 /* The spec's `mounts` with each "cleave:..." source replaced by a bind mount of what was made. What
  * is of a volume or of the root is mounted in the container's directory first, so that nobody can
  * put something else in its place before the runtime comes: mounts_unmake() undoes that. */

@@ -13,16 +13,18 @@ typedef void service_fn(struct rpc *rpc, const struct ProtobufCMessage *request)
 service_fn service_configure, service_appraise, service_ping, service_shutdown, service_watch;
 /* service_lease.c */
 service_fn service_renew;
+/* service_create.c */
+service_fn service_create;
 /* service_container.c */
-service_fn service_create, service_start, service_delete, service_update, service_pause,
-    service_resume, service_stats, service_pids;
+service_fn service_start, service_delete, service_update, service_pause, service_resume,
+    service_stats, service_pids;
 /* service_process.c */
 service_fn service_exec, service_kill, service_wait, service_resize, service_close_stdin,
     service_ack;
 /* service_bulk.c */
 service_fn service_has_blobs, service_put_blob;
 /* service_volume.c */
-service_fn service_put_volume;
+service_fn service_put_volume, service_open_share;
 /* service_stdio.c */
 service_fn service_stdio;
 
@@ -45,6 +47,7 @@ SERVICE_REQUEST(update_request);
 SERVICE_REQUEST(state_request);
 SERVICE_REQUEST(container_request);
 SERVICE_REQUEST(ack_request);
+SERVICE_REQUEST(open_share_request);
 SERVICE_REQUEST(watch_request);
 SERVICE_REQUEST(shutdown_request);
 SERVICE_REQUEST(has_blobs_request);

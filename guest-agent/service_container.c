@@ -11,76 +11,15 @@
 #include "container.h"
 #include "grpc/server.h"
 #include "idempotency.h"
-#include "mounts.h"
 #include "pod.h"
-#include "rootfs.h"
 #include "service.h"
 #include "session.h"
-#include "streams.h"
 
 enum { NEVER_RAN = 255 };
 
 static struct pod *pod_of(const struct rpc *rpc)
 {
     return ((struct session *) rpc_context(rpc))->pod;
-}
-
-static void created(void *user, struct process *process, const struct error *err)
-{
-    Agent__CreateResponse reply = AGENT__CREATE_RESPONSE__INIT;
-
-    if (err)
-        return answer_fail(user, err);
-    reply.pid = (uint32_t) process->pid;
-    answer_reply(user, &reply.base);
-}
-
-static unsigned wanted(const Agent__CreateRequest *request)
-{
-    return (request->stdin ? STREAMS_STDIN : 0) | (request->stdout ? STREAMS_STDOUT : 0) |
-           (request->stderr ? STREAMS_STDERR : 0) | (request->terminal ? STREAMS_TERMINAL : 0);
-}
-
-void service_create(struct rpc *rpc, const struct ProtobufCMessage *message)
-{
-    const Agent__CreateRequest *request = (const Agent__CreateRequest *) message;
-    struct pod *pod = pod_of(rpc);
-    struct answer_call call = {rpc, message, request->key, request->container_id,
-                               &agent__create_response__descriptor};
-    struct idempotency_entry *entry = answer_begin(&call);
-    scoped(freep) struct rootfs_layer *layers = xnew_array(struct rootfs_layer,
-                                                           request->n_layers + 1);
-    scoped(freep) struct mounts_file *files = xnew_array(struct mounts_file, request->n_files + 1);
-    struct container_options options = {
-        .id = request->container_id,
-        .spec = request->spec.data,
-        .spec_length = request->spec.len,
-        .layers = layers,
-        .layer_count = request->n_layers,
-        .files = files,
-        .file_count = request->n_files,
-        .wanted = wanted(request),
-    };
-    struct error err;
-
-    if (!entry)
-        return;
-    for (size_t i = 0; i < request->n_layers; i++)
-        layers[i] = (struct rootfs_layer){request->layers[i]->digest, request->layers[i]->diff_id};
-    for (size_t i = 0; i < request->n_files; i++) {
-        const Agent__CopiedFile *file = request->files[i];
-
-        files[i] = (struct mounts_file){
-            .name = file->name,
-            .content = file->content.data,
-            .length = file->content.len,
-            .mode = file->mode,
-            .uid = file->uid,
-            .gid = file->gid,
-        };
-    }
-    if (container_create(pod, &options, created, entry, &err) < 0)
-        answer_fail(entry, &err);
 }
 
 static void started(void *user, struct process *process, const struct error *err)

@@ -54,7 +54,7 @@ static int put(struct pod *pod, const Agent__PutVolumeRequest *request, struct e
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d entries",
                          VOLUMES_ENTRIES_MAX);
     if (request->kind == AGENT__PUT_VOLUME_REQUEST__KIND__EMPTY)
-        return volumes_put_empty(pod->volumes, &put, layer_store_room(pod->layers), err);
+        return volumes_put_empty(pod->volumes, &put, layer_store_memory(pod->layers), err);
     if (request->kind != AGENT__PUT_VOLUME_REQUEST__KIND__COPIED)
         return error_set(err, STATUS_INVALID_ARGUMENT, "this kind of volume is not known here");
     entries = xnew_array(struct volumes_entry, request->n_entries + 1);
@@ -63,7 +63,7 @@ static int put(struct pod *pod, const Agent__PutVolumeRequest *request, struct e
             return -1;
     }
     put.entries = entries;
-    return volumes_put_copied(pod->volumes, &put, layer_store_room(pod->layers), err);
+    return volumes_put_copied(pod->volumes, &put, layer_store_memory(pod->layers), err);
 }
 
 /* A volume may change for as long as the pod lives: the answers of the content before are not
@@ -84,6 +84,23 @@ void service_put_volume(struct rpc *rpc, const struct ProtobufCMessage *message)
     if (!entry)
         return;
     if (put(pod, request, &err) < 0)
+        answer_fail(entry, &err);
+    else
+        answer_reply(entry, &reply.base);
+}
+
+void service_open_share(struct rpc *rpc, const struct ProtobufCMessage *message)
+{
+    const Agent__OpenShareRequest *request = (const Agent__OpenShareRequest *) message;
+    struct pod *pod = ((struct session *) rpc_context(rpc))->pod;
+    struct answer_call call = {rpc, message, request->key, "", &agent__empty__descriptor};
+    struct idempotency_entry *entry = answer_begin(&call);
+    Agent__Empty reply = AGENT__EMPTY__INIT;
+    struct error err;
+
+    if (!entry)
+        return;
+    if (pod_open_share(pod, &err) < 0)
         answer_fail(entry, &err);
     else
         answer_reply(entry, &reply.base);

@@ -10,6 +10,7 @@
 #include "lease.h"
 #include "pod.h"
 #include "pod_network.h"
+#include "share.h"
 #include "secure/channel.h"
 
 static void session_free(struct session *session)
@@ -49,21 +50,36 @@ static int serve(struct session *session, struct error *err)
     return rpc_server_new(session->all->queue, fd, &options, &session->server, err);
 }
 
-/* Frames are no session: nobody asks for anything there. */
+static int carry_frames(struct pod *pod, struct channel *channel, struct error *err)
+{
+    if (pod->network)
+        return pod_network_carry(pod->network, channel, err);
+    channel_free(channel);
+    return error_set(err, STATUS_FAILED_PRECONDITION, "cleave.network of this pod is '%s'",
+                     initdata_network_name(pod->initdata->content.network));
+}
+
+static int carry_share(struct pod *pod, struct channel *channel, struct error *err)
+{
+    if (pod->share)
+        return share_carry(pod->share, channel, err);
+    channel_free(channel);
+    return error_set(err, STATUS_FAILED_PRECONDITION, "the pod's share was not asked for");
+}
+
+/* Such a connection is no session: nobody calls anything there. */
 static void carry(struct pod *pod, const struct gate_peer *peer, struct channel *channel)
 {
     struct error err;
-    int r = gate_admit_frames(peer, pod->phase, &err);
+    int r = gate_admit_raw(peer, pod->phase, &err);
 
-    if (r == 0 && !pod->network)
-        r = error_set(&err, STATUS_FAILED_PRECONDITION, "cleave.network of this pod is '%s'",
-                      initdata_network_name(pod->initdata->content.network));
     if (r < 0)
         channel_free(channel);
     else
-        r = pod_network_carry(pod->network, channel, &err);
+        r = peer->class == CHANNEL_FRAMES ? carry_frames(pod, channel, &err)
+                                          : carry_share(pod, channel, &err);
     if (r < 0)
-        log_warn("a frames connection is refused: %s", err.message);
+        log_warn("a %s connection is refused: %s", channel_class_name(peer->class), err.message);
 }
 
 void session_open(struct sessions *all, struct channel *channel)
@@ -72,7 +88,7 @@ void session_open(struct sessions *all, struct channel *channel)
     struct session *session;
     struct error err;
 
-    if (facts.class == CHANNEL_FRAMES) {
+    if (channel_class_is_raw(facts.class)) {
         carry(all->pod, &(struct gate_peer){facts.class, facts.role}, channel);
         return;
     }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # make install [DESTDIR=] [PREFIX=/usr/local]
-#   PREFIX/bin                 the shims, their helper, the provisioners, cleave (also as kubectl-cleave)
+#   PREFIX/bin                 the shims, their helpers, the provisioners, cleave (also as kubectl-cleave)
 #   PREFIX/share/cleave/image  what a host boots, its measurements, and reference values to be signed
 #   PREFIX/share/cleave/deploy containerd snippets, RuntimeClasses and configurations with these paths
 # Nothing is written to /etc: which half a node gets is its administrator's choice.
 installed = $(DESTDIR)$(PREFIX)
-install_bin := $(filter-out %/cleave-agent %/cleave-exec %/cleave-attest %/cleave-share,$(PROGRAMS))
+install_bin := $(filter-out %/cleave-agent %/cleave-exec %/cleave-attest,$(PROGRAMS))
 install_image := $(addprefix $(BUILD)/image/,vmlinuz initrd.img cmdline measurements.json)
 
 # The image first, by a make of its own: its rule makes several files.

@@ -2,42 +2,22 @@
 /* Names: what is found, made, moved and removed in a directory. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
-#include <sys/vfs.h>
 
 #include "base/scoped.h"
 #include "beneath.h"
 #include "credentials.h"
+#include "kernel_view.h"
 #include "server_private.h"
 
 enum { ATTRIBUTES_SECONDS = 1 };
-
-/* Views of the node's kernel, of this very process among others (/proc/self/mem): a path that
- * happens to contain them does not share them. */
-static int check_filesystem(int fd)
-{
-    static const uint32_t refused[] = {
-        PROC_SUPER_MAGIC,   SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
-        SECURITYFS_MAGIC,   TRACEFS_MAGIC,  BPF_FS_MAGIC,       NSFS_MAGIC,          EFIVARFS_MAGIC,
-        DEVPTS_SUPER_MAGIC, BINFMTFS_MAGIC, SELINUX_MAGIC,
-    };
-    struct statfs info;
-
-    if (fstatfs(fd, &info) < 0)
-        return -errno;
-    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++)
-        if ((uint32_t) info.f_type == refused[i])
-            return -EACCES;
-    return 0;
-}
 
 /* Only where a mount begins can the kind of file system be another one than the directory's. */
 static int check_mount(const struct server *server, const struct node_found *found)
 {
     const struct node *parent = nodes_find(server->nodes, found->parent);
 
-    return parent && parent->mount == found->stat->stx_mnt_id ? 0 : check_filesystem(found->fd);
+    return parent && parent->mount == found->stat->stx_mnt_id ? 0 : kernel_view_check(found->fd);
 }
 
 /* Takes fd, which was found in the message's directory. */
@@ -134,8 +114,10 @@ static int make(struct server *server, const struct message *message, const stru
         return failed;
     credentials_mask(making->mask & 0777);
     failed = make_one(directory, message->name, making) < 0 ? -errno : 0;
+    if (failed == 0)
+        failed = look_up(server, message, ret);
     credentials_restore();
-    return failed < 0 ? failed : look_up(server, message, ret);
+    return failed;
 }
 
 int entry_symlink(struct server *server, const struct message *message, void *ret, size_t *ret_size)

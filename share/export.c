@@ -25,9 +25,8 @@ static int parse_options(const char *text, size_t length, struct export *ret, st
         enum export_access access;
         enum export_propagation propagation;
     } known[] = {
-        {"ro", EXPORT_READ_ONLY, EXPORT_PRIVATE},
-        {"rw", EXPORT_READ_WRITE, EXPORT_PRIVATE},
-        {"ro,slave", EXPORT_READ_ONLY, EXPORT_SLAVE},
+        {"ro", EXPORT_READ_ONLY, EXPORT_PRIVATE},      {"rw", EXPORT_READ_WRITE, EXPORT_PRIVATE},
+        {"rro", EXPORT_ALL_READ_ONLY, EXPORT_PRIVATE}, {"ro,slave", EXPORT_READ_ONLY, EXPORT_SLAVE},
         {"rw,slave", EXPORT_READ_WRITE, EXPORT_SLAVE},
     };
 
@@ -39,23 +38,36 @@ static int parse_options(const char *text, size_t length, struct export *ret, st
         return 0;
     }
     return error_set(err, STATUS_INVALID_ARGUMENT,
-                     "options '%.*s' of a share: 'ro' or 'rw', then perhaps ',slave'", (int) length,
-                     text);
+                     "options '%.*s' of a share: 'ro', 'rw', 'rro', 'ro,slave' or 'rw,slave'",
+                     (int) length, text);
+}
+
+int export_parse_nameless(const char *text, struct export *ret, struct error *err)
+{
+    const char *path = strchr(text, ':');
+    struct export export = {0};
+
+    if (!path || path[1] != '/')
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "'%.256s' is no share: OPTIONS:/PATH is expected", text);
+    if (parse_options(text, (size_t) (path - text), &export, err) < 0)
+        return -1;
+    export.path = path + 1;
+    *ret = export;
+    return 0;
 }
 
 int export_parse(const char *text, struct export *ret, struct error *err)
 {
     const char *options = strchr(text, ':');
-    const char *path = options ? strchr(options + 1, ':') : NULL;
-    struct export export = {0};
+    struct export export;
 
-    if (!path || !is_name(text, (size_t) (options - text)) || path[1] != '/')
+    if (!options || !is_name(text, (size_t) (options - text)))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "'%.256s' is no share: NAME:OPTIONS:/PATH is expected", text);
-    if (parse_options(options + 1, (size_t) (path - options - 1), &export, err) < 0)
+    if (export_parse_nameless(options + 1, &export, err) < 0)
         return -1;
     memcpy(export.name, text, (size_t) (options - text));
-    export.path = path + 1;
     *ret = export;
     return 0;
 }

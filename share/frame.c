@@ -131,17 +131,31 @@ bool frame_queue_full(const struct frame_queue *queue)
     return queue->end - queue->start >= FRAME_QUEUE_FULL;
 }
 
+/* What waits is moved only if at least as much has gone, so that each byte is moved once or so. */
+static void make_room(struct frame_queue *queue, size_t size)
+{
+    size_t waiting = queue->end - queue->start;
+    uint8_t *data;
+
+    if (queue->end + size <= queue->capacity)
+        return;
+    if (waiting + size <= queue->capacity && queue->start >= waiting) {
+        memmove(queue->data, queue->data + queue->start, waiting);
+    } else {
+        queue->capacity = 2 * (waiting + size);
+        data = xalloc(queue->capacity);
+        if (waiting > 0)
+            memcpy(data, queue->data + queue->start, waiting);
+        free(queue->data);
+        queue->data = data;
+    }
+    queue->start = 0;
+    queue->end = waiting;
+}
+
 static void enqueue(struct frame_queue *queue, const uint8_t *bytes, size_t size)
 {
-    if (queue->start > 0) {
-        memmove(queue->data, queue->data + queue->start, queue->end - queue->start);
-        queue->end -= queue->start;
-        queue->start = 0;
-    }
-    if (queue->end + size > queue->capacity) {
-        queue->capacity = queue->end + size;
-        queue->data = xrealloc(queue->data, queue->capacity);
-    }
+    make_room(queue, size);
     memcpy(queue->data + queue->end, bytes, size);
     queue->end += size;
 }

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# cleave-share is not installed: no shim starts it yet (mk/install.mk).
 share_SRCS         := $(filter-out share/main.c,$(wildcard share/*.c))
 $(eval $(call archive,share))
 cleave-share_SRCS   := share/main.c

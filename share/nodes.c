@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -236,7 +237,13 @@ int nodes_new(int root, struct nodes **ret, struct error *err)
         (void) close(root);
         return error_errno(err, -failed, "look at the root of the share");
     }
-    nodes = xnew(struct nodes);
+    /* Most of it is never touched, and so is no memory. */
+    nodes = mmap(NULL, sizeof(*nodes), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (nodes == MAP_FAILED) {
+        (void) close(root);
+        return error_errno(err, errno, "make the table of files");
+    }
     fill(&nodes->node[0], root, &stat);
     nodes->node[0].anchor = NODES_ROOT;
     nodes->used = nodes->count = nodes->held = 1;
@@ -254,7 +261,7 @@ void nodes_free(struct nodes *nodes)
         parking_free(nodes->node[i].parking);
         free(nodes->node[i].name);
     }
-    free(nodes);
+    (void) munmap(nodes, sizeof(*nodes));
 }
 
 const struct node *nodes_find(const struct nodes *nodes, uint64_t id)

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
 #include "base/error.h"
 #include "base/scoped.h"
+#include "credentials.h"
 #include "server_private.h"
 
 SCOPED_PTR(struct nodes, nodes_free)
@@ -210,6 +212,7 @@ int server_new(const struct server_files *files, struct server **ret, struct err
         return -1;
     server = xnew(struct server);
     server->peer = take_fd(peer);
+    server->removals = -1;
     server->own_files = take_fd(own_files);
     server->nodes = take_ptr(nodes);
     server->locks = locks;
@@ -232,6 +235,7 @@ void server_free(struct server *server)
     free(server->reply);
     (void) close(server->own_files);
     (void) close(server->peer);
+    closep(&server->removals);
     free(server);
 }
 
@@ -243,11 +247,35 @@ static int answer(struct server *server, uint64_t unique, int failed, struct err
     return frame_send(&server->queue, server->peer, &header, sizeof(header), err);
 }
 
+/* On a file system of the network root may be nobody, and the guest's user somebody. */
+static int operate_for_user(struct server *server, const struct message *message, void *ret,
+                            size_t *ret_size)
+{
+    int failed = credentials_assume(message->uid, message->gid);
+
+    if (failed < 0)
+        return failed;
+    failed = operations[message->opcode](server, message, ret, ret_size);
+    credentials_restore();
+    return failed;
+}
+
+static int operate(struct server *server, const struct message *message, void *ret,
+                   size_t *ret_size)
+{
+    int failed = operations[message->opcode](server, message, ret, ret_size);
+    int again = (failed == -EACCES || failed == -EPERM) && message->uid != 0
+                    ? operate_for_user(server, message, ret, ret_size)
+                    : failed;
+
+    return again < 0 ? failed : again;
+}
+
 static int perform(struct server *server, const struct message *message, struct error *err)
 {
     struct fuse_out_header *header = (void *) server->reply;
     size_t size = 0;
-    int failed = operations[message->opcode](server, message, header + 1, &size);
+    int failed = operate(server, message, header + 1, &size);
 
     server->swollen |= message->length > LARGE || size > LARGE;
     if (failed == NO_REPLY)
@@ -261,17 +289,17 @@ static int perform(struct server *server, const struct message *message, struct 
 
 /* "Forget the name N in the directory P." The guest's kernel locks the directory for that: whoever
  * carries the notice must not be who carries answers, for which the lock's holder may wait. */
-static int ask_back(struct server *server, const struct node *node, struct error *err)
+static int ask_back(struct server *server, uint64_t parent, const char *name, struct error *err)
 {
     struct {
         struct fuse_out_header header;
         struct fuse_notify_inval_entry_out entry;
         char name[NAME_MAX + 1];
-    } notice = {.entry = {.parent = node->parent, .namelen = (uint32_t) strlen(node->name)}};
+    } notice = {.entry = {.parent = parent, .namelen = (uint32_t) strlen(name)}};
 
     if (notice.entry.namelen > NAME_MAX)
         return 0;
-    memcpy(notice.name, node->name, notice.entry.namelen);
+    memcpy(notice.name, name, notice.entry.namelen);
     notice.header.error = FUSE_NOTIFY_INVAL_ENTRY;
     notice.header.len = (uint32_t) (sizeof(notice.header) + sizeof(notice.entry) +
                                     notice.entry.namelen + 1);
@@ -284,7 +312,7 @@ static int reduce_nodes(struct server *server, struct error *err)
     for (int i = 0; i < 4; i++) {
         const struct node *node = nodes_excess(server->nodes);
 
-        if (node && ask_back(server, node, err) < 0)
+        if (node && ask_back(server, node->parent, node->name, err) < 0)
             return -1;
     }
     return 0;
@@ -295,8 +323,22 @@ static int leave_idle_mounts(struct server *server, struct error *err)
     const struct node *node;
 
     while ((node = nodes_idle(server->nodes)))
-        if (ask_back(server, node, err) < 0)
+        if (ask_back(server, node->parent, node->name, err) < 0)
             return -1;
+    return 0;
+}
+
+static int forget_removed(struct server *server, struct error *err)
+{
+    char name[SERVER_NAME_SIZE];
+    ssize_t length = read(server->removals, name, sizeof(name));
+
+    if (length == sizeof(name) && memchr(name, '\0', sizeof(name)))
+        return server->ready ? ask_back(server, NODES_ROOT, name, err) : 0;
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    (void) close(server->removals);
+    server->removals = -1;
     return 0;
 }
 
@@ -380,11 +422,17 @@ static void rest(struct server *server)
         return;
     frame_reader_rest(&server->reader);
     frame_give_back(server->reply, sizeof(struct fuse_out_header) + MESSAGE_MAX);
+    (void) malloc_trim(0); /* the queue's */
     server->swollen = false;
 }
 
-/* Until there is something to do; whether a thread that waited for a lock is done. */
-static int wait_for_work(struct server *server, bool *ret_locks, struct error *err)
+struct work {
+    bool locks;    /* a thread that waited for one is done */
+    bool removals; /* a share has gone */
+};
+
+/* Until there is something to do. */
+static int wait_for_work(struct server *server, struct work *ret, struct error *err)
 {
     bool reads = !server->ended && !frame_queue_full(&server->queue);
     struct pollfd polled[] = {
@@ -392,6 +440,7 @@ static int wait_for_work(struct server *server, bool *ret_locks, struct error *e
          .events = (short) ((reads ? POLLIN : 0) |
                             (frame_queue_empty(&server->queue) ? 0 : POLLOUT))},
         {.fd = locks_fd(server->locks), .events = POLLIN},
+        {.fd = server->removals, .events = POLLIN},
     };
     int ready = poll(polled, ARRAY_LENGTH(polled), timeout(server));
 
@@ -399,19 +448,27 @@ static int wait_for_work(struct server *server, bool *ret_locks, struct error *e
         return error_errno(err, errno, "wait for the peer");
     if (ready == 0)
         rest(server);
-    *ret_locks = ready > 0 && polled[1].revents;
+    ret->locks = ready > 0 && polled[1].revents;
+    ret->removals = ready > 0 && polled[2].revents;
     return 0;
+}
+
+void server_hear_of_removals(struct server *server, int fd)
+{
+    server->removals = fd;
 }
 
 int server_run(struct server *server, struct error *err)
 {
     while (!server->ended || !frame_queue_empty(&server->queue)) {
-        bool locks = false;
+        struct work work = {0};
 
-        if (wait_for_work(server, &locks, err) < 0 ||
+        if (wait_for_work(server, &work, err) < 0 ||
             frame_flush(&server->queue, server->peer, err) < 0)
             return -1;
-        if ((locks || locks_timeout(server->locks) >= 0) && collect_locks(server, err) < 0)
+        if ((work.locks || locks_timeout(server->locks) >= 0) && collect_locks(server, err) < 0)
+            return -1;
+        if (work.removals && forget_removed(server, err) < 0)
             return -1;
         if (receive(server, err) < 0 || leave_idle_mounts(server, err) < 0)
             return -1;

@@ -19,5 +19,9 @@ struct server_files {
 /* Takes them in any case. */
 int server_new(const struct server_files *files, struct server **ret, struct error *err);
 void server_free(struct server *server);
+/* Names in the root that have gone: each a record of SERVER_NAME_SIZE bytes with a NUL in it, from
+ * somebody who is trusted. The guest is asked to forget them, and what it knew below. Taken. */
+enum { SERVER_NAME_SIZE = 64 };
+void server_hear_of_removals(struct server *server, int fd);
 /* Until the peer closes (0), or is dropped for what it sent (-1). */
 int server_run(struct server *server, struct error *err);

@@ -16,6 +16,7 @@ enum { DEVICES_MAX = 1024, XATTR_MAX = 65536 };
 struct server {
     int peer;
     int own_files; /* /proc/self/fd: the way from an O_PATH descriptor to one that is open */
+    int removals;  /* -1: nobody tells of them */
     bool ready;    /* INIT was answered */
     bool ended;    /* DESTROY */
     struct nodes *nodes;

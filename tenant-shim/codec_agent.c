@@ -306,6 +306,15 @@ struct link_call *agent_stats(const struct agent_ask *ask, const char *container
     return send(ask, "/agent.Control/Stats", &request.base, &agent__stats_response__descriptor);
 }
 
+struct link_call *agent_open_share(const struct agent_ask *ask)
+{
+    Agent__OpenShareRequest request = AGENT__OPEN_SHARE_REQUEST__INIT;
+    struct call_key key = key_new();
+
+    request.key = key.text;
+    return send(ask, "/agent.Control/OpenShare", &request.base, &agent__empty__descriptor);
+}
+
 struct link_call *agent_ack(const struct agent_ask *ask, const struct exit_record *record)
 {
     Agent__AckRequest request = AGENT__ACK_REQUEST__INIT;

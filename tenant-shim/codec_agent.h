@@ -77,5 +77,7 @@ struct link_call *agent_update(const struct agent_ask *ask, const char *containe
 struct link_call *agent_pause(const struct agent_ask *ask, const char *container_id);
 struct link_call *agent_resume(const struct agent_ask *ask, const char *container_id);
 struct link_call *agent_stats(const struct agent_ask *ask, const char *container_id);
+/* Mounts the live share. */
+struct link_call *agent_open_share(const struct agent_ask *ask);
 struct link_call *agent_ack(const struct agent_ask *ask, const struct exit_record *record);
 struct link_call *agent_shutdown(const struct agent_ask *ask, uint32_t grace_ms);

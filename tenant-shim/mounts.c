@@ -11,6 +11,8 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "pod_share.h"
+#include "share_mount.h"
 #include "spec_rules.h"
 
 struct mount_view {
@@ -57,6 +59,7 @@ static bool is_kernel_filesystem(const char *type)
 static int copy_options(const struct mount_view *mount, struct js *out, struct error *err)
 {
     struct js *options = js_new_array();
+    bool is_share = text_equal(js_get_string(out, "source"), POD_SHARE_SOURCE);
 
     js_set(out, "options", options);
     for (size_t i = 0; i < js_length(mount->options); i++) {
@@ -71,7 +74,7 @@ static int copy_options(const struct mount_view *mount, struct js *out, struct e
                              mount->destination);
         if (text_equal(option, "rslave") || text_equal(option, "slave"))
             option = "rprivate";
-        if (!strstr(option, "context="))
+        if (!strstr(option, "context=") && (!is_share || share_mount_keeps(option)))
             js_append(options, js_new_string(option));
     }
     return 0;
@@ -219,6 +222,20 @@ static const char *path_in_volume(const struct volume_source *source)
     return stat(source->directory, &st) == 0 && S_ISDIR(st.st_mode) ? "..data" : "..data/file";
 }
 
+static int add_share(const struct mount_view *mount, const struct spec_context *context,
+                     struct guest_spec *result, struct js *out, struct error *err)
+{
+    const struct share_mount share = {
+        .destination = mount->destination, .source = mount->source, .options = mount->options};
+
+    if (context->refuses_shares)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "mount '%s': '%s' would be a live share of this node, and tenant.conf has "
+                         "live_shares = false",
+                         mount->destination, mount->source);
+    return share_mount_add(&share, result, out, err);
+}
+
 static int rewrite_volume(const struct mount_view *mount, const struct spec_context *context,
                           struct guest_spec *result, struct js *out, struct error *err)
 {
@@ -228,11 +245,8 @@ static int rewrite_volume(const struct mount_view *mount, const struct spec_cont
 
     if (volume_source_find(&context->node, mount->source, &source, err) < 0)
         return error_wrap(err, "mount '%s'", mount->destination);
-    if (source.kind == VOLUME_NONE)
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "mount '%s': '%s' is a path of this node, and live shares (hostPath, "
-                         "persistent volumes, sockets, devices) are not available yet",
-                         mount->destination, mount->source ? mount->source : "");
+    if (source.kind == VOLUME_SHARE)
+        return add_share(mount, context, result, out, err);
     if (source.kind == VOLUME_IMAGE) {
         js_set_string(out, "source", "cleave:image");
         return 0;

@@ -2,7 +2,7 @@
 #pragma once
 /* The mounts of a container's spec, by their sources: kernel filesystems are kept, the pod's own
  * files and the pod's volumes become names that the agent knows, a file that kubelet made for /etc
- * is copied in. Other directories of this node are refused by name. */
+ * is copied in. Other directories and files of this node are shared live. */
 #include "base/scoped.h"
 
 struct error;

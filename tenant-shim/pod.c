@@ -22,6 +22,7 @@
 #include "renewal.h"
 #include "secure/key.h"
 #include "secure/offers.h"
+#include "shares.h"
 #include "shim/tenant_conf.h"
 #include "volumes.h"
 #include "watch.h"
@@ -70,6 +71,7 @@ struct pod {
     struct stdio *stdio;
     struct volumes *volumes;
     struct pod_share *share;
+    struct shares *shares;
     struct source *deadline; /* of the creation */
     struct source *next;     /* the next step, outside of whatever decided it */
     void (*step)(struct pod *pod);
@@ -196,7 +198,8 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
         watch_new(pod->loop, pod->link, &events, pod, &pod->watch, &error) < 0 ||
         stdio_new(pod->loop, pod->link, &pod->stdio, &error) < 0 ||
         volumes_new(pod->loop, pod->link, &pod->volumes, &error) < 0 ||
-        pod_share_new(pod->loop, pod->link, &pod->share, &error) < 0) {
+        pod_share_new(pod->loop, pod->link, &pod->share, &error) < 0 ||
+        shares_new(pod->loop, pod->share, &pod->shares, &error) < 0) {
         fail(pod, &error);
         return;
     }
@@ -213,6 +216,9 @@ static void tell_dead(struct pod *pod)
         return;
     pod->dead_told = true;
     pod_network_free(take_ptr(pod->network)); /* before CNI takes its namespace down */
+    shares_free(take_ptr(pod->shares));       /* before kubelet takes the volumes down */
+    if (pod->share)
+        pod_share_stop(pod->share);
     pod->events.dead(pod->user, pod->exit_status);
 }
 
@@ -566,6 +572,7 @@ void pod_free(struct pod *pod)
     renewal_free(pod->renewal);
     watch_free(pod->watch);
     pod_network_free(pod->network);
+    shares_free(pod->shares);
     pod_share_free(pod->share);
     volumes_free(pod->volumes);
     stdio_free(pod->stdio);
@@ -610,6 +617,8 @@ static void begin_removal(struct pod *pod)
 {
     pod->stage = STOP_REMOVING;
     source_rearm(pod->next, LOOP_NEVER);
+    if (pod->share)
+        pod_share_stop(pod->share);
     fate_rest(pod->fate);
     provision_free(take_ptr(pod->provision));
 }
@@ -722,9 +731,9 @@ struct volumes *pod_volumes(const struct pod *pod)
     return pod->volumes;
 }
 
-struct pod_share *pod_share(const struct pod *pod)
+struct shares *pod_shares(const struct pod *pod)
 {
-    return pod->share;
+    return pod->shares;
 }
 
 const struct pod_config *pod_config(const struct pod *pod)

@@ -21,8 +21,8 @@ struct link;
 struct loop;
 struct pod;
 struct pod_config;
-struct pod_share;
 struct rpc_queue;
+struct shares;
 struct stdio;
 struct tenant_conf;
 struct volumes;
@@ -93,6 +93,6 @@ bool pod_has_lapsed(const struct pod *pod);
 struct link *pod_link(const struct pod *pod);
 struct stdio *pod_stdio(const struct pod *pod);
 struct volumes *pod_volumes(const struct pod *pod);
-struct pod_share *pod_share(const struct pod *pod);
+struct shares *pod_shares(const struct pod *pod); /* NULL once it is dead */
 const struct pod_config *pod_config(const struct pod *pod);
 const struct tenant_conf *pod_conf(const struct pod *pod);

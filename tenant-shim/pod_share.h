@@ -32,10 +32,13 @@ void pod_share_on_ended(struct pod_share *share, pod_share_ended_fn *fn, void *u
 typedef void pod_share_started_fn(void *user, const struct error *err);
 
 /* stream: our end of a SOCK_STREAM socket pair, cleave-share has the other one; taken, also on
- * failure. `started` never comes from inside. Once in the life of a share: after it began,
+ * failure. `started` never comes from inside. Not again unless it could not be started:
  * FAILED_PRECONDITION. */
 int pod_share_start(struct pod_share *share, int stream, pod_share_started_fn *started, void *user,
                     struct error *err) must_check;
+/* The guest may not speak for the pod any more, or has nothing to say: the stream is closed now,
+ * and `ended` follows if it was started. */
+void pod_share_stop(struct pod_share *share);
 /* pod_share_start() was called and it has not ended. */
 bool pod_share_runs(const struct pod_share *share);
 

@@ -11,9 +11,10 @@
 #include "base/text.h"
 #include "io/child.h"
 #include "pod_config.h"
+#include "program.h"
 #include "shim/tenant_conf.h"
 
-enum { PATH_SIZE = 4096, ID_DIGITS = 32 };
+enum { ID_DIGITS = 32 };
 
 struct provision {
     struct child *child;
@@ -33,49 +34,13 @@ void provision_answer_clear(struct provision_answer *answer)
     *answer = (struct provision_answer){0};
 }
 
-static bool is_program(const char *path)
-{
-    return access(path, X_OK) == 0;
-}
-
-static char *beside_us(const char *file)
-{
-    char self[PATH_SIZE];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    if (n <= 0)
-        return NULL;
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    if (!slash)
-        return NULL;
-    *slash = '\0';
-    return xformat("%s/%s", self, file);
-}
-
-static char *in_path(const char *file)
-{
-    const char *path = getenv("PATH");
-    scoped(freep) char *copy = xstrdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
-    char *rest = copy, *directory;
-
-    while ((directory = strsep(&rest, ":"))) {
-        char *candidate = xformat("%s/%s", directory, file);
-
-        if (directory[0] == '/' && is_program(candidate))
-            return candidate;
-        free(candidate);
-    }
-    return NULL;
-}
-
 int provision_find(const char *name, char **ret, struct error *err)
 {
-    scoped(freep) char *file = NULL, *found = NULL;
+    scoped(freep) char *file = NULL;
+    char *found;
 
     if (name[0] == '/') {
-        if (!is_program(name))
+        if (!program_is(name))
             return error_set(err, STATUS_NOT_FOUND, "provisioner '%s' cannot be run", name);
         *ret = xstrdup(name);
         return 0;
@@ -83,18 +48,12 @@ int provision_find(const char *name, char **ret, struct error *err)
     if (!text_is_identifier(name))
         return error_set(err, STATUS_INVALID_ARGUMENT, "provisioner '%s' is no name", name);
     file = xformat("cleave-provision-%s", name);
-    found = beside_us(file);
-    if (found && !is_program(found)) {
-        free(found);
-        found = NULL;
-    }
-    if (!found)
-        found = in_path(file);
+    found = program_find(file);
     if (!found)
         return error_set(err, STATUS_NOT_FOUND,
                          "no program '%s' beside the shim or in PATH (provisioner = \"%s\")", file,
                          name);
-    *ret = take_ptr(found);
+    *ret = found;
     return 0;
 }
 
@@ -275,7 +234,7 @@ static char *create_input(const struct provision_options *options, const struct 
 void provision_command_make(const struct provision_options *options, const char *verb,
                             struct provision_command *ret)
 {
-    struct provision_command command = {.wrapper = in_path("setpriv")};
+    struct provision_command command = {.wrapper = program_in_path("setpriv")};
     size_t n = 0;
 
     if (options->conf_path && !text_equal(options->conf_path, TENANT_CONF_PATH)) {

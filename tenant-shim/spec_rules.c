@@ -394,6 +394,12 @@ void guest_spec_free(struct guest_spec *spec)
         free(spec->volumes[i].name);
         free(spec->volumes[i].directory);
     }
+    for (size_t i = 0; i < spec->share_count; i++) {
+        free(spec->shares[i].source);
+        free(spec->shares[i].destination);
+        free(spec->shares[i].options);
+        free(spec->shares[i].name);
+    }
     free(spec->termination_log);
     free(spec);
 }

@@ -34,6 +34,7 @@ struct spec_rule {
 struct spec_context {
     struct volume_node node;      /* where it has volumes, and the pod's files */
     const struct js *annotations; /* of the container; may be NULL */
+    bool refuses_shares;          /* tenant.conf says so */
     /* The pod's namespaces where they have names of their own (CRI-O keeps them in files). */
     char *const *namespace_paths;
     size_t namespace_path_count;
@@ -62,10 +63,23 @@ struct spec_volume {
     char *directory;
 };
 
+enum { SPEC_SHARES_MAX = 64 };
+
+/* A path of this node that is served live; share_mount.h. */
+struct spec_share {
+    char *source;
+    char *destination; /* for messages */
+    char *options;     /* as share/export.h has them */
+    char *name;        /* from when it is served on; NULL before */
+    struct js *mount;  /* in the guest's spec */
+};
+
 struct guest_spec {
     struct js *spec;
     struct spec_volume volumes[SPEC_VOLUMES_MAX];
     size_t volume_count;
+    struct spec_share shares[SPEC_SHARES_MAX];
+    size_t share_count;
     struct spec_file files[SPEC_FILES_MAX];
     size_t file_count;
     char *termination_log; /* the node's file, or NULL */

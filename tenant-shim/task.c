@@ -208,6 +208,7 @@ static int translate(struct task *task, const struct bundle *bundle, struct erro
                  .container_id = task->entry->id,
                  .sandbox_dir = pod->sandbox_dir,
                  .shm_source = pod->shm_source},
+        .refuses_shares = !pod_conf(task->tasks->pod)->live_shares,
         .namespace_paths = pod->namespace_paths,
         .namespace_path_count = pod->namespace_path_count,
         .annotations = js_get(bundle->spec, "annotations"),
@@ -245,7 +246,7 @@ static void on_create_limit(void *user)
     struct error err;
 
     error_set(&err, STATUS_DEADLINE_EXCEEDED, "the %s not in the guest in time",
-              task->bring ? "volumes were" : "image was");
+              task->sharing || task->bring ? "volumes were" : "image was");
     task_create_failed(user, &err);
 }
 
@@ -275,6 +276,14 @@ static void on_volumes(void *user, const struct error *err)
         task_create_failed(task, &error);
 }
 
+int task_bring_volumes(struct task *task, struct error *err)
+{
+    if (task->spec->volume_count == 0)
+        return begin_rootfs(task, err);
+    return volumes_bring(pod_volumes(task->tasks->pod), task->spec->volumes,
+                         task->spec->volume_count, on_volumes, task, &task->bring, err);
+}
+
 static int begin_create(struct task *task, const struct bundle *bundle, struct error *err)
 {
     uint64_t limit = left_of(task->creating.call, CREATE_MS);
@@ -283,10 +292,7 @@ static int begin_create(struct task *task, const struct bundle *bundle, struct e
     if (translate(task, bundle, err) < 0 || open_pipes(task, err) < 0 ||
         loop_after(task->tasks->loop, limit, on_create_limit, task, &task->create_limit, err) < 0)
         return -1;
-    if (task->spec->volume_count == 0)
-        return begin_rootfs(task, err);
-    return volumes_bring(pod_volumes(task->tasks->pod), task->spec->volumes,
-                         task->spec->volume_count, on_volumes, task, &task->bring, err);
+    return task_add_shares(task, err);
 }
 
 static void create_abandoned(void *user, struct call *call)

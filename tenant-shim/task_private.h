@@ -4,6 +4,7 @@
 #include "task.h"
 
 struct bring;
+struct share_request;
 struct guest_spec;
 struct link_call;
 struct parked;
@@ -29,12 +30,16 @@ struct task {
     struct ask *asks;
 
     char *tree;          /* where the root is on this node, or NULL */
-    struct bring *bring; /* during creation, with the four below */
+    struct bring *bring; /* during creation, with the five below */
+    struct share_request *sharing;
     struct rootfs *rootfs;
     struct guest_spec *spec;
     struct task_answer creating;
     struct source *create_limit;
     bool is_in_guest; /* Create or Exec was sent: something may be there to delete */
+
+    char **shares; /* names of its live shares */
+    size_t share_count;
 
     char *process; /* of an exec: JSON */
     uint32_t width, height;
@@ -65,6 +70,10 @@ struct task *task_new(struct tasks *tasks, struct task_entry *entry, const struc
 void task_give_up(struct task *task);
 /* Answers what is under way with CANCELLED; the entry goes too. */
 void task_free(struct task *task);
+/* The steps of a creation, each of which goes on to the next. */
+int task_add_shares(struct task *task, struct error *err);
+int task_bring_volumes(struct task *task, struct error *err);
+void task_remove_shares(struct task *task);
 /* Answers the creation with err; nothing stays. */
 void task_create_failed(struct task *task, const struct error *err);
 /* A held exit: applied when nothing that must be told before it is still to come. */

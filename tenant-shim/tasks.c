@@ -103,6 +103,7 @@ void task_free(struct task *task)
     answer_cancelled(task, &task->creating);
     answer_cancelled(task, &task->deleting);
     bring_free(task->bring);
+    task_remove_shares(task);
     free(task->tree);
     rootfs_free(task->rootfs);
     guest_spec_free(task->spec);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "mountinfo.h"
+#include "share_rules.h"
 
 static const struct {
     const char *plugin;
@@ -53,18 +54,19 @@ static bool is_of_image(const struct volume_node *node, const char *of_pod, cons
     return text_starts(path, prefix) && path[strlen(prefix)] && !strchr(path + strlen(prefix), '/');
 }
 
+/* Others have a file system behind them, on this node or further away. */
 static enum volume_kind kind_of_plugin(const char *plugin)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(plugins); i++) {
         if (text_equal(plugin, plugins[i].plugin))
             return plugins[i].kind;
     }
-    return VOLUME_NONE;
+    return VOLUME_SHARE;
 }
 
-static void of_part(const char *whole, struct volume_source *ret)
+static void of_whole(enum volume_kind kind, const char *whole, struct volume_source *ret)
 {
-    ret->kind = VOLUME_ONCE;
+    ret->kind = kind;
     ret->directory = xstrdup(whole);
     ret->path = xstrdup("");
 }
@@ -76,10 +78,10 @@ static void find_volume(const char *pod_directory, const char *rest, const char 
     scoped(freep) char *plugin = take_component(&rest), *name = take_component(&rest);
     enum volume_kind kind = kind_of_plugin(plugin);
 
-    if (kind == VOLUME_NONE || !*name)
+    if (kind == VOLUME_SHARE || !*name)
         return;
     if (kind == VOLUME_LIVE && *rest) {
-        of_part(whole, ret);
+        of_whole(VOLUME_ONCE, whole, ret);
         return;
     }
     ret->kind = kind;
@@ -104,7 +106,7 @@ static int find_subpath(const struct volume_node *node, const char *pod_director
         if (lstat(directory, &st) < 0 || !S_ISDIR(st.st_mode))
             continue;
         if (plugins[i].kind == VOLUME_LIVE) {
-            of_part(whole, ret);
+            of_whole(VOLUME_ONCE, whole, ret);
             return 0;
         }
         if (mountinfo_origin(node->mountinfo, whole, directory, &ret->path, err) < 0)
@@ -116,20 +118,14 @@ static int find_subpath(const struct volume_node *node, const char *pod_director
     return 0;
 }
 
-int volume_source_find(const struct volume_node *node, const char *path, struct volume_source *ret,
-                       struct error *err)
+/* What kubelet has copied or made for the pod, if it is that. */
+static int find_of_kubelet(const struct volume_node *node, const char *path,
+                           struct volume_source *ret, struct error *err)
 {
     static const char volumes[] = "/volumes/", subpaths[] = "/volume-subpaths/";
     scoped(freep) char *pod = NULL;
     const char *rest;
 
-    *ret = (struct volume_source){.kind = VOLUME_NONE};
-    if (!path || !is_plain(path))
-        return 0;
-    if (is_of_image(node, node->sandbox_dir, path) || is_of_image(node, node->shm_source, path)) {
-        ret->kind = VOLUME_IMAGE;
-        return 0;
-    }
     if (!node->kubelet_root || !node->pod_uid || !text_is_identifier(node->pod_uid))
         return 0;
     pod = xformat("%s/pods/%s", node->kubelet_root, node->pod_uid);
@@ -143,9 +139,31 @@ int volume_source_find(const struct volume_node *node, const char *path, struct 
     return 0;
 }
 
+int volume_source_find(const struct volume_node *node, const char *path, struct volume_source *ret,
+                       struct error *err)
+{
+    scoped(volume_source_clear) struct volume_source found = {.kind = VOLUME_SHARE};
+
+    if (!path || !is_plain(path))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "'%s' is no plain absolute path of this node", path ? path : "");
+    if (is_of_image(node, node->sandbox_dir, path) || is_of_image(node, node->shm_source, path))
+        found.kind = VOLUME_IMAGE;
+    else if (find_of_kubelet(node, path, &found, err) < 0)
+        return -1;
+    if (found.kind == VOLUME_SHARE) {
+        if (share_rules_check(node, path, err) < 0)
+            return -1;
+        of_whole(VOLUME_SHARE, path, &found);
+    }
+    *ret = found;
+    found = (struct volume_source){0};
+    return 0;
+}
+
 void volume_source_clear(struct volume_source *source)
 {
     free(source->directory);
     free(source->path);
-    *source = (struct volume_source){.kind = VOLUME_NONE};
+    *source = (struct volume_source){0};
 }

@@ -6,11 +6,11 @@
 struct error;
 
 enum volume_kind {
-    VOLUME_NONE,  /* none of the below */
     VOLUME_EMPTY, /* an emptyDir: becomes a directory of the guest */
     VOLUME_LIVE,  /* configMap and its kin: copied, and again when kubelet changes it */
     VOLUME_ONCE,  /* a part of such a one (subPath): copied, as kubelet never refreshes it */
     VOLUME_IMAGE, /* what an image declares: the guest has it in the container's root */
+    VOLUME_SHARE, /* anything else: served live, if that is possible (share_rules.h) */
 };
 
 /* Borrowed. What is not known is NULL or "". */
@@ -24,10 +24,11 @@ struct volume_node {
 
 struct volume_source {
     enum volume_kind kind;
-    char *directory; /* the volume's own; of VOLUME_ONCE the path that was asked for */
+    char *directory; /* the volume's own; of ONCE and SHARE the path that was asked for */
     char *path;      /* in it; "" */
 };
 
+/* A path that is none, or one that does not say where it leads, is an error. */
 int volume_source_find(const struct volume_node *node, const char *path, struct volume_source *ret,
                        struct error *err) must_check;
 void volume_source_clear(struct volume_source *source);

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scoped.h"
+#include "base/slice.h"
 #include "grpc/tag.h"
 #include "io/loop.h"
 
@@ -55,6 +56,7 @@ static void *run_thread(void *user)
 {
     struct rpc_queue *queue = user;
 
+    slice_shorten();
     for (;;) {
         grpc_event event = grpc_completion_queue_next(queue->raw,
                                                       gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);

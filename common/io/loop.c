@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scoped.h"
+#include "base/slice.h"
 #include "io/fd.h"
 
 enum { DELAY_MAX_MS = 1000000000 };
@@ -107,6 +108,7 @@ int loop_new(struct loop **ret, struct error *err)
     if (new_base(&loop->base, err) < 0)
         return -1;
     (void) signal(SIGPIPE, SIG_IGN);
+    slice_shorten();
     if (loop_watch_fd(loop, loop->wakeup_fd, LOOP_READ, run_posts, loop, &loop->wakeup, err) < 0)
         return -1;
     *ret = take_ptr(loop);

@@ -16,6 +16,7 @@ static const char *const class_names[] = {
     [CHANNEL_CONTROL] = "control",
     [CHANNEL_BULK] = "bulk",
     [CHANNEL_FRAMES] = "frames",
+    [CHANNEL_SHARE] = "share",
 };
 
 static const char *const stage_names[] = {
@@ -175,7 +176,7 @@ static int open_plain(struct channel *channel, struct error *err)
     channel->plain_outer = pair[1];
     if (loop_after(channel->loop, channel->age_ms, on_due, channel, &channel->age, err) < 0)
         return -1;
-    if (channel->class == CHANNEL_FRAMES)
+    if (channel_class_is_raw(channel->class))
         transport_tune_replaceable(channel->socket);
     tls_forget_secret(channel->tls);
     drop_input(channel);
@@ -568,6 +569,16 @@ const char *channel_class_name(enum channel_class class)
 {
     return (size_t) class < ARRAY_LENGTH(class_names) && class_names[class] ? class_names[class]
                                                                             : "unknown class";
+}
+
+bool channel_class_joins(enum channel_class class)
+{
+    return class > CHANNEL_CONTROL && (size_t) class < ARRAY_LENGTH(class_names);
+}
+
+bool channel_class_is_raw(enum channel_class class)
+{
+    return class == CHANNEL_FRAMES || class == CHANNEL_SHARE;
 }
 
 struct channel *channel_control(const struct channel *channel)

@@ -21,7 +21,7 @@ struct key;
 struct loop;
 struct maker;
 
-enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK = 2, CHANNEL_FRAMES = 3 };
+enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK, CHANNEL_FRAMES, CHANNEL_SHARE };
 
 enum {
     CHANNEL_PORT = 7433,
@@ -78,6 +78,10 @@ struct channel_facts {
 struct channel_facts channel_facts(const struct channel *channel);
 const uint8_t *channel_instance(const struct channel *channel); /* 32 bytes */
 const char *channel_class_name(enum channel_class class);
+/* May it join a control? */
+bool channel_class_joins(enum channel_class class);
+/* After JOINED come bytes of its own and no gRPC, for which a break is better than a wait. */
+bool channel_class_is_raw(enum channel_class class);
 /* The control that this one joined; NULL for a control, and after that control has ended. */
 struct channel *channel_control(const struct channel *channel);
 
@@ -110,8 +114,8 @@ typedef void channel_open_fn(void *user, struct channel *channel, const struct e
 int channel_dial(struct loop *loop, const struct channel_dial_options *options,
                  channel_open_fn *opened, void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));
-/* Another connection (bulk, frames) that joins an open control, to the same endpoint with the same
- * keys. One of the class frames ends when its peer is not heard of for 3 s. */
+/* Another connection that joins an open control, to the same endpoint with the same keys. One of
+ * the classes frames and share ends when its peer is not heard of for 3 s. */
 int channel_join(struct channel *control, enum channel_class class, channel_open_fn *opened,
                  void *user, struct channel **ret, struct error *err)
     __attribute__((warn_unused_result));

@@ -247,7 +247,7 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
 {
     int fd;
 
-    if (class != CHANNEL_BULK && class != CHANNEL_FRAMES)
+    if (!channel_class_joins(class))
         return error_set(err, STATUS_INVALID_ARGUMENT, "a connection of class %u does not join",
                          class);
     if (control->stage != STAGE_OPEN || control->class != CHANNEL_CONTROL)
@@ -264,7 +264,7 @@ int channel_join(struct channel *control, enum channel_class class, channel_open
     channel->open_user = user;
     if (channel_add_joined(control, channel, err) < 0 ||
         channel_begin(channel, is_controls_guest,
-                      class == CHANNEL_FRAMES ? 0 : control->dial.deadline_ms, err) < 0)
+                      channel_class_is_raw(class) ? 0 : control->dial.deadline_ms, err) < 0)
         return -1;
     *ret = take_ptr(channel);
     return 0;

@@ -219,7 +219,7 @@ static int answer_join(struct channel *channel, const struct blob *body, struct 
 
     if (join_parse(body->data, body->length, &join, err) < 0)
         return -1;
-    if (join.class != CHANNEL_BULK && join.class != CHANNEL_FRAMES)
+    if (!channel_class_joins((enum channel_class) join.class))
         return error_set(err, STATUS_UNIMPLEMENTED, "JOIN asks for class %u (%s)", join.class,
                          channel_class_name((enum channel_class) join.class));
     if (find_control(channel->listener, join.control_id, &control, err) < 0 ||

@@ -25,10 +25,10 @@ struct tenant_conf {
     char **peers;           /* keys besides the tenant's own, "role:<SHA-256 of the SPKI in hex>" */
     int64_t default_vcpus;
     uint64_t default_memory;
-    char
-        *network; /* "tenant", "host", "none"; "": as tenant_conf_network(), or as a guest has it */
-    bool guest_root;         /* containers may hold power that reaches the agent */
-    char *kubelet_root;      /* below it kubelet has the volumes of pods */
+    char *network;      /* "tenant", "host", "none"; "": tenant_conf_network(), or the guest's */
+    bool guest_root;    /* containers may hold power that reaches the agent */
+    bool live_shares;   /* containers may see directories of this node live */
+    char *kubelet_root; /* below it kubelet has the volumes of pods */
     int64_t create_timeout;  /* seconds for the whole of RunPodSandbox's Create */
     int64_t dial_timeout;    /* seconds for one attempt to reach a guest that should be there */
     int64_t lease_ttl;       /* seconds without a renewal until a guest freezes */

@@ -206,11 +206,12 @@ void pair_join(struct pair *pair, struct outcome *control, struct outcome *ret)
     join_class(pair, control, CHANNEL_BULK, ret);
 }
 
-struct outcome *pair_join_frames(struct pair *pair, struct outcome *control, struct outcome *tenant)
+struct outcome *pair_join_class(struct pair *pair, struct outcome *control,
+                                enum channel_class class, struct outcome *tenant)
 {
     size_t before = pair->guest_count;
 
-    join_class(pair, control, CHANNEL_FRAMES, tenant);
+    join_class(pair, control, class, tenant);
     ck_assert_msg(tenant->opened, "%s", tenant->err.message);
     pair_until(pair, &pair->guest[before].opened);
     return &pair->guest[before];

@@ -56,9 +56,9 @@ void pair_join(struct pair *pair, struct outcome *control, struct outcome *ret);
 /* A good control connection, open on both ends; the guest's outcome is the newest. */
 struct outcome *pair_open(struct pair *pair, struct outcome *tenant);
 struct outcome *pair_join_open(struct pair *pair, struct outcome *control, struct outcome *tenant);
-/* The same for a connection of class frames. */
-struct outcome *pair_join_frames(struct pair *pair, struct outcome *control,
-                                 struct outcome *tenant);
+/* The same for a connection of another class. */
+struct outcome *pair_join_class(struct pair *pair, struct outcome *control,
+                                enum channel_class class, struct outcome *tenant);
 void outcome_fini(struct outcome *outcome);
 void outcome_watch(struct outcome *outcome); /* its end and its due */
 

@@ -119,19 +119,30 @@ START_TEST(a_genuine_join_is_answered)
 }
 END_TEST
 
-START_TEST(a_genuine_join_for_frames_is_answered)
+static void join_for(enum channel_class class)
 {
     open_control();
     dial_bulk(pair.tenant_key);
     size_t before = pair.guest_count;
     struct join join = genuine(1);
-    join.class = CHANNEL_FRAMES;
+    join.class = (uint8_t) class;
     seal(&join, JOIN_TO_GUEST);
     send_join(&join);
     ck_assert_msg(raw_read_frame(bulk), "%s", pair.refused.message);
     ck_assert_int_eq(bulk->type, FRAME_JOINED);
     pair_until(&pair, &pair.guest[before].opened);
-    ck_assert_int_eq(channel_facts(pair.guest[before].channel).class, CHANNEL_FRAMES);
+    ck_assert_int_eq(channel_facts(pair.guest[before].channel).class, class);
+}
+
+START_TEST(a_genuine_join_for_frames_is_answered)
+{
+    join_for(CHANNEL_FRAMES);
+}
+END_TEST
+
+START_TEST(a_genuine_join_for_the_share_is_answered)
+{
+    join_for(CHANNEL_SHARE);
 }
 END_TEST
 
@@ -272,7 +283,7 @@ END_TEST
 
 START_TEST(a_join_of_another_class_is_refused)
 {
-    static const uint8_t classes[] = {0, CHANNEL_CONTROL, 4};
+    static const uint8_t classes[] = {0, CHANNEL_CONTROL, CHANNEL_SHARE + 1};
 
     for (size_t i = 0; i < ARRAY_LENGTH(classes); i++) {
         open_control();
@@ -563,7 +574,7 @@ END_TEST
 START_TEST(a_control_does_not_join)
 {
     static const enum channel_class classes[] = {(enum channel_class) 0, CHANNEL_CONTROL,
-                                                 (enum channel_class) 4};
+                                                 (enum channel_class)(CHANNEL_SHARE + 1)};
     struct error err;
 
     serve_control();
@@ -580,15 +591,15 @@ int main(void)
     int failed = suite_run_with(
         &(struct suite){
             .name = "channel_join", .setup = setup, .teardown = teardown, .timeout_s = 60},
-        (const TTest *[]){a_genuine_join_is_answered, a_genuine_join_for_frames_is_answered,
-                          a_join_for_bulk_is_none_for_frames, a_wrong_mac_is_refused,
-                          each_field_under_the_mac_counts, a_used_serial_is_refused,
-                          a_join_before_its_control_is_accepted_is_refused,
-                          a_join_of_itself_is_refused, a_join_after_its_control_ended_is_refused,
-                          a_join_of_an_unknown_control_is_refused,
-                          a_join_with_another_key_is_refused, a_join_of_another_class_is_refused,
-                          a_malformed_join_is_refused, data_behind_join_is_refused,
-                          more_joined_connections_than_allowed_are_refused, NULL});
+        (const TTest *[]){
+            a_genuine_join_is_answered, a_genuine_join_for_frames_is_answered,
+            a_genuine_join_for_the_share_is_answered, a_join_for_bulk_is_none_for_frames,
+            a_wrong_mac_is_refused, each_field_under_the_mac_counts, a_used_serial_is_refused,
+            a_join_before_its_control_is_accepted_is_refused, a_join_of_itself_is_refused,
+            a_join_after_its_control_ended_is_refused, a_join_of_an_unknown_control_is_refused,
+            a_join_with_another_key_is_refused, a_join_of_another_class_is_refused,
+            a_malformed_join_is_refused, data_behind_join_is_refused,
+            more_joined_connections_than_allowed_are_refused, NULL});
     int own = suite_run_with(
         &(struct suite){.name = "channel_join_tenant",
                         .setup = setup_tenant,

@@ -54,7 +54,7 @@ static void begin(enum side side)
     pair_listen(&pair);
     ended = false;
     (void) pair_open(&pair, &tenant);
-    guest = pair_join_frames(&pair, &tenant, &frames);
+    guest = pair_join_class(&pair, &tenant, CHANNEL_FRAMES, &frames);
     make_devices(&options);
     OK(channel_take_fd(side == OURS_IS_TENANT ? frames.channel : guest->channel, &options.stream,
                        &err));

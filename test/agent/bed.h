@@ -28,8 +28,8 @@ struct bed_options {
     const char *evidence;
     const char *tpm;                /* the guest's, as --tpm */
     const char *values;             /* reference values, JSON */
+    bool pod_network;               /* the initdata's is the tenant's: Configure must bring it */
     void (*network_is_there)(void); /* before the guest */
-    bool pod_network;               /* cleave.network = 'tenant' instead of 'none' */
 };
 
 struct bed {

@@ -6,7 +6,6 @@ configuration. The programs are Debian's own: the busybox whose shell runs `ls` 
 busybox-static runs its builtin, so that masking /bin/ls would mask nothing), ipcs, and as the
 setuid program a copy of dash, which can keep its effective user."""
 import os
-import re
 import subprocess
 
 import images
@@ -58,26 +57,10 @@ done </proc/self/status
 """
 
 
-def _read(path):
-    with open(path, "rb") as source:
-        return source.read()
-
-
-def _with_libraries(paths):
-    """(path in the image, (content, mode)) of programs and of every library that they load."""
-    found = {}
-    for target, path in paths.items():
-        found[target] = (_read(path), 0o755)
-        listing = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
-        for library in re.findall(r"(/\S+) \(0x", listing):
-            found[library.lstrip("/")] = (_read(os.path.realpath(library)), 0o755)
-    return sorted(found.items())
-
-
 def _base():
     applets = subprocess.run([SH_BOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
     entries = [(folder, None) for folder in FOLDERS]
-    entries += _with_libraries({"bin/busybox": SH_BOX, "bin/ipcs": "/usr/bin/ipcs"})
+    entries += images.with_libraries({"bin/busybox": SH_BOX, "bin/ipcs": "/usr/bin/ipcs"})
     entries += [("bin/" + a, "bin/busybox") for a in applets if a not in ("busybox", "pgrep", "ipcs")]
     entries += [("bin/pgrep", (PGREP, 0o755)), ("etc/passwd", PASSWD), ("etc/group", GROUP)]
     return images.layer(entries)
@@ -91,7 +74,7 @@ def _server(base, name, says, port=80):
 
 
 def _setuid(base):
-    extra = images.layer([("bin", None), ("bin/nnp", (_read("/bin/dash"), 0o4755)), ("effective-uid", EFFECTIVE)])
+    extra = images.layer([("bin", None), ("bin/nnp", (images.read("/bin/dash"), 0o4755)), ("effective-uid", EFFECTIVE)])
     return images.Image([base, extra], {"Entrypoint": ["/bin/nnp", "-p", "/effective-uid"]})
 
 

@@ -10,7 +10,9 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import pathlib
+import re
 import subprocess
 import tarfile
 import urllib.request
@@ -95,9 +97,28 @@ def _request(method, url, data, content_type=None):
     return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10)
 
 
+def read(path):
+    with open(path, "rb") as source:
+        return source.read()
+
+
+def with_libraries(programs, root=""):
+    """(path in the image, (content, mode)) of programs, given as {path in the image: path here}, and of every library that they
+    load: one below `root`, where packages are unpacked, is preferred to this machine's, and has the same path in the image."""
+    found = {}
+    search = {"LD_LIBRARY_PATH": f"{root}/usr/lib/x86_64-linux-gnu"} if root else {}
+    for target, path in programs.items():
+        found[target] = (read(path), 0o755)
+        listing = subprocess.run(["ldd", path], capture_output=True, text=True, check=True, env={**os.environ, **search}).stdout
+        if "not found" in listing:
+            raise RuntimeError(f"{path} needs what this machine does not have, add its packages to mk/deps:\n{listing}")
+        for library in re.findall(r"(/\S+) \(0x", listing):
+            found[library.removeprefix(root).lstrip("/")] = (read(os.path.realpath(library)), 0o755)
+    return sorted(found.items())
+
+
 def busybox_layer():
-    with open("/bin/busybox", "rb") as program:
-        binary = program.read()
+    binary = read("/bin/busybox")
     applets = subprocess.run(["/bin/busybox", "--list"], capture_output=True, text=True, check=True)
     entries = [(d, None) for d in ("bin", "etc", "tmp", "dev", "proc", "sys", "root", "var", "var/log")]
     entries.append(("bin/busybox", (binary, 0o755)))

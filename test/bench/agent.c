@@ -7,7 +7,8 @@
  *   boot           from the start of the guest to both connections
  *   hop            Ping over gRPC on a socket pair to another process: no TLS, no guest
  *   ping, kill     of the agent over the attested channel, idle
- *   ping_flooded, kill_flooded   the same while four containers write as fast as they can */
+ *   ping_flooded, kill_flooded   the same while four containers write as fast as they can
+ *   ping_saturated               and a fifth sends into the pod's network as fast as it can */
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -18,13 +19,14 @@
 #include "base/log.h"
 #include "base/scoped.h"
 #include "bed.h"
+#include "frames_end.h"
 #include "grpc/queue.h"
 #include "grpc/server.h"
 #include "io/loop.h"
 #include "pipe.h"
 #include "samples.h"
 
-enum { FLOODS = 4, WARM = 50 };
+enum { FLOODS = 4, WARM = 50, PORT = 7000, FLOWING = 1000 };
 
 /* ---- a server that does nothing but answer ---- */
 
@@ -127,14 +129,17 @@ static void measure_hop(const struct bed *bed, int fd, size_t count)
 
 /* ---- containers ---- */
 
-static void configure(struct bed *bed)
+static void configure(struct bed *bed, struct frames_end *end)
 {
     Agent__ConfigureRequest request = AGENT__CONFIGURE_REQUEST__INIT;
+    Agent__ConfigureResponse *response;
 
     request.key = bed_key(bed);
     request.hostname = (char *) (uintptr_t) "bench";
-    protobuf_c_message_free_unpacked(
-        bed_must(bed, "Configure", &request.base, &agent__configure_response__descriptor), NULL);
+    frames_end_open(end, &request);
+    response = bed_must(bed, "Configure", &request.base, &agent__configure_response__descriptor);
+    frames_end_connect(end, bed, response->offloads);
+    protobuf_c_message_free_unpacked(&response->base, NULL);
 }
 
 static void run_container(struct bed *bed, const char *id, const char *script)
@@ -144,7 +149,8 @@ static void run_container(struct bed *bed, const char *id, const char *script)
         "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"user\":{\"uid\":0,"
         "\"gid\":0},\"args\":[\"/bin/sh\",\"-c\",\"%s\"],\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"},"
         "\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
-        "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],\"linux\":{}}",
+        "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}],"
+        "\"linux\":{\"namespaces\":[{\"type\":\"network\",\"path\":\"cleave:pod\"}]}}",
         script);
     char sentence[512];
 
@@ -169,6 +175,23 @@ static void flood(struct bed *bed, struct pipe *pipe)
     }
 }
 
+/* Returns when packets have come; who reads them. */
+static pid_t saturate(struct bed *bed, const struct frames_end *end)
+{
+    uint64_t start = clock_monotonic_ms();
+    pid_t reader;
+
+    run_container(bed, "sender", "exec nc -l -p 7000 -e cat /dev/zero");
+    reader = frames_end_read(PORT);
+    while (frames_end_packets(end) < FLOWING) {
+        if (clock_monotonic_ms() - start > BED_WAIT_MS)
+            bed_die("only %llu packets come out of the pod",
+                    (unsigned long long) frames_end_packets(end));
+        bed_turn(bed, 1);
+    }
+    return reader;
+}
+
 static uint64_t received(const struct pipe *pipe)
 {
     uint64_t sum = 0;
@@ -180,11 +203,12 @@ static uint64_t received(const struct pipe *pipe)
 
 int main(int argc, char *argv[])
 {
-    uint64_t start;
+    uint64_t start, packets;
     size_t count = argc == 2 ? strtoull(argv[1], NULL, 10) : 0;
+    struct frames_end end;
     struct pipe pipe;
     struct bed bed;
-    pid_t server;
+    pid_t server, reader;
     int fd;
 
     if (count == 0)
@@ -192,10 +216,11 @@ int main(int argc, char *argv[])
     log_open("bench-agent");
     server = start_server(&fd);
     start = clock_monotonic_ns();
-    bed_open(&bed);
+    bed_open_with(&bed, &(struct bed_options){.pod_network = true});
+    bed_connect(&bed);
     (void) printf("{\"boot_ns\":%llu,", (unsigned long long) (clock_monotonic_ns() - start));
     measure_hop(&bed, fd, count);
-    configure(&bed);
+    configure(&bed, &end);
     blobs_push(&bed);
     run_container(&bed, "idle", "exec sleep 31337");
     measure(&bed, "ping", ping, count);
@@ -203,8 +228,15 @@ int main(int argc, char *argv[])
     flood(&bed, &pipe);
     measure(&bed, "ping_flooded", ping, count);
     measure(&bed, "kill_flooded", kill_nothing, count);
-    (void) printf("\"flood_bytes\":%llu}\n", (unsigned long long) received(&pipe));
+    reader = saturate(&bed, &end);
+    packets = frames_end_packets(&end);
+    measure(&bed, "ping_saturated", ping, count);
+    (void) printf("\"flood_bytes\":%llu,\"packets\":%llu}\n", (unsigned long long) received(&pipe),
+                  (unsigned long long) (frames_end_packets(&end) - packets));
+    (void) kill(reader, SIGKILL);
+    (void) waitpid(reader, NULL, 0);
     pipe_fini(&pipe);
+    frames_end_close(&end);
     bed_close(&bed);
     (void) kill(server, SIGKILL);
     (void) waitpid(server, NULL, 0);

@@ -15,6 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import evidence                 # noqa: E402
 import fleet as fleet_program   # noqa: E402
+import network                  # noqa: E402
 import plot                     # noqa: E402
 import report                   # noqa: E402
 import steps                    # noqa: E402
@@ -24,10 +25,10 @@ from report import Row          # noqa: E402
 MIB, PAGE = 1 << 20, 4096
 FULL = {"pods": 5, "state_blocks": 30, "state": 1000, "exec_blocks": 15, "execs": 20, "warm_execs": 100, "growth_execs": 1000,
         "cycles": 200, "turns": 40, "flood": 256 * MIB, "flood_blocks": 5, "kills": 2000, "idle": 30, "wire_execs": 20,
-        "handshake_blocks": 30, "handshakes": 10, "parses": 20}
+        "handshake_blocks": 30, "handshakes": 10, "parses": 20, "net_blocks": 7, "net_stream": 48 * MIB, "net_requests": 2000}
 QUICK = {"pods": 1, "state_blocks": 3, "state": 200, "exec_blocks": 2, "execs": 5, "warm_execs": 10, "growth_execs": 30,
          "cycles": 5, "turns": 10, "flood": 4 * MIB, "flood_blocks": 1, "kills": 100, "idle": 2, "wire_execs": 5,
-         "handshake_blocks": 3, "handshakes": 3, "parses": 3}
+         "handshake_blocks": 3, "handshakes": 3, "parses": 3, "net_blocks": 2, "net_stream": 4 * MIB, "net_requests": 100}
 
 
 class Bench:
@@ -171,7 +172,7 @@ class Bench:
     # ---- the channel -------------------------------------------------------------------------
 
     def hop(self):
-        """P9, and half of P22: the agent without a shim before it."""
+        """P9, P34 and half of P22: the agent without a shim before it."""
         count = self.sizes["kills"]
         agent = json.loads(subprocess.run([self.fleet.build + "/test/bench-agent", str(count)], check=True, timeout=300,
                                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
@@ -186,6 +187,7 @@ class Bench:
             idle, flooded = agent[call]["p99_ns"], agent[call + "_flooded"]["p99_ns"]
             self.add(Row("P22", f"agent's {call} p99 while 4 containers flood, over idle", flooded / idle, "x", goal=5,
                          ours=f"{flooded / 1000:.0f} us", reference=f"{idle / 1000:.0f} us"))
+        self.add(*network.saturated(agent))
         self.boot_ns = agent["boot_ns"]
 
     def flooded(self):
@@ -227,6 +229,12 @@ class Bench:
         done = self.runc[0].drive("flood-zeros", self.sizes["flood"])
         self.add(Row("P21", "the same through the runc shim, without a channel", done["bytes"] * 1e9 / done["ns"] / MIB, "MiB/s"))
 
+    # ---- the pod's network -------------------------------------------------------------------
+
+    def network(self):
+        """P32 and P33; P34 is hop()'s."""
+        self.add(*network.rows(self.fleet, [self.ours[0], self.runc[0]], self.sizes))
+
     # ---- evidence ----------------------------------------------------------------------------
 
     def evidence(self):
@@ -260,7 +268,7 @@ class Bench:
                              .stdout.splitlines()[1].split()[:2])
             self.add(Row("P28", f"{name} shim, code and data", round((text + data) / 1024), "KiB", goal=goal, exact=True))
 
-    MEASURES = ("start", "memory", "growth", "state", "hop", "exec", "logs", "flooded", "idle", "per_exec", "leaks", "binaries", "evidence")
+    MEASURES = ("start", "memory", "growth", "state", "hop", "exec", "logs", "flooded", "network", "idle", "per_exec", "leaks", "binaries", "evidence")
 
     def run(self, say):
         for name in self.MEASURES:

@@ -2,7 +2,7 @@
 # make bench          every measure against containerd's own runc shim in the same run: about four minutes
 # make bench QUICK=1  the same with small counts: proves the harness, says little
 QUICK ?=
-bench_PROGRAMS := bench-driver bench-steps bench-gcm bench-agent bench-handshake bench-parse bench-share-local
+bench_PROGRAMS := bench-driver bench-steps bench-gcm bench-net bench-agent bench-handshake bench-parse bench-share-local
 
 bench-driver_SRCS := test/bench/driver.c test/bench/target.c test/bench/samples.c
 bench-driver_LIBS := ttrpc io base proto
@@ -13,10 +13,15 @@ bench-steps_LIBS := base
 bench-steps_PKGS := json-c libmd
 
 bench-gcm_SRCS   := test/bench/gcm.c
-bench-gcm_PKGS   := json-c
-bench-gcm_LDLIBS := $(MBEDTLS)
+bench-gcm_LIBS   := base
+bench-gcm_PKGS   := json-c libmd
+bench-gcm_LDLIBS := $(MBEDTLS) -lpthread
 
-bench-agent_SRCS := test/bench/agent.c test/bench/samples.c test/agent/bed.c test/agent/blobs.c test/agent/pipe.c
+bench-net_SRCS := test/bench/net.c test/bench/samples.c
+bench-net_LIBS := base
+bench-net_PKGS := json-c libmd
+
+bench-agent_SRCS := test/bench/agent.c test/bench/frames_end.c test/bench/samples.c test/agent/bed.c test/agent/blobs.c test/agent/pipe.c
 bench-agent_LIBS := grpc secure evidence io base proto
 bench-agent_PKGS := libprotobuf-c json-c libevent_core libmd grpc_unsecure gpr
 bench-agent_LDLIBS := $(MBEDTLS)

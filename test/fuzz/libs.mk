@@ -50,3 +50,6 @@ fuzz_firmware_PKGS := json-c libmd liblzma
 fuzz_share_message_LIBS := share base
 fuzz_share_message_PKGS := json-c libmd
 fuzz_share_message_CPPFLAGS := -Ishare
+fuzz_share_server_LIBS := share base
+fuzz_share_server_PKGS := json-c libmd
+fuzz_share_server_CPPFLAGS := -Ishare

@@ -145,6 +145,7 @@ def tenant(place):
     node.write("/etc/cleave/tenant.conf",
                'evidence = "sample"\nallow_insecure_evidence = ["sample"]\n[cri]\nendpoint = "/run/host.sock"\n')
     node.program("/usr/bin/cleave-provision-cri")
+    node.program("/usr/bin/cleave-share")
     node.listen("/run/host.sock")
     make_redirectable(node)
     yield node
@@ -190,6 +191,7 @@ def test_what_a_host_lacks_is_named(host, path, name, word):
 
 @pytest.mark.parametrize("path, name, word", [
     ("/usr/bin/cleave-provision-cri", "provisioner", "cleave-provision-cri"),
+    ("/usr/bin/cleave-share", "shares", "cleave-share"),
     ("/run/host.sock", "host-api", "/run/host.sock"),
     ("/etc/containerd/config.toml", "containerd-config", "config.toml"),
     ("/usr/bin/containerd-shim-cleave-tenant-v2", "shim", "containerd-shim-cleave-tenant-v2"),

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = {"cleave", "cleave-host-helper", "cleave-provision-cri", "cleave-provision-static", "kubectl-cleave",
+PROGRAMS = {"cleave", "cleave-host-helper", "cleave-share", "cleave-provision-cri", "cleave-provision-static", "kubectl-cleave",
             "containerd-shim-cleave-host-v2", "containerd-shim-cleave-tenant-v2"}
 
 

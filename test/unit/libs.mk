@@ -10,6 +10,8 @@ test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
 	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c
+test_host_scratch_SRCS  := test/unit/test_host_scratch.c host-shim/helper/scratch.c \
+	$(addprefix host-shim/,record.c machine.c watch.c)
 test_capabilities_SRCS  := test/unit/test_capabilities.c host-shim/helper/capabilities.c
 test_uuid_SRCS          := test/unit/test_uuid.c host-shim/helper/uuid.c
 layer_SRCS := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c
@@ -27,22 +29,28 @@ test_mounts_LIBS := io base
 test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
 test_volumes_LIBS := io base
 test_volume_node_SRCS := test/unit/test_volume_node.c \
-	$(addprefix tenant-shim/,volume_source.c volume_tree.c mountinfo.c)
+	$(addprefix tenant-shim/,volume_source.c share_rules.c volume_tree.c mountinfo.c)
 test_tenant_volumes_SRCS := test/unit/test_tenant_volumes.c \
 	$(addprefix tenant-shim/,volumes.c volume_tree.c)
+test_shares_SRCS := test/unit/test_shares.c \
+	$(addprefix tenant-shim/,shares.c share_server.c program.c)
+test_shares_LIBS := io base
+test_shares_PKGS := libevent_core json-c libmd
+test_shares_CPPFLAGS := -DSHARE_DIRECTORY='"$(abspath $(BUILD)/bin)"'
+$(BUILD)/test/test_shares: $(BUILD)/bin/cleave-share
 test_rootfs_SRCS := test/unit/test_rootfs.c guest-agent/rootfs.c guest-agent/layer_store.c \
 	guest-agent/layer_queue.c $(layer_SRCS)
 test_rootfs_LIBS := io base
 test_rootfs_PKGS := libarchive libevent_core json-c libmd
 test_spec_rules_SRCS := test/unit/test_spec_rules.c \
 	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c \
-	namespaces.c volume_source.c mountinfo.c)
+	namespaces.c volume_source.c share_mount.c share_rules.c mountinfo.c)
 test_spec_table_SRCS := test/unit/test_spec_table.c \
 	$(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c \
-	namespaces.c volume_source.c mountinfo.c)
+	namespaces.c volume_source.c share_mount.c share_rules.c mountinfo.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
-	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c pids.c codec_stats.c)
+	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c program.c pids.c codec_stats.c)
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
@@ -93,7 +101,7 @@ test_flow_LIBS := base
 test_mux_SRCS := test/unit/test_mux.c guest-agent/mux.c guest-agent/flow.c
 test_mux_LIBS := base
 test_tenant_tasks_SRCS := test/unit/test_tenant_tasks.c \
-	$(addprefix tenant-shim/,task.c tasks.c leftovers.c pids.c)
+	$(addprefix tenant-shim/,task.c task_share.c tasks.c leftovers.c pids.c)
 test_codec_task_SRCS := test/unit/test_codec_task.c tenant-shim/codec_task.c tenant-shim/codec_stats.c
 test_link_SRCS := test/unit/test_link.c tenant-shim/link.c tenant-shim/codec_message.c
 test_secret_message_SRCS := test/unit/test_secret_message.c tenant-shim/codec_message.c
@@ -161,11 +169,13 @@ $(1)_CPPFLAGS := -Ishare -DSHARE_PROGRAM='"$(abspath $(BUILD)/bin/cleave-share)"
 $(BUILD)/test/$(1): $(BUILD)/bin/cleave-share
 endef
 $(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile \
-	test_share_node test_share_exercise,$(eval $(call share_test,$(t))))
+	test_share_node test_share_exercise test_share_keeper,$(eval $(call share_test,$(t))))
+$(BUILD)/obj/test/unit/test_share_message.o: CPPFLAGS += -DSHARE_CORPORA='"$(abspath test/fuzz/corpus)"'
 test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c share_edges.c \
 	share_differences.c share_record.c)
 $(BUILD)/obj/test/unit/test_share_mount.o: CPPFLAGS += -DSHARE_DOCUMENT='"$(abspath docs/volumes.md)"'
 test_share_node_SRCS := $(addprefix test/unit/,test_share_node.c share_fixture.c share_record.c)
 test_share_exercise_SRCS := $(addprefix test/unit/,test_share_exercise.c share_fixture.c)
+test_share_keeper_SRCS := $(addprefix test/unit/,test_share_keeper.c share_fixture.c share_record.c)
 test_share_hostile_SRCS := $(addprefix test/unit/,test_share_hostile.c share_fixture.c share_peer.c)
 test_share_server_SRCS := $(addprefix test/unit/,test_share_server.c share_peer.c)

@@ -34,25 +34,43 @@ static void make_directories(const struct share_fixture *fixture)
     }
 }
 
-static void serve(const struct share_fixture *fixture, int peer)
+static void prepare_server(int peer)
 {
-    char number[16], rw[128], ro[128], slave[128];
-
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* The leak checker needs a /proc, which the server does not have: test_share_server looks. */
     (void) setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+    (void) fcntl(peer, F_SETFD, 0);
+}
+
+static void serve(const struct share_fixture *fixture, int peer, int control)
+{
+    char number[16], rw[128], ro[128], slave[128];
+
+    prepare_server(peer);
     (void) snprintf(number, sizeof(number), "%d", peer);
     (void) snprintf(rw, sizeof(rw), "rw:rw:%s/rw", fixture->base);
     (void) snprintf(ro, sizeof(ro), "ro:ro:%s/ro", fixture->base);
     (void) snprintf(slave, sizeof(slave), "slave:rw,slave:%s/slave", fixture->base);
-    (void) fcntl(peer, F_SETFD, 0);
     execl(SHARE_PROGRAM, SHARE_PROGRAM, number, rw, ro, slave, (char *) NULL);
     _exit(127);
 }
 
-void share_fixture_start(struct share_fixture *fixture)
+static void serve_kept(const struct share_fixture *fixture, int peer, int control)
 {
-    int pair[2];
+    char number[16], other[16];
+
+    prepare_server(peer);
+    (void) fcntl(control, F_SETFD, 0);
+    (void) snprintf(number, sizeof(number), "%d", peer);
+    (void) snprintf(other, sizeof(other), "%d", control);
+    execl(SHARE_PROGRAM, SHARE_PROGRAM, number, other, (char *) NULL);
+    _exit(127);
+}
+
+static void start(struct share_fixture *fixture,
+                  void (*program)(const struct share_fixture *fixture, int peer, int control))
+{
+    int pair[2], control[2];
 
     *fixture = (struct share_fixture){.base = "/tmp/cleave-share-XXXXXX", .peer = -1};
     ck_assert_ptr_nonnull(mkdtemp(fixture->base));
@@ -63,12 +81,27 @@ void share_fixture_start(struct share_fixture *fixture)
     ck_assert_int_eq(mount(NULL, fixture->base, NULL, MS_SHARED, NULL), 0);
     make_directories(fixture);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), 0);
     fixture->server = fork();
     ck_assert_int_ge(fixture->server, 0);
     if (fixture->server == 0)
-        serve(fixture, pair[1]);
+        program(fixture, pair[1], control[1]);
     close(pair[1]);
+    close(control[1]);
     fixture->peer = pair[0];
+    fixture->control = control[0];
+}
+
+void share_fixture_start(struct share_fixture *fixture)
+{
+    start(fixture, serve);
+    close(fixture->control);
+    fixture->control = -1;
+}
+
+void share_fixture_start_keeper(struct share_fixture *fixture)
+{
+    start(fixture, serve_kept);
 }
 
 static void write_full(int fd, const uint8_t *bytes, size_t size)
@@ -138,7 +171,9 @@ static void carry_replies(int device, int peer)
     }
 }
 
-static pid_t carrier(void (*carry)(int, int), int device, int peer)
+/* The end of the control is heard only if nobody else has it. */
+static pid_t carrier(const struct share_fixture *fixture, void (*carry)(int, int), int device,
+                     int peer)
 {
     pid_t pid = fork();
 
@@ -146,6 +181,8 @@ static pid_t carrier(void (*carry)(int, int), int device, int peer)
     if (pid > 0)
         return pid;
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (fixture->control >= 0)
+        close(fixture->control);
     carry(device, peer);
     _exit(0);
 }
@@ -162,9 +199,9 @@ void share_fixture_mount(struct share_fixture *fixture)
     (void) snprintf(path, sizeof(path), "%s/mnt", fixture->base);
     ck_assert_int_eq(mount("share", path, "fuse", MS_NODEV | MS_NOSUID, options), 0);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, notices), 0);
-    fixture->carriers[2] = carrier(carry_notices, device, notices[0]);
-    fixture->carriers[0] = carrier(carry_requests, device, fixture->peer);
-    fixture->carriers[1] = carrier(carry_replies, device, fixture->peer);
+    fixture->carriers[2] = carrier(fixture, carry_notices, device, notices[0]);
+    fixture->carriers[0] = carrier(fixture, carry_requests, device, fixture->peer);
+    fixture->carriers[1] = carrier(fixture, carry_replies, device, fixture->peer);
     close(device);
     close(fixture->peer);
     fixture->peer = -1;
@@ -193,10 +230,12 @@ void share_fixture_stop(struct share_fixture *fixture)
     struct error err;
 
     (void) snprintf(path, sizeof(path), "%s/mnt", fixture->base);
-    if (fixture->carriers[0] > 0)
-        ck_assert_int_eq(umount2(path, 0), 0);
+    if (fixture->carriers[0] > 0) /* where nobody answers any more, nobody is asked */
+        ck_assert_int_eq(umount2(path, fixture->server > 0 ? 0 : MNT_FORCE | MNT_DETACH), 0);
     if (fixture->peer >= 0)
         close(fixture->peer);
+    if (fixture->control >= 0)
+        close(fixture->control);
     if (fixture->server > 0)
         ck_assert_int_eq(share_fixture_wait(fixture), 0);
     for (int i = 0; i < 3; i++)

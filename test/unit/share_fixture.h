@@ -6,13 +6,16 @@
 
 struct share_fixture {
     char base[64];
-    int peer; /* our end, while nothing is mounted; else -1 */
+    int peer;    /* our end, while nothing is mounted; else -1 */
+    int control; /* our end of a keeper's; -1: there is none */
     pid_t server;
     pid_t carriers[3]; /* of requests, of answers, of notices */
 };
 
 /* base/rw, base/ro and base/slave are shared as rw, ro and slave; base/secret is not. */
 void share_fixture_start(struct share_fixture *fixture);
+/* The same directories, nothing of which is shared until the keeper is asked. */
+void share_fixture_start_keeper(struct share_fixture *fixture);
 /* Mounts them at base/mnt. */
 void share_fixture_mount(struct share_fixture *fixture);
 void share_fixture_stop(struct share_fixture *fixture);

@@ -565,6 +565,18 @@ START_TEST(the_provisioner_is_found_beside_the_shim_before_path)
 }
 END_TEST
 
+START_TEST(live_shares_need_their_server)
+{
+    begin();
+    expect(&tenant_realm, "shares", CHECK_FAIL, "no program 'cleave-share'");
+    put_program("/usr/bin/cleave-share", "");
+    expect(&tenant_realm, "shares", CHECK_OK, "/usr/bin/cleave-share");
+    put(TENANT_CONF, "live_shares = false\n");
+    expect(&tenant_realm, "shares", CHECK_OK, "are refused");
+    end();
+}
+END_TEST
+
 START_TEST(a_provisioner_needs_its_own_things)
 {
     int fd;
@@ -675,6 +687,7 @@ int main(void)
                                        the_shim_is_found_as_containerd_would,
                                        evidence_must_be_verifiable_and_allowed,
                                        the_provisioner_is_found_beside_the_shim_before_path,
+                                       live_shares_need_their_server,
                                        a_provisioner_needs_its_own_things,
                                        what_containerd_must_let_through_is_looked_at,
                                        crictl_must_wait_long_enough,

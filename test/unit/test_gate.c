@@ -21,6 +21,7 @@ HANDLER(service_configure)
 HANDLER(service_appraise)
 HANDLER(service_renew)
 HANDLER(service_ping)
+HANDLER(service_open_share)
 HANDLER(service_shutdown)
 HANDLER(service_watch)
 HANDLER(service_create)
@@ -67,6 +68,7 @@ static const struct {
     {"/agent.Control/Resume", CHANNEL_CONTROL, "c", "O"},
     {"/agent.Control/Stats", CHANNEL_CONTROL, "co", "O"},
     {"/agent.Control/Pids", CHANNEL_CONTROL, "co", "O"},
+    {"/agent.Control/OpenShare", CHANNEL_CONTROL, "c", "O"},
     {"/agent.Control/Ack", CHANNEL_CONTROL, "c", "OD"},
     {"/agent.Control/Watch", CHANNEL_CONTROL, "co", "OD"},
     {"/agent.Control/Shutdown", CHANNEL_CONTROL, "c", "AOD"},
@@ -81,7 +83,8 @@ static const struct {
     char letter;
 } roles[] = {{PEER_CONTROL, 'c'}, {PEER_OBSERVE, 'o'}, {PEER_AUDIT, 'a'}};
 static const char phases[PHASE_COUNT + 1] = "BAOD"; /* in the order of the enum */
-static const enum channel_class classes[] = {CHANNEL_CONTROL, CHANNEL_BULK, CHANNEL_FRAMES};
+static const enum channel_class classes[] = {CHANNEL_CONTROL, CHANNEL_BULK, CHANNEL_FRAMES,
+                                             CHANNEL_SHARE};
 
 static void check(size_t at, const struct gate_peer *peer, char role, int phase, bool frozen)
 {
@@ -141,14 +144,14 @@ START_TEST(there_is_no_other_method)
 }
 END_TEST
 
-START_TEST(the_pods_network_is_for_control_while_containers_may_run)
+static void check_raw(enum channel_class class)
 {
     for (size_t r = 0; r < ARRAY_LENGTH(roles); r++) {
-        const struct gate_peer peer = {CHANNEL_FRAMES, roles[r].role};
+        const struct gate_peer peer = {class, roles[r].role};
 
         for (int phase = 0; phase < PHASE_COUNT; phase++) {
             struct error err = {.status = STATUS_OK};
-            int result = gate_admit_frames(&peer, (enum phase) phase, &err);
+            int result = gate_admit_raw(&peer, (enum phase) phase, &err);
             enum status wanted = roles[r].letter != 'c'         ? STATUS_PERMISSION_DENIED
                                  : !strchr("OD", phases[phase]) ? STATUS_FAILED_PRECONDITION
                                                                 : STATUS_OK;
@@ -158,12 +161,18 @@ START_TEST(the_pods_network_is_for_control_while_containers_may_run)
         }
     }
 }
+
+START_TEST(the_pods_network_and_share_are_for_control_while_containers_may_run)
+{
+    check_raw(CHANNEL_FRAMES);
+    check_raw(CHANNEL_SHARE);
+}
 END_TEST
 
 int main(void)
 {
     return suite_run(
-        "gate",
-        (const TTest *[]){each_method_is_for_its_class_roles_and_phases, there_is_no_other_method,
-                          the_pods_network_is_for_control_while_containers_may_run, NULL});
+        "gate", (const TTest *[]){
+                    each_method_is_for_its_class_roles_and_phases, there_is_no_other_method,
+                    the_pods_network_and_share_are_for_control_while_containers_may_run, NULL});
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the validator lets through, and what makes it drop the peer. */
+#include <dirent.h>
 #include <linux/fuse.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/file.h"
+#include "base/scoped.h"
 #include "message.h"
 #include "suite.h"
 
@@ -235,14 +239,78 @@ START_TEST(what_is_not_served_is_said_to_be_so)
 }
 END_TEST
 
+/* ---- what the fuzzers start from ------------------------------------------------------------- */
+
+static bool is_served(unsigned opcode)
+{
+    begin(opcode);
+    return verdict() != MESSAGE_UNSUPPORTED;
+}
+
+/* A request of the file, as fuzz_share_server.c takes it: {opcode, node, length}, body. */
+static void count_requests(const uint8_t *data, size_t size, int *good)
+{
+    for (; size >= 3 && size - 3 >= data[2]; size -= 3u + data[2], data += 3 + data[2]) {
+        begin(data[0]);
+        add(data + 3, data[2]);
+        good[data[0]] += verdict() == MESSAGE_GOOD;
+    }
+}
+
+/* As fuzz_share_message.c takes it: the opcode, the body. */
+static void count_message(const uint8_t *data, size_t size, int *good)
+{
+    begin(data[0]);
+    if (size - 1 <= sizeof(built.body))
+        add(data + 1, size - 1);
+    good[data[0]] += verdict() == MESSAGE_GOOD;
+}
+
+START_TEST(every_opcode_is_in_the_corpora)
+{
+    static const struct {
+        const char *name;
+        void (*count)(const uint8_t *data, size_t size, int *good);
+    } corpora[] = {{"share_message", count_message}, {"share_server", count_requests}};
+    scoped(freep) char *path = xformat("%s/%s", SHARE_CORPORA, corpora[_i].name);
+    int good[256] = {0}, served = 0;
+    const struct dirent *entry;
+    DIR *dir = opendir(path);
+    struct error err;
+
+    ck_assert_ptr_nonnull(dir);
+    while ((entry = readdir(dir))) {
+        scoped(freep) char *file = xformat("%s/%s", path, entry->d_name);
+        scoped(freep) char *data = NULL;
+        size_t size;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        ck_assert_int_eq(file_read(file, 1 << 20, &data, &size, &err), 0);
+        if (size > 0)
+            corpora[_i].count((const uint8_t *) data, size, good);
+    }
+    (void) closedir(dir);
+    for (unsigned opcode = 0; opcode < ARRAY_LENGTH(good); opcode++) {
+        served += is_served(opcode);
+        ck_assert_msg(!is_served(opcode) || opcode == FUSE_INIT || good[opcode] > 0,
+                      "opcode %u is not in %s", opcode, path);
+    }
+    ck_assert_int_eq(served, 37);
+}
+END_TEST
+
 int main(void)
 {
-    return suite_run("share_message",
-                     (const TTest *[]){
-                         a_message_is_taken_apart, a_name_is_one_component,
-                         a_new_name_is_one_component_too, the_text_of_a_link_may_be_anything,
-                         names_have_an_end, a_write_has_as_much_as_it_claims,
-                         an_attribute_has_as_much_as_it_claims, as_many_are_forgotten_as_are_named,
-                         a_read_asks_for_what_fits_into_an_answer, the_length_is_the_length,
-                         extensions_were_not_agreed_on, what_is_not_served_is_said_to_be_so, NULL});
+    TCase *tests = suite_case(
+        &(struct suite){.name = "share_message"},
+        (const TTest *[]){
+            a_message_is_taken_apart, a_name_is_one_component, a_new_name_is_one_component_too,
+            the_text_of_a_link_may_be_anything, names_have_an_end, a_write_has_as_much_as_it_claims,
+            an_attribute_has_as_much_as_it_claims, as_many_are_forgotten_as_are_named,
+            a_read_asks_for_what_fits_into_an_answer, the_length_is_the_length,
+            extensions_were_not_agreed_on, what_is_not_served_is_said_to_be_so, NULL});
+
+    tcase_add_loop_test(tests, every_opcode_is_in_the_corpora, 0, 2);
+    return suite_run_case("share_message", tests);
 }

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "share_mount.h"
 #include "spec_rules.h"
 #include "suite.h"
 
@@ -234,12 +235,75 @@ START_TEST(a_read_only_file_at_the_termination_path_is_not_the_log)
         "", "mounts",
         "[{\"destination\":\"/dev/termination-log\",\"type\":\"bind\",\"source\":\"/x/log\","
         "\"options\":[\"rbind\",\"ro\"]}]");
-    struct spec_context empty = {0};
+    scoped(guest_spec_freep) struct guest_spec *result = apply(spec);
+
+    ck_assert_ptr_null(result->termination_log);
+    ck_assert_uint_eq(result->share_count, 1);
+    ck_assert_str_eq(result->shares[0].options, "ro");
+}
+END_TEST
+
+static struct js *with_mount(const char *source, const char *options)
+{
+    scoped(freep) char *mounts = xformat("[{\"destination\":\"/data\",\"type\":\"bind\","
+                                         "\"source\":\"%s\",\"options\":[%s]}]",
+                                         source, options);
+
+    return with("", "mounts", mounts);
+}
+
+/* What is read-only is so on the node; in the guest it would be so for the mounts below, too. */
+START_TEST(a_path_of_the_node_is_shared_as_the_mount_says)
+{
+    static const struct {
+        const char *options, *shared, *guests;
+    } cases[] = {
+        {"\"rbind\",\"rprivate\",\"rw\"", "rw", "rbind rprivate rw"},
+        {"\"rbind\",\"rprivate\",\"ro\"", "ro", "rbind rprivate"},
+        {"\"rbind\",\"rprivate\",\"ro\",\"rro\"", "rro", "rbind rprivate"},
+        {"\"rbind\",\"rro\"", "rro", "rbind"},
+        {"\"rbind\",\"rslave\",\"rw\",\"noexec\"", "rw,slave", "rbind rprivate rw noexec"},
+        {"\"bind\",\"slave\",\"ro\"", "ro,slave", "bind rprivate"},
+        {"\"rbind\"", "rw", "rbind"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        scoped(js_freep) struct js *spec = with_mount("/srv", cases[i].options);
+        scoped(guest_spec_freep) struct guest_spec *result = apply(spec);
+        const struct js *mount = js_at(js_get(result->spec, "mounts"), 0);
+        const struct js *options = js_get(mount, "options");
+        char text[128] = "";
+
+        for (size_t k = 0; k < js_length(options); k++)
+            snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", k ? " " : "",
+                     js_string(js_at(options, k)));
+        ck_assert_uint_eq(result->share_count, 1);
+        ck_assert_str_eq(result->shares[0].source, "/srv");
+        ck_assert_str_eq(result->shares[0].options, cases[i].shared);
+        ck_assert_str_eq(text, cases[i].guests);
+        result->shares[0].name = xstrdup("s7");
+        share_mount_complete(result);
+        ck_assert_str_eq(js_get_string(mount, "source"), "cleave:share:s7");
+    }
+}
+END_TEST
+
+#define IMAGES "/run/containerd/io.containerd.grpc.v1.cri/image-volumes/"
+
+START_TEST(what_cannot_be_a_share_is_refused_by_name)
+{
+    struct spec_context none = context;
+    scoped(js_freep) struct js *spec = with_mount("/srv", "\"rbind\"");
     struct guest_spec *result;
     struct error err;
 
-    ck_assert_int_eq(spec_rules_apply(spec, &empty, &result, &err), -1);
-    ck_assert_ptr_nonnull(strstr(err.message, "/dev/termination-log"));
+    assert_refused(with_mount("/srv", "\"rbind\",\"rshared\""), "bidirectional");
+    assert_refused(with_mount("/srv", "\"rbind\",\"rslave\",\"rro\""), "would not be read-only");
+    assert_refused(with_mount(IMAGES "a/b", "\"rbind\",\"rw\""), "read-only only");
+    assert_refused(with_mount("/proc", "\"rbind\""), "'/data': '/proc' of this node");
+    none.refuses_shares = true;
+    ck_assert_int_lt(spec_rules_apply(spec, &none, &result, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "live_shares = false"));
 }
 END_TEST
 
@@ -274,9 +338,6 @@ START_TEST(refusals_name_the_field)
     assert_refused(
         with("linux", "namespaces", "[{\"type\":\"network\",\"path\":\"/proc/1/ns/net\"}]"),
         "not one of this pod");
-    assert_refused(
-        with("", "mounts", "[{\"destination\":\"/data\",\"type\":\"bind\",\"source\":\"/srv\"}]"),
-        "'/data'");
     assert_refused(with("", "mounts",
                         "[{\"destination\":\"/dev/shm\",\"type\":\"bind\",\"source\":\"" SHM
                         "\",\"options\":[\"rshared\"]}]"),
@@ -334,7 +395,8 @@ int main(void)
 
                           a_hosts_file_of_kubelet_is_copied, the_termination_log_is_remembered,
                           a_read_only_file_at_the_termination_path_is_not_the_log,
-                          what_is_the_nodes_is_dropped, annotations_that_steer_runtimes_are_dropped,
-                          refusals_name_the_field, every_rule_says_why,
-                          an_exec_and_an_update_follow_the_same_rules, NULL});
+                          a_path_of_the_node_is_shared_as_the_mount_says,
+                          what_cannot_be_a_share_is_refused_by_name, what_is_the_nodes_is_dropped,
+                          annotations_that_steer_runtimes_are_dropped, refusals_name_the_field,
+                          every_rule_says_why, an_exec_and_an_update_follow_the_same_rules, NULL});
 }

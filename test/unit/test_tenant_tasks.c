@@ -12,12 +12,10 @@
 #include "link.h"
 #include "pod.h"
 #include "pod_stdio.h"
-#include "rootfs.h"
 #include "shim/tenant_conf.h"
-#include "spec_rules.h"
 #include "suite.h"
+#include "task_creation.h"
 #include "task_private.h"
-#include "volumes.h"
 
 /* ---- the guest ---- */
 
@@ -237,45 +235,17 @@ void pipes_free(struct pipes *pipes)
     free(pipes);
 }
 
-int rootfs_prepare(const struct rootfs_options *options, rootfs_done_fn *done, void *user,
-                   struct rootfs **ret, struct error *err)
+struct shares *pod_shares(const struct pod *pod)
 {
-    return -1;
+    static char shares;
+
+    return state == POD_DEAD ? NULL : (struct shares *) &shares;
 }
 
-void rootfs_free(struct rootfs *rootfs) {}
-
-struct volumes *pod_volumes(const struct pod *pod)
+void shares_remove(struct shares *shares, const char *name)
 {
-    return NULL;
+    note(name);
 }
-
-int volumes_bring(struct volumes *volumes, const struct spec_volume *list, size_t count,
-                  volumes_done_fn *done, void *user, struct bring **ret, struct error *err)
-{
-    return -1;
-}
-
-void bring_free(struct bring *bring) {}
-
-int spec_rules_apply(const struct js *spec, const struct spec_context *context,
-                     struct guest_spec **ret, struct error *err)
-{
-    return -1;
-}
-
-int spec_rules_process(const struct js *process, struct js **ret, struct error *err)
-{
-    *ret = js_new_object();
-    return 0;
-}
-
-int spec_rules_resources(const struct js *resources, struct js **ret, struct error *err)
-{
-    return -1;
-}
-
-void guest_spec_free(struct guest_spec *spec) {}
 
 #define EVENT(fn, name)                                                                            \
     void fn(struct publisher *publisher, const struct task_entry *entry)                           \
@@ -394,7 +364,8 @@ static void setup(void)
     struct task_io io = {"", "", "", false, NULL};
     struct task_entry *entry;
 
-    tasks = (struct tasks){.leftovers = leftovers_new(NULL), .exited = exited};
+    tasks = (struct tasks){
+        .pod = (struct pod *) &conf, .leftovers = leftovers_new(NULL), .exited = exited};
     state = POD_RUNNING;
     has_lapsed = false;
     channel_is_there = true;
@@ -691,6 +662,30 @@ START_TEST(what_the_guest_refuses_to_delete_goes_later)
 }
 END_TEST
 
+static void share(const char *one, const char *two)
+{
+    init->shares = xnew_array(char *, 2);
+    init->shares[0] = xstrdup(one);
+    init->shares[1] = xstrdup(two);
+    init->share_count = 2;
+}
+
+/* Not before: the guest still has it mounted. */
+START_TEST(the_shares_of_a_container_go_after_it)
+{
+    struct call call;
+
+    setup();
+    share("s1", "s2");
+    exit_of("", 0);
+    task_delete(init, to(&call));
+    ck_assert_ptr_null(strstr(history, "s1"));
+    reply("delete c", STATUS_OK);
+    ck_assert_ptr_nonnull(strstr(history, "delete s1 s2 "));
+    teardown();
+}
+END_TEST
+
 START_TEST(a_dead_pod_has_no_leftovers)
 {
     struct call call;
@@ -791,6 +786,7 @@ int main(void)
                           without_a_record_the_code_is_255,
                           delete_of_an_exec_that_starts_is_the_cancel,
                           what_the_guest_refuses_to_delete_goes_later,
+                          the_shares_of_a_container_go_after_it,
                           a_dead_pod_has_no_leftovers,
                           what_was_not_sent_goes_with_its_caller,
                           what_was_sent_takes_its_course,

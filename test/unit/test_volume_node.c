@@ -102,27 +102,112 @@ START_TEST(kubelets_layout_tells_the_kind)
 }
 END_TEST
 
-START_TEST(everything_else_is_none_of_them)
+static void expect_refused(const char *path, const char *words)
 {
-    static const char *const others[] = {
-        POD "/volumes/kubernetes.io~csi/x/mount",
-        POD "/volumes/kubernetes.io~nfs/x",
+    scoped(volume_source_clear) struct volume_source source = {0};
+    struct volume_node here = node();
+    struct error err;
+
+    ck_assert_msg(volume_source_find(&here, path, &source, &err) < 0, "%s", path);
+    ck_assert_int_eq(err.status, STATUS_INVALID_ARGUMENT);
+    ck_assert_msg(strstr(err.message, words), "%s: %s", path, err.message);
+    ck_assert_msg(!path || strstr(err.message, path), "%s: %s", path, err.message);
+}
+
+static void expect_refused_in_root(const char *path, const char *words)
+{
+    scoped(freep) char *full = in_root(path);
+
+    expect_refused(full, words);
+}
+
+START_TEST(what_has_a_file_system_behind_it_is_shared)
+{
+    static const char *const shared[] = {
+        POD "/volumes/kubernetes.io~csi/x/mount",    POD "/volumes/kubernetes.io~nfs/x",
+        POD "/volumes/kubernetes.io~local-volume/x", POD "/volumes/kubernetes.io~nfs/x/a/b",
+        POD "/volume-subpaths/claim/one/0",
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(shared); i++)
+        expect_in_root(shared[i], VOLUME_SHARE, "");
+    expect_kind("/srv", VOLUME_SHARE, "");
+    expect_kind("/", VOLUME_SHARE, "");
+    expect_kind("/devices", VOLUME_SHARE, "");
+    expect_kind("/run/containerd/io.containerd.grpc.v1.cri/image-volumes/abc/0123", VOLUME_SHARE,
+                "");
+}
+END_TEST
+
+START_TEST(what_is_not_of_the_pod_is_refused_by_name)
+{
+    static const char *const kubelets[] = {
+        "",
+        "plugins/x",
+        POD "",
+        POD "/etc-hosts",
         POD "/volumes/kubernetes.io~empty-dir",
+        POD "/volume-subpaths/keys/one",
+        POD "/volume-subpaths/keys/one/0/more",
+    };
+    static const char *const others[] = {
+        POD "x/volumes/kubernetes.io~empty-dir/x",
+        "pods/another/volumes/kubernetes.io~secret/x",
+        "pods/another",
+        "pods",
+    };
+    static const char *const unclear[] = {
         POD "/volumes/kubernetes.io~empty-dir/../kubernetes.io~csi/x",
         POD "/volumes/kubernetes.io~empty-dir/x/../../../../other",
         POD "/volumes//kubernetes.io~empty-dir/x",
-        POD "x/volumes/kubernetes.io~empty-dir/x",
-        POD "/etc-hosts",
-        "pods/another/volumes/kubernetes.io~secret/x",
-        "plugins/x",
     };
 
+    expect_refused(root, "kubelet's own state");
+    for (size_t i = 1; i < ARRAY_LENGTH(kubelets); i++)
+        expect_refused_in_root(kubelets[i], "kubelet's own state");
     for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
-        expect_in_root(others[i], VOLUME_NONE, NULL);
-    expect_kind("/srv", VOLUME_NONE, NULL);
-    expect_kind("relative", VOLUME_NONE, NULL);
-    expect_kind("", VOLUME_NONE, NULL);
-    expect_kind(NULL, VOLUME_NONE, NULL);
+        expect_refused_in_root(others[i], "another pod's");
+    for (size_t i = 0; i < ARRAY_LENGTH(unclear); i++)
+        expect_refused_in_root(unclear[i], "no plain absolute path");
+    expect_refused("relative", "no plain absolute path");
+    expect_refused("", "no plain absolute path");
+    expect_refused(NULL, "no plain absolute path");
+}
+END_TEST
+
+START_TEST(what_is_not_a_directory_of_files_is_refused_by_name)
+{
+    static const struct {
+        const char *path, *words;
+    } cases[] = {
+        {"/proc", "view of this node's kernel"},
+        {"/proc/sys/net", "view of this node's kernel"},
+        {"/sys/fs/cgroup", "view of this node's kernel"},
+        {"/dev", "devices of this node"},
+        {"/dev/shm", "devices of this node"},
+        {"/run/containerd/containerd.sock", "container runtime's own state"},
+        {"/var/run/containerd/x", "container runtime's own state"},
+        {"/var/lib/containers/storage", "container runtime's own state"},
+        {SANDBOX "/hostname", "container runtime's own state"},
+        {"/var/lib/cleave/t", "cleave's own state"},
+        {"/etc/cleave", "cleave's own state"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        expect_refused(cases[i].path, cases[i].words);
+}
+END_TEST
+
+/* containerd may have its state anywhere: where it is, the pod's own directory says. */
+START_TEST(the_state_of_a_containerd_is_where_it_has_the_pods)
+{
+    struct volume_node here = node();
+    struct volume_source source;
+    struct error err;
+
+    here.sandbox_dir = "/data/ctd/io.containerd.grpc.v1.cri/sandboxes/abc";
+    ck_assert_int_lt(volume_source_find(&here, "/data/ctd/metadata.db", &source, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "container runtime's own state"));
 }
 END_TEST
 
@@ -135,20 +220,19 @@ START_TEST(without_a_uid_no_path_of_kubelet_is_the_pods)
     here.pod_uid = "";
     scoped(freep) char *path = in_root("pods//volumes/kubernetes.io~secret/x");
     scoped(freep) char *other = in_root(POD "/volumes/kubernetes.io~secret/x");
-    ck_assert_int_eq(volume_source_find(&here, path, &source, &err), 0);
-    ck_assert_int_eq(source.kind, VOLUME_NONE);
-    ck_assert_int_eq(volume_source_find(&here, other, &source, &err), 0);
-    ck_assert_int_eq(source.kind, VOLUME_NONE);
+    ck_assert_int_lt(volume_source_find(&here, path, &source, &err), 0);
+    ck_assert_int_lt(volume_source_find(&here, other, &source, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "another pod's"));
 }
 END_TEST
 
 START_TEST(an_images_volume_is_of_this_container)
 {
     expect_kind(CRI "/containers/ctr1/volumes/0123", VOLUME_IMAGE, NULL);
-    expect_kind(CRI "/containers/ctr2/volumes/0123", VOLUME_NONE, NULL);
-    expect_kind(CRI "/containers/ctr1/volumes/", VOLUME_NONE, NULL);
-    expect_kind(CRI "/containers/ctr1/volumes/a/b", VOLUME_NONE, NULL);
-    expect_kind(CRI "/containers/ctr1/status", VOLUME_NONE, NULL);
+    expect_refused(CRI "/containers/ctr2/volumes/0123", "own state");
+    expect_refused(CRI "/containers/ctr1/volumes/a/b", "own state");
+    expect_refused(CRI "/containers/ctr1/status", "own state");
+    expect_refused(CRI "/containers/ctr1/volumes/", "own state");
 }
 END_TEST
 
@@ -157,9 +241,6 @@ START_TEST(a_sub_path_of_what_is_copied_is_copied_once)
     make_directory(POD "/volumes/kubernetes.io~secret/keys");
     make_directory(POD "/volume-subpaths/keys/one");
     expect_in_root(POD "/volume-subpaths/keys/one/0", VOLUME_ONCE, "");
-    expect_in_root(POD "/volume-subpaths/keys/one", VOLUME_NONE, NULL);
-    expect_in_root(POD "/volume-subpaths/keys/one/0/more", VOLUME_NONE, NULL);
-    expect_in_root(POD "/volume-subpaths/claim/one/0", VOLUME_NONE, NULL); /* of something else */
 }
 END_TEST
 
@@ -320,11 +401,14 @@ int main(void)
 {
     return suite_run_with(
         &(struct suite){.name = "volume_node", .setup = setup, .teardown = teardown},
-        (const TTest *[]){kubelets_layout_tells_the_kind, everything_else_is_none_of_them,
-                          without_a_uid_no_path_of_kubelet_is_the_pods,
-                          an_images_volume_is_of_this_container,
-                          a_sub_path_of_what_is_copied_is_copied_once,
-                          a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts,
-                          a_live_volume_is_read_with_modes_and_parents_first,
-                          what_cannot_be_copied_is_named, a_part_is_a_file_or_a_directory, NULL});
+        (const TTest *[]){
+            kubelets_layout_tells_the_kind, what_has_a_file_system_behind_it_is_shared,
+            what_is_not_of_the_pod_is_refused_by_name,
+            what_is_not_a_directory_of_files_is_refused_by_name,
+            the_state_of_a_containerd_is_where_it_has_the_pods,
+            without_a_uid_no_path_of_kubelet_is_the_pods, an_images_volume_is_of_this_container,
+            a_sub_path_of_what_is_copied_is_copied_once,
+            a_sub_path_of_an_empty_directory_is_found_by_the_list_of_mounts,
+            a_live_volume_is_read_with_modes_and_parents_first, what_cannot_be_copied_is_named,
+            a_part_is_a_file_or_a_directory, NULL});
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Who does what: the server alone, or beside a keeper that started it. */
+#include <stddef.h>
+
+#include "export.h"
+
+enum { PROCESSES_EXPORTS_MAX = 64 };
+
+struct processes_options {
+    int peer;
+    int control; /* -1: no keeper */
+    struct export exports[PROCESSES_EXPORTS_MAX];
+    size_t count;
+};
+
+/* Until the peer or the control closes. Takes both. */
+int processes_run(const struct processes_options *options, struct error *err);
