@@ -7,6 +7,7 @@ struct attester_devices;
 struct dial_out;
 struct error;
 struct loop;
+struct scratch;
 
 enum agent_place {
     AGENT_IN_VM,
@@ -32,6 +33,7 @@ struct agent_options {
     int outer_netns;            /* the calling thread is in it; the channel's listener lives here */
     int pod_netns;              /* only lo, up */
     const char *pod_netns_path; /* a file that crun can open */
+    struct scratch *scratch;    /* being made ready; NULL: there is none */
     const char *state_directory;     /* on a tmpfs, empty, ours alone: "/run/cleave" */
     int power_button;                /* -1: SIGTERM alone is it */
     agent_grant_root_fn *grant_root; /* called once if the initdata grants it; NULL: nothing */

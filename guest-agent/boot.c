@@ -12,6 +12,7 @@
 #include "disks.h"
 #include "io/loop.h"
 #include "network.h"
+#include "scratch.h"
 
 #define STATE_DIRECTORY "/run/cleave"
 #define POD_NETNS       "/run/cleave-pod-netns"
@@ -29,7 +30,8 @@ static enum boot_code serve(const struct platform *platform, const struct attest
                             struct error *err)
 {
     scoped(loop_freep) struct loop *loop = NULL;
-    const struct agent_options options = {
+    scoped(scratch_freep) struct scratch *scratch = NULL;
+    struct agent_options options = {
         .place = platform->place,
         .initdata = disks->initdata,
         .initdata_length = disks->initdata_length,
@@ -51,6 +53,10 @@ static enum boot_code serve(const struct platform *platform, const struct attest
         error_errno(err, errno, "make '%s'", STATE_DIRECTORY);
         return BOOT_AGENT;
     }
+    /* Before there are threads. */
+    if (disks->scratch && scratch_begin(disks->scratch, &scratch, err) < 0)
+        return BOOT_SCRATCH;
+    options.scratch = scratch;
     if (loop_new(&loop, err) < 0 || agent_run(loop, &options, err) < 0)
         return BOOT_AGENT;
     return BOOT_OK;

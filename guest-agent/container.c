@@ -139,15 +139,24 @@ static int write_config(struct container *container, const struct container_opti
     return file_write_atomic(path, text, strlen(text), 0600, err);
 }
 
+char *container_disk(const struct container *container)
+{
+    const char *disk = container->pod->disk;
+
+    return disk ? xformat("%s/roots/%s", disk, container->id) : NULL;
+}
+
 static int mount_root(struct container *container, const struct container_options *options,
                       struct error *err)
 {
     struct layer_store *store = container->pod->layers;
+    scoped(freep) char *disk = container_disk(container);
     struct rootfs_options rootfs = {
         .directory = container->directory,
         .layers = options->layers,
         .count = options->layer_count,
-        .room = layer_store_room(store),
+        .disk = disk,
+        .room = layer_store_memory(store),
     };
 
     if (rootfs_mount(store, &rootfs, err) < 0)

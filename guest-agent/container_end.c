@@ -2,6 +2,7 @@
 /* How a container ends and goes away. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -150,6 +151,21 @@ bool container_is_empty(const struct container *container)
 
 /* ---- going away ---- */
 
+/* It may be large: out of the way first, so that its name is free. */
+static void remove_disk(const struct container *container)
+{
+    struct pod *pod = container->pod;
+    scoped(freep) char *path = container_disk(container);
+
+    if (!path)
+        return;
+    scoped(freep) char *gone = xformat("%s/gone/%u", pod->disk, pod->serial++);
+    if (rename(path, gone) == 0)
+        layer_store_remove(pod->layers, gone);
+    else if (errno != ENOENT)
+        log_warn("container '%s' leaves files: %s", container->id, strerror(errno));
+}
+
 /* Once nothing is mounted any more, what cannot be removed is small, and the container's end must
  * not depend on it: a later container of that id is refused. */
 static int remove_files(struct container *container, struct error *err)
@@ -159,6 +175,7 @@ static int remove_files(struct container *container, struct error *err)
     if (mounts_unmake(container->directory, err) < 0 ||
         rootfs_unmount(container->directory, err) < 0)
         return -1;
+    remove_disk(container);
     if (file_remove_tree(container->directory, &left) < 0)
         log_warn("container '%s' leaves files: %s", container->id, left.message);
     return 0;

@@ -52,6 +52,9 @@ bool container_is_empty(const struct container *container);
 void container_delete_continue(struct container *container);
 /* After a failed create: undo it, then tell. */
 void container_undo(struct container *container, const struct error *err);
+/* Where on the scratch disk it writes, whether that is there or not; NULL: there is no disk. The
+ * caller frees. */
+char *container_disk(const struct container *container);
 struct confine_options;
 void container_confinement(const struct container *container, unsigned wanted, char **ret_root,
                            struct confine_options *ret);

@@ -5,19 +5,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/guest_disk.h"
 #include "base/scoped.h"
 #include "base/text.h"
 
-enum { DISKS_MAX = 64 };
+enum { DISKS_MAX = 64, SERIAL_MAX = 64 };
 
 void disks_fini(struct disks *disks)
 {
     free(disks->initdata);
     free(disks->network);
+    free(disks->scratch);
     *disks = (struct disks){0};
 }
 
@@ -99,6 +102,38 @@ enum boot_code disks_add(struct disks *disks, const char *device, struct error *
     }
 }
 
+enum boot_code disks_add_scratch(struct disks *disks, const char *device, const char *serial,
+                                 struct error *err)
+{
+    if (!text_equal(serial, GUEST_DISK_SCRATCH))
+        return BOOT_OK;
+    if (disks->scratch) {
+        error_set(err, STATUS_ALREADY_EXISTS, "two scratch disks");
+        return BOOT_SCRATCH_DOUBLED;
+    }
+    disks->scratch = xstrdup(device);
+    return BOOT_OK;
+}
+
+static enum boot_code look_at(struct disks *disks, const char *name, struct error *err)
+{
+    scoped(freep) char *serial = NULL;
+    char device[sizeof("/dev/") + NAME_MAX], path[sizeof("/sys/block//serial") + NAME_MAX];
+    const char *before = disks->scratch;
+    struct error none;
+    size_t length;
+    enum boot_code code;
+
+    (void) snprintf(device, sizeof(device), "/dev/%s", name);
+    (void) snprintf(path, sizeof(path), "/sys/block/%s/serial", name);
+    if (file_read(path, SERIAL_MAX, &serial, &length, &none) == 0)
+        serial[strcspn(serial, "\n")] = '\0';
+    code = serial ? disks_add_scratch(disks, device, serial, err) : BOOT_OK;
+    if (code != BOOT_OK || disks->scratch != before)
+        return code;
+    return disks_add(disks, device, err);
+}
+
 enum boot_code disks_scan(struct disks *ret, struct error *err)
 {
     DIR *directory = opendir("/sys/block");
@@ -111,16 +146,14 @@ enum boot_code disks_scan(struct disks *ret, struct error *err)
         return BOOT_INITDATA_ABSENT;
     }
     while (code == BOOT_OK && (entry = readdir(directory))) {
-        char path[sizeof("/dev/") + NAME_MAX];
-
         if (!text_starts(entry->d_name, "vd"))
             continue;
         /* Not to look at one would be not to see a second of a kind. */
         if (++seen > DISKS_MAX) {
             error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d disks", DISKS_MAX);
             code = BOOT_DISKS;
-        } else if (text_format(path, sizeof(path), err, "/dev/%s", entry->d_name) == 0) {
-            code = disks_add(ret, path, err);
+        } else {
+            code = look_at(ret, entry->d_name, err);
         }
     }
     closedir(directory);

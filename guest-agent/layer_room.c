@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -27,6 +28,13 @@ static uint64_t memory_available(void)
     return kib * 1024;
 }
 
+static uint64_t disk_available(const char *directory)
+{
+    struct statvfs fs;
+
+    return statvfs(directory, &fs) < 0 ? 0 : (uint64_t) fs.f_bavail * fs.f_frsize;
+}
+
 static uint64_t less(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : 0;
@@ -34,7 +42,8 @@ static uint64_t less(uint64_t a, uint64_t b)
 
 uint64_t layer_room_left(const struct layer_room *room)
 {
-    uint64_t left = less(memory_available(), room->reserve);
+    uint64_t there = room->disk ? disk_available(room->disk) : memory_available();
+    uint64_t left = less(there, room->reserve);
 
     if (room->limit) {
         uint64_t allowed = less(room->limit, __atomic_load_n(&room->used, __ATOMIC_RELAXED));
@@ -43,6 +52,11 @@ uint64_t layer_room_left(const struct layer_room *room)
             left = allowed;
     }
     return left;
+}
+
+uint64_t layer_room_memory(const struct layer_room *room)
+{
+    return less(memory_available(), room->reserve);
 }
 
 int layer_room_check(const struct layer_room *room, uint64_t bytes, struct error *err)

@@ -161,6 +161,13 @@ void layer_store_on_unpacked(struct layer_store *store, void (*fn)(void *user), 
     store->unpacked_user = user;
 }
 
+void layer_store_use_disk(struct layer_store *store, const char *directory)
+{
+    free(store->directory);
+    store->directory = xstrdup(directory);
+    store->room.disk = store->directory;
+}
+
 static struct blob *blob_find_text(const struct layer_store *store, const char *digest)
 {
     uint8_t wanted[SHA256_SIZE];
@@ -223,9 +230,41 @@ void layer_store_release(struct layer_store *store, const char *digest)
         blob->users--;
 }
 
-uint64_t layer_store_room(const struct layer_store *store)
+uint64_t layer_store_memory(const struct layer_store *store)
 {
-    return layer_room_left(&store->room);
+    return layer_room_memory(&store->room);
+}
+
+struct removal {
+    struct layer_job job;
+    char *path;
+};
+
+static void run_removal(struct layer_job *base)
+{
+    const struct removal *removal = container_of(base, struct removal, job);
+    struct error err;
+
+    if (file_remove_tree(removal->path, &err) < 0)
+        log_debug("what a container left: %s", err.message);
+}
+
+static void removal_finished(struct layer_job *base)
+{
+    struct removal *removal = container_of(base, struct removal, job);
+
+    free(removal->path);
+    free(removal);
+}
+
+void layer_store_remove(struct layer_store *store, const char *path)
+{
+    struct removal *removal = xnew(struct removal);
+
+    removal->job.run = run_removal;
+    removal->job.done = removal_finished;
+    removal->path = xstrdup(path);
+    layer_queue_submit(store->queue, &removal->job);
 }
 
 /* Of a blob that no job is about, the worker's fields are ours. */

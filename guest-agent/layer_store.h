@@ -22,7 +22,7 @@ enum {
 };
 
 struct layer_store_options {
-    const char *directory; /* on a tmpfs, exists, ours alone */
+    const char *directory; /* exists, ours alone */
     uint64_t reserve;      /* bytes of memory that stay free; 0: 32 MiB */
     uint64_t limit;        /* bytes that all layers may take; 0: what memory there is */
     uint64_t keep_ms;      /* how long what nobody uses is certainly kept; 0: 30 s */
@@ -57,6 +57,8 @@ static inline void layer_store_freep(struct layer_store **p)
 }
 /* After each unpacking, also one that failed or whose upload was freed meanwhile. */
 void layer_store_on_unpacked(struct layer_store *store, void (*fn)(void *user), void *user);
+/* From here on they are in this directory of the scratch disk. Before there are any. */
+void layer_store_use_disk(struct layer_store *store, const char *directory);
 /* An unknown or unparsable digest is a blob of which nothing is there. */
 struct layer_state layer_store_state(const struct layer_store *store, const char *digest);
 /* The directory of a complete layer, borrowed; refuses one that is not there or has another
@@ -67,8 +69,10 @@ int layer_store_path(const struct layer_store *store, const char *digest, const 
 /* What uses a complete layer, as a part of a container's root, keeps it here. */
 void layer_store_hold(struct layer_store *store, const char *digest);
 void layer_store_release(struct layer_store *store, const char *digest);
-/* Bytes of memory that may be taken now, by a layer or by whom else. */
-uint64_t layer_store_room(const struct layer_store *store);
+/* Bytes of memory that may be taken now, by whom else, too. */
+uint64_t layer_store_memory(const struct layer_store *store);
+/* Removes a tree that nobody uses, sooner or later, on the worker: it may be large. */
+void layer_store_remove(struct layer_store *store, const char *path);
 
 /* Directories of a complete layer that its tar did not describe: they must look as in the layer
  * below. Borrowed. */

@@ -27,6 +27,7 @@
 #include "pod_network.h"
 #include "reaper.h"
 #include "runtime.h"
+#include "scratch.h"
 #include "secure/initdata.h"
 #include "share.h"
 #include "volumes.h"
@@ -210,7 +211,7 @@ void pod_limit_memory(struct pod *pod)
     struct error err;
 
     if (pod->options->place == AGENT_IN_VM && pod->cgroups->limit &&
-        pod->cgroups->limit(CONTAINERS_CGROUP, layer_store_room(pod->layers), &err) < 0)
+        pod->cgroups->limit(CONTAINERS_CGROUP, layer_store_memory(pod->layers), &err) < 0)
         log_warn("the limit of all containers: %s", err.message);
 }
 
@@ -361,7 +362,48 @@ int pod_configure(struct pod *pod, const struct pod_configuration *configuration
         return -1;
     if (configuration->share_pid && pod_share_pid(pod, err) < 0)
         return -1;
-    return phase_advance(&pod->phase, PHASE_OPEN, err);
+    return 0;
+}
+
+struct opening {
+    struct pod *pod;
+    pod_opened_fn *fn;
+    void *user;
+};
+
+static void use_disk(struct pod *pod)
+{
+    if (pod->disk)
+        return;
+    layer_store_use_disk(pod->layers, SCRATCH_DIRECTORY "/layers");
+    volumes_use_disk(pod->volumes, SCRATCH_DIRECTORY "/volumes");
+    pod->disk = SCRATCH_DIRECTORY;
+}
+
+/* A disk that does not work is no reason to do without: what was promised may need its room. */
+static void disk_known(void *user, const struct error *why)
+{
+    scoped(freep) struct opening *opening = user;
+    struct pod *pod = opening->pod;
+    struct error err;
+
+    if (!why && pod->options->scratch)
+        use_disk(pod);
+    if (!why && phase_advance(&pod->phase, PHASE_OPEN, &err) < 0)
+        why = &err;
+    opening->fn(opening->user, why);
+}
+
+void pod_open(struct pod *pod, pod_opened_fn *fn, void *user)
+{
+    struct opening *opening = xnew(struct opening);
+    struct error err;
+
+    *opening = (struct opening){pod, fn, user};
+    if (!pod->options->scratch)
+        return disk_known(opening, NULL);
+    if (scratch_wait(pod->options->scratch, pod->loop, disk_known, opening, &err) < 0)
+        disk_known(opening, &err);
 }
 
 int pod_open_share(struct pod *pod, struct error *err)

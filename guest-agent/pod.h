@@ -24,6 +24,7 @@ struct pod_network;
 struct reaper;
 struct reaper_watch;
 struct runtime;
+struct scratch;
 struct share;
 struct source;
 struct volumes;
@@ -47,6 +48,7 @@ struct pod {
     struct lease *lease;
     struct share *share;         /* from OpenShare on */
     struct pod_network *network; /* from Configure on, if the initdata says tenant */
+    const char *disk;            /* where the scratch disk is mounted; NULL: it is not */
     bool has_host_network;       /* from Configure on, if the initdata says host */
     char *directory;             /* hosts, resolv.conf, hostname, shm */
     char *containers;            /* their directories */
@@ -99,9 +101,13 @@ static inline void pod_freep(struct pod **p)
 void pod_limit_memory(struct pod *pod);
 /* Makes the PID namespace that containers of the pod may share, once. */
 int pod_share_pid(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
-/* ATTESTED -> OPEN, or an error and nothing changed that matters. */
+/* All but the last step to OPEN, or an error and nothing changed that matters. */
 int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
     __attribute__((warn_unused_result));
+/* The last step, ATTESTED -> OPEN, when there is a place for what containers write: fn runs once,
+ * perhaps at once, with err NULL if it was taken. */
+typedef void pod_opened_fn(void *user, const struct error *err);
+void pod_open(struct pod *pod, pod_opened_fn *fn, void *user);
 /* Mounts the live share, once; an error too if it is over. */
 int pod_open_share(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
 /* After a stop of the machine its clock is late. The tenant's time may set it forwards, by more

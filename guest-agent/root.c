@@ -66,7 +66,8 @@ static int load_module(const char *path, struct error *err)
 
     if (fd < 0)
         return error_errno(err, errno, "open '%s'", path);
-    if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+    /* ENODEV: for hardware that is not here. */
+    if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST && errno != ENODEV)
         return error_errno(err, errno, "load '%s'", path);
     return 0;
 }

@@ -146,16 +146,36 @@ static int size_scratch(uint64_t room, char ret[96], struct error *err)
                        files * INODE_CONTENT, files);
 }
 
+static int mount_disk(const char *disk, const char *scratch, struct error *err)
+{
+    if (mkdir(disk, 0700) < 0)
+        return error_errno(err, errno, "make '%s'", disk);
+    if (mount(disk, scratch, NULL, MS_BIND, NULL) < 0)
+        return error_errno(err, errno, "mount '%s'", scratch);
+    return 0;
+}
+
+static int mount_memory(uint64_t room, const char *scratch, struct error *err)
+{
+    char data[96];
+
+    if (size_scratch(room, data, err) < 0)
+        return -1;
+    if (mount("scratch", scratch, "tmpfs", MS_NODEV, data) < 0)
+        return error_errno(err, errno, "mount '%s'", scratch);
+    return 0;
+}
+
 /* A mount of its own: whatever the container leaves behind goes with one umount. */
 static int make_scratch(const struct rootfs_options *options, const char *scratch,
                         struct error *err)
 {
-    char path[PATH_SIZE], data[96];
+    char path[PATH_SIZE];
 
-    if (size_scratch(options->room, data, err) < 0 || make_directory(scratch, 0700, err) < 0)
+    if (make_directory(scratch, 0700, err) < 0 ||
+        (options->disk ? mount_disk(options->disk, scratch, err)
+                       : mount_memory(options->room, scratch, err)) < 0)
         return -1;
-    if (mount("scratch", scratch, "tmpfs", MS_NODEV, data) < 0)
-        return error_errno(err, errno, "mount '%s'", scratch);
     for (size_t i = 0; i < 2; i++)
         if (text_format(path, sizeof(path), err, "%s/%s/%s", options->directory, "scratch",
                         i ? "work" : "upper") < 0 ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A container's root: its layers below, a tmpfs of its own above. */
+/* A container's root: its layers below, and above what it writes: in a tmpfs of its own, or in a
+ * directory of the scratch disk. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,8 @@ struct rootfs_options {
     const char *directory; /* of the container; exists. Gets "rootfs" (the root) and "scratch" */
     const struct rootfs_layer *layers; /* bottom first; at least one */
     size_t count;
-    uint64_t room; /* bytes of memory that the container may fill by what it writes */
+    const char *disk; /* its directory there, which does not exist yet; NULL: there is no disk */
+    uint64_t room;    /* without a disk: bytes of memory that the container may fill */
 };
 
 /* A root for which there is less room is refused. */
@@ -27,5 +29,5 @@ enum { ROOTFS_ROOM_MIN = 1024 * 1024 };
 /* Mounts <directory>/rootfs. Read-only roots are crun's work (root.readonly). */
 int rootfs_mount(const struct layer_store *store, const struct rootfs_options *options,
                  struct error *err) __attribute__((warn_unused_result));
-/* Unmounts and removes; what is not there is no error. */
+/* Unmounts and removes, but for what lies on the disk; what is not there is no error. */
 int rootfs_unmount(const char *directory, struct error *err) __attribute__((warn_unused_result));

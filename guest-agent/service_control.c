@@ -20,14 +20,42 @@
 #include "service.h"
 #include "session.h"
 
+/* A Configure that waits for its last step. */
+struct configuring {
+    struct pod *pod;
+    struct idempotency_entry *entry;
+    uint32_t api;
+};
+
+static void opened(void *user, const struct error *err)
+{
+    scoped(freep) struct configuring *configuring = user;
+    const struct pod *pod = configuring->pod;
+    Agent__ConfigureResponse reply = AGENT__CONFIGURE_RESPONSE__INIT;
+    struct utsname name;
+    struct sysinfo info;
+
+    if (err)
+        return answer_fail(configuring->entry, err);
+    (void) uname(&name);
+    (void) sysinfo(&info);
+    reply.api = configuring->api;
+    reply.memory_total = (uint64_t) info.totalram * info.mem_unit;
+    reply.kernel_release = name.release;
+    reply.agent_version = (char *) (uintptr_t) CLEAVE_VERSION;
+    reply.cgroup_version = pod->cgroups->number;
+    reply.offloads = pod->network ? pod_network_offloads(pod->network) : 0;
+    answer_reply(configuring->entry, &reply.base);
+}
+
 void service_configure(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__ConfigureRequest *request = (const Agent__ConfigureRequest *) message;
     struct pod *pod = ((struct session *) rpc_context(rpc))->pod;
-    Agent__ConfigureResponse reply = AGENT__CONFIGURE_RESPONSE__INIT;
     struct answer_call call = {rpc, message, request->key, "",
                                &agent__configure_response__descriptor};
     struct idempotency_entry *entry = answer_begin(&call);
+    scoped(freep) struct configuring *configuring = xnew(struct configuring);
     scoped(freep) struct pod_sysctl *sysctls = xnew_array(struct pod_sysctl,
                                                           request->n_sysctls + 1);
     struct pod_configuration configuration = {
@@ -45,25 +73,17 @@ void service_configure(struct rpc *rpc, const struct ProtobufCMessage *message)
         .offloads = request->offloads,
     };
     const struct api_range api = {request->api_min, request->api_max};
-    struct utsname name;
-    struct sysinfo info;
     struct error err;
 
     if (!entry)
         return;
     for (size_t i = 0; i < request->n_sysctls; i++)
         sysctls[i] = (struct pod_sysctl){request->sysctls[i]->name, request->sysctls[i]->value};
-    if (api_choose(&api, request->tenant_version, &reply.api, &err) < 0 ||
+    *configuring = (struct configuring){.pod = pod, .entry = entry};
+    if (api_choose(&api, request->tenant_version, &configuring->api, &err) < 0 ||
         pod_configure(pod, &configuration, &err) < 0)
         return answer_fail(entry, &err);
-    (void) uname(&name);
-    (void) sysinfo(&info);
-    reply.memory_total = (uint64_t) info.totalram * info.mem_unit;
-    reply.kernel_release = name.release;
-    reply.agent_version = (char *) (uintptr_t) CLEAVE_VERSION;
-    reply.cgroup_version = pod->cgroups->number;
-    reply.offloads = pod->network ? pod_network_offloads(pod->network) : 0;
-    answer_reply(entry, &reply.base);
+    pod_open(pod, opened, take_ptr(configuring));
 }
 
 /* An Appraise whose evidence is being made. */

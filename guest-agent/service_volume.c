@@ -54,7 +54,7 @@ static int put(struct pod *pod, const Agent__PutVolumeRequest *request, struct e
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "more than %d entries",
                          VOLUMES_ENTRIES_MAX);
     if (request->kind == AGENT__PUT_VOLUME_REQUEST__KIND__EMPTY)
-        return volumes_put_empty(pod->volumes, &put, layer_store_room(pod->layers), err);
+        return volumes_put_empty(pod->volumes, &put, layer_store_memory(pod->layers), err);
     if (request->kind != AGENT__PUT_VOLUME_REQUEST__KIND__COPIED)
         return error_set(err, STATUS_INVALID_ARGUMENT, "this kind of volume is not known here");
     entries = xnew_array(struct volumes_entry, request->n_entries + 1);
@@ -63,7 +63,7 @@ static int put(struct pod *pod, const Agent__PutVolumeRequest *request, struct e
             return -1;
     }
     put.entries = entries;
-    return volumes_put_copied(pod->volumes, &put, layer_store_room(pod->layers), err);
+    return volumes_put_copied(pod->volumes, &put, layer_store_memory(pod->layers), err);
 }
 
 /* A volume may change for as long as the pod lives: the answers of the content before are not

@@ -32,6 +32,7 @@ struct volume {
 
 struct volumes {
     char *directory;
+    char *disk; /* NULL: there is none */
     struct volume *first;
     size_t count;
 };
@@ -71,6 +72,7 @@ void volumes_free(struct volumes *volumes)
         volume_free(volume);
     }
     free(volumes->directory);
+    free(volumes->disk);
     free(volumes);
 }
 
@@ -142,20 +144,38 @@ static int mount_room(const struct volume *volume, uint64_t size, struct error *
     return 0;
 }
 
+void volumes_use_disk(struct volumes *volumes, const char *directory)
+{
+    free(volumes->disk);
+    volumes->disk = xstrdup(directory);
+}
+
+static int bind_disk(const struct volumes *volumes, const struct volume *volume, struct error *err)
+{
+    scoped(freep) char *path = xformat("%s/%s", volumes->disk, volume->name);
+
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make volume '%s'", volume->name);
+    if (mount(path, volume->path, NULL, MS_BIND, NULL) < 0)
+        return error_errno(err, errno, "mount volume '%s'", volume->name);
+    return 0;
+}
+
 int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, uint64_t room,
                       struct error *err)
 {
     scoped(volume_freep) struct volume *volume = NULL;
     const struct volume *there = find(volumes, put->name);
     uint64_t size = put->size && put->size < room ? put->size : room;
+    bool on_disk = volumes->disk && !put->size;
 
     if (there)
         return there->content ? other_kind(put->name, err) : 0;
-    if (room < ROOM_MIN)
+    if (!on_disk && room < ROOM_MIN)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
                          "a volume needs %d MiB, the guest has none left", ROOM_MIN >> 20);
     volume = begin(volumes, put->name, err);
-    if (!volume || mount_room(volume, size, err) < 0)
+    if (!volume || (on_disk ? bind_disk(volumes, volume, err) : mount_room(volume, size, err)) < 0)
         return -1;
     if (open_it(volume, put, err) < 0) {
         (void) umount2(volume->path, MNT_DETACH | UMOUNT_NOFOLLOW);

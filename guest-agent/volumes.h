@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The pod's volumes: directories of the guest that its containers share, by name. Empty ones are
- * file systems of their own; the content of copied ones is replaced as a whole, under readers who
- * see the old or the new one and never a mixture. What a container can write to is never followed
- * or trusted.
+ * file systems of their own, or directories of the scratch disk; the content of copied ones is
+ * replaced as a whole, under readers who see the old or the new one and never a mixture. What a
+ * container can write to is never followed or trusted.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +37,7 @@ struct volumes_put { /* PutVolumeRequest */
     mode_t mode;
     uid_t uid;
     gid_t gid;
-    uint64_t size; /* empty ones */
+    uint64_t size; /* empty ones: of memory; 0: wherever there is room */
     uint64_t serial;
     bool first, last;
     const struct volumes_entry *entries;
@@ -51,7 +51,9 @@ static inline void volumes_freep(struct volumes **p)
     if (*p)
         volumes_free(*p);
 }
-/* Room is what there is for all: it bounds the new one. */
+/* From here on empty ones for which nobody asked for memory are in this directory. */
+void volumes_use_disk(struct volumes *volumes, const char *directory);
+/* Room is what memory there is for all: it bounds a new one that is not on the disk. */
 int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, uint64_t room,
                       struct error *err) __attribute__((warn_unused_result));
 int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, uint64_t room,

@@ -165,6 +165,8 @@ static struct js *describe(const struct machine_target *target)
         js_set_string(input, "uri", target->uri);
         js_set_integer(input, "call_timeout", target->call_timeout);
     }
+    if (target->scratch)
+        js_set_string(input, "scratch", target->scratch);
     return input;
 }
 

@@ -8,8 +8,8 @@
  *   destroy  {..., pid, start_time, late} -> {}   late: nobody waits; a domain may yet appear
  *   status   {...} -> {state}
  *   power    {...} -> {}
- * each with {version, id, boot_id, uri, call_timeout}: how the machine was made, whatever host.conf
- * says by now. A failure is {code, message} and exit code 1. */
+ * each with {version, id, boot_id, uri, call_timeout, scratch}: how the machine was made, whatever
+ * host.conf says by now. A failure is {code, message} and exit code 1. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -32,6 +32,7 @@ struct machine_target { /* borrowed */
     const char *id;
     const char *uri; /* NULL: what host.conf says (a record of an older version) */
     int64_t call_timeout;
+    const char *scratch; /* the directory of scratch disks; NULL: as host.conf says */
     struct machine_process process;
     bool late; /* of a destroy: look again for what a create that was cut down left in libvirt */
 };

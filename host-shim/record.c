@@ -80,6 +80,7 @@ int record_write(const struct record *record, struct error *err)
     js_set_string(state, "helper", record->helper);
     js_set_string(state, "uri", record->uri);
     js_set_integer(state, "call_timeout", record->call_timeout);
+    js_set_string(state, "scratch", record->scratch);
     put_process(state, "machine", &record->machine);
     put_process(state, "shim", &record->shim);
     return state_file_write(path, &format, state, err);
@@ -105,6 +106,7 @@ int record_read(const char *id, struct record *ret, struct error *err)
         .helper = xstrdup(helper),
         .uri = xstrdup(js_get_string(state, "uri")),
         .call_timeout = js_get_integer(state, "call_timeout", 0),
+        .scratch = xstrdup(js_get_string(state, "scratch")),
     };
     get_process(state, "machine", &ret->machine);
     get_process(state, "shim", &ret->shim);
@@ -116,6 +118,7 @@ void record_clear(struct record *record)
     free(record->id);
     free(record->helper);
     free(record->uri);
+    free(record->scratch);
     *record = (struct record){0};
 }
 
@@ -134,6 +137,7 @@ void record_target(const struct record *record, struct machine_target *ret)
         .id = record->id,
         .uri = record->uri,
         .call_timeout = record->call_timeout,
+        .scratch = record->scratch,
         .process = record->machine,
     };
 }

@@ -20,6 +20,7 @@ struct record {
     char *helper; /* the program that can end the machine */
     char *uri;    /* of the libvirt that made it; NULL in a record of an older version */
     int64_t call_timeout;
+    char *scratch; /* the directory where its disk is made; NULL likewise */
     struct machine_process machine;
     struct machine_process shim;
 };

@@ -340,6 +340,7 @@ int sandbox_create(struct sandbox *sandbox, const struct pod_input *input, struc
         .helper = xstrdup(sandbox->conf.helper),
         .uri = xstrdup(sandbox->conf.uri),
         .call_timeout = sandbox->conf.call_timeout,
+        .scratch = xstrdup(sandbox->conf.scratch_directory),
         .shim = {.pid = getpid(), .start_time = watch_start_time(getpid())},
     };
     if (record_write(&sandbox->record, err) < 0) {

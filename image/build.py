@@ -171,8 +171,9 @@ def make_tree(cache, agent, helper, attest, tree):
         sys.exit(f"image: cleave-exec is larger than {EXEC_KIB_MAX} KiB")
     copy_program(cache, scratch, attest, "cleave-attest")
     copy_program(cache, scratch, os.path.join(cache, "root/usr/bin/crun"), "crun")
+    copy_program(cache, scratch, os.path.join(cache, "root/sbin/mke2fs"), "mke2fs")
     os.makedirs(os.path.join(scratch, "usr/lib/modules"))
-    for wanted in ("modules", "modules.guest-root"):
+    for wanted in ("modules", "modules.guest-root", "modules.scratch"):
         with open(os.path.join(scratch, "etc/cleave", wanted), "w") as file:
             for name, path in module_order(os.path.join(cache, "root/lib/modules"), wanted):
                 shutil.copy(path, os.path.join(scratch, "usr/lib/modules", name + ".ko"))

@@ -26,7 +26,7 @@ $(IMAGE_CACHE)/manifest: image/packages
 	@touch $@
 $(BUILD)/image/tree.stamp: $(IMAGE_CACHE)/manifest $(BUILD)/bin/cleave-agent \
 	$(BUILD)/bin/cleave-exec $(BUILD)/bin/cleave-attest image/build.py \
-	image/modules image/modules.guest-root
+	image/modules image/modules.guest-root image/modules.scratch
 	@mkdir -p $(BUILD)/image
 	$(quiet)$(IMAGE_BUILD) tree $(IMAGE_CACHE) $(BUILD)/bin/cleave-agent $(BUILD)/bin/cleave-exec \
 		$(BUILD)/bin/cleave-attest $(BUILD)/image/tree

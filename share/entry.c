@@ -114,8 +114,10 @@ static int make(struct server *server, const struct message *message, const stru
         return failed;
     credentials_mask(making->mask & 0777);
     failed = make_one(directory, message->name, making) < 0 ? -errno : 0;
+    if (failed == 0)
+        failed = look_up(server, message, ret);
     credentials_restore();
-    return failed < 0 ? failed : look_up(server, message, ret);
+    return failed;
 }
 
 int entry_symlink(struct server *server, const struct message *message, void *ret, size_t *ret_size)

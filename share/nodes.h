@@ -16,7 +16,7 @@ struct statx;
 struct error;
 
 enum {
-    NODES_MAX = 262144,     /* 23 MiB, of which the kernel gives what is touched */
+    NODES_MAX = 262144,     /* 23 MiB; with names and handles, if a guest wants it so, 100 */
     NODES_CROWDED = 65536,  /* beyond it the guest is asked to forget files */
     NODES_HELD_MAX = 32768, /* where nothing can be parked, and the guest does not forget */
     NODES_WATERMARK = 4096,

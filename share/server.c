@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/scoped.h"
+#include "credentials.h"
 #include "server_private.h"
 
 SCOPED_PTR(struct nodes, nodes_free)
@@ -246,11 +247,35 @@ static int answer(struct server *server, uint64_t unique, int failed, struct err
     return frame_send(&server->queue, server->peer, &header, sizeof(header), err);
 }
 
+/* On a file system of the network root may be nobody, and the guest's user somebody. */
+static int operate_for_user(struct server *server, const struct message *message, void *ret,
+                            size_t *ret_size)
+{
+    int failed = credentials_assume(message->uid, message->gid);
+
+    if (failed < 0)
+        return failed;
+    failed = operations[message->opcode](server, message, ret, ret_size);
+    credentials_restore();
+    return failed;
+}
+
+static int operate(struct server *server, const struct message *message, void *ret,
+                   size_t *ret_size)
+{
+    int failed = operations[message->opcode](server, message, ret, ret_size);
+    int again = (failed == -EACCES || failed == -EPERM) && message->uid != 0
+                    ? operate_for_user(server, message, ret, ret_size)
+                    : failed;
+
+    return again < 0 ? failed : again;
+}
+
 static int perform(struct server *server, const struct message *message, struct error *err)
 {
     struct fuse_out_header *header = (void *) server->reply;
     size_t size = 0;
-    int failed = operations[message->opcode](server, message, header + 1, &size);
+    int failed = operate(server, message, header + 1, &size);
 
     server->swollen |= message->length > LARGE || size > LARGE;
     if (failed == NO_REPLY)

@@ -210,15 +210,19 @@ static void on_configured(void *user, const struct agent_reply *reply, const str
     do_next(pod, 0, tell_created);
 }
 
+static void end_shares(struct pod *pod)
+{
+    shares_free(take_ptr(pod->shares));
+    pod_share_free(take_ptr(pod->share));
+}
+
 static void tell_dead(struct pod *pod)
 {
     if (pod->dead_told)
         return;
     pod->dead_told = true;
     pod_network_free(take_ptr(pod->network)); /* before CNI takes its namespace down */
-    shares_free(take_ptr(pod->shares));       /* before kubelet takes the volumes down */
-    if (pod->share)
-        pod_share_stop(pod->share);
+    end_shares(pod);                          /* before kubelet takes the volumes down */
     pod->events.dead(pod->user, pod->exit_status);
 }
 
@@ -617,8 +621,7 @@ static void begin_removal(struct pod *pod)
 {
     pod->stage = STOP_REMOVING;
     source_rearm(pod->next, LOOP_NEVER);
-    if (pod->share)
-        pod_share_stop(pod->share);
+    end_shares(pod);
     fate_rest(pod->fate);
     provision_free(take_ptr(pod->provision));
 }

@@ -190,12 +190,28 @@ static void on_share_ended(void *user, const struct error *err)
     end(user, err);
 }
 
+/* The guest has not heard of it: another container may try again. */
+static void give_up_start(struct shares *shares, const struct error *err)
+{
+    for (struct share_request *request = shares->requests; request; request = request->next) {
+        request->has_failed = true;
+        request->why = *err;
+        (void) error_wrap(&request->why, "the pod's live share");
+        request->open = 0;
+    }
+    forget_questions(shares);
+    share_server_free(take_ptr(shares->server));
+    shares->stage = STAGE_NEW;
+    source_rearm(shares->tell, 0);
+}
+
 static void on_share_started(void *user, const struct error *err)
 {
     struct shares *shares = user;
 
     if (err) {
-        end(shares, err);
+        if (shares->stage == STAGE_STARTING)
+            give_up_start(shares, err);
         return;
     }
     if (shares->stage == STAGE_STARTING)
@@ -214,8 +230,7 @@ static int start(struct shares *shares, struct error *err)
     shares->stage = STAGE_STARTING;
     if (pod_share_start(shares->share, stream, on_share_started, shares, err) == 0)
         return 0;
-    end(shares, err);
-    *err = shares->why;
+    give_up_start(shares, err);
     return -1;
 }
 
@@ -238,6 +253,8 @@ void shares_free(struct shares *shares)
         return;
     for (struct share_request *request = shares->requests; request; request = request->next)
         request->shares = NULL;
+    if (shares->tell) /* else it was never told whom to tell */
+        pod_share_on_ended(shares->share, NULL, NULL);
     forget_questions(shares);
     share_server_free(shares->server);
     source_free(shares->tell);

@@ -14,7 +14,7 @@ struct share_request;
 struct shares;
 struct spec_share;
 
-/* The pod's share in the guest: borrowed, outlives this. */
+/* The pod's share in the guest: borrowed, freed after this and before anything else happens. */
 int shares_new(struct loop *loop, struct pod_share *share, struct shares **ret,
                struct error *err) must_check;
 void shares_free(struct shares *shares); /* who still waits is not told */

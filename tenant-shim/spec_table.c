@@ -37,7 +37,7 @@ static const struct spec_rule rules[] = {
     {"mounts", SPEC_REWRITE, "each by its source"},
     {"mounts[].destination", SPEC_KEEP, NULL},
     {"mounts[].type", SPEC_REWRITE, "the kernel's own pass, the rest become bind mounts"},
-    {"mounts[].source", SPEC_REWRITE, "a path of this node becomes a name, or is refused"},
+    {"mounts[].source", SPEC_REWRITE, "a path of this node becomes a name of the guest's or of a live share, or is refused"},
     {"mounts[].options", SPEC_REWRITE, "labels go, propagation ends in the guest"},
     {"mounts[].uidMappings", SPEC_REFUSE, NO_USERNS},
     {"mounts[].gidMappings", SPEC_REFUSE, NO_USERNS},

@@ -17,9 +17,9 @@ enum {
     BACKOFF_MAX_MS = 3000,
     CONNECT_MS = 4000, /* of one attempt: the kernel would wait for minutes */
     /* Where the tenant has been, what failed is the network: there are two packets in each attempt,
-     * a second apart, and never two seconds without one. */
-    KNOWN_BACKOFF_MAX_MS = 1000,
-    KNOWN_CONNECT_MS = 2000,
+     * a second apart, and a second behind them comes the next one. */
+    KNOWN_BACKOFF_MAX_MS = 500,
+    KNOWN_CONNECT_MS = 1500,
     /* Handed on in a row without a pause and without a channel that came of it: a control, what
      * joins it, their replacements. Whoever answers there without our tenant's key must not keep us
      * busy. */

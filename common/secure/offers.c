@@ -14,7 +14,7 @@
 #include "secure/transport.h"
 
 enum {
-    BACKLOG = 16,
+    BACKLOG = 64, /* the guest's own attempts during a failure count, for a minute each */
     ACCEPTS_PER_TURN = 8,
     ACCEPT_PAUSE_MS = 1000,
     RECORDS_MAX = 32,      /* origins that are remembered */

@@ -28,6 +28,9 @@ static const struct config_key keys[] = {
     KEY("machine", "max_vcpus", CONFIG_INTEGER, max_vcpus, 1, 512, "16"),
     KEY("machine", "default_memory", CONFIG_SIZE, default_memory, 128 * MIB, TIB, "\"512MiB\""),
     KEY("machine", "max_memory", CONFIG_SIZE, max_memory, 128 * MIB, 16 * TIB, "\"16GiB\""),
+    KEY("machine", "scratch", CONFIG_SIZE, scratch, 0, 16 * TIB, "\"10GiB\""),
+    KEY("machine", "scratch_directory", CONFIG_STRING, scratch_directory, 0, 0,
+        "\"" HOST_CONF_SCRATCH "\""),
     KEY("libvirt", "uri", CONFIG_STRING, uri, 0, 0, "\"qemu:///system\""),
     KEY("image", "kernel", CONFIG_STRING, kernel, 0, 0,
         "\"" CLEAVE_PREFIX "/share/cleave/image/vmlinuz\""),
@@ -92,6 +95,20 @@ static int check_roots(const char *name, const struct host_conf *conf, struct er
     return 0;
 }
 
+static int check_scratch(const char *name, const struct host_conf *conf, struct error *err)
+{
+    if (conf->scratch && conf->scratch < HOST_CONF_SCRATCH_MIN)
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: machine.scratch is smaller than %llu MiB: make it larger, or 0 for "
+                         "guests without a disk",
+                         name, (unsigned long long) (HOST_CONF_SCRATCH_MIN / MIB));
+    if (conf->scratch_directory[0] != '/')
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "%s: machine.scratch_directory is '%s', which is no absolute path", name,
+                         conf->scratch_directory);
+    return 0;
+}
+
 /* What the key table cannot say: enumerations, and one value against another. */
 static int check(const char *name, const struct host_conf *conf, struct error *err)
 {
@@ -103,7 +120,7 @@ static int check(const char *name, const struct host_conf *conf, struct error *e
     if (conf->default_memory > conf->max_memory)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "%s: machine.default_memory is larger than machine.max_memory", name);
-    return check_roots(name, conf, err);
+    return check_scratch(name, conf, err) < 0 ? -1 : check_roots(name, conf, err);
 }
 
 const struct config_key *host_conf_keys(size_t *ret_count)

@@ -8,7 +8,11 @@
 struct error;
 struct config_key;
 
-#define HOST_CONF_PATH "/etc/cleave/host.conf"
+#define HOST_CONF_PATH    "/etc/cleave/host.conf"
+#define HOST_CONF_SCRATCH "/var/lib/cleave/h/scratch"
+#define HOST_CONF_SCRATCH_MIN                                                                      \
+    (UINT64_C(64) << 20) /* a smaller one is not worth its file system                             \
+                          */
 
 enum host_accel { HOST_ACCEL_AUTO, HOST_ACCEL_KVM, HOST_ACCEL_TCG };
 enum host_launch { HOST_LAUNCH_NONE, HOST_LAUNCH_SEV_SNP, HOST_LAUNCH_TDX };
@@ -29,7 +33,9 @@ struct host_conf {
     char *firmware; /* "": QEMU's own, which measures nothing */
     int64_t default_vcpus, max_vcpus;
     uint64_t default_memory, max_memory;
-    char *stub_guest; /* test/fake/helper-stub only */
+    uint64_t scratch;        /* bytes of a guest's scratch disk; 0: it gets none */
+    char *scratch_directory; /* where its sparse file lies */
+    char *stub_guest;        /* test/fake/helper-stub only */
     char *stub_agent;
     char *stub_root;
 };

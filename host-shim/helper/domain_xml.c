@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/guest_disk.h"
 #include "base/hex.h"
 #include "base/scoped.h"
 #include "base/text.h"
@@ -97,6 +98,26 @@ static void put_disk(FILE *out, const char *path, const char *target, const char
             target, serial);
 }
 
+/* Empty at every boot and worth nothing after it, so that nothing need ever reach the host's disk
+ * for good (cache). A host that is full must not stop the machine where it is, as QEMU would by
+ * itself: its pod gets errors, which somebody notices. */
+static void put_scratch(FILE *out, const char *path)
+{
+    if (!path)
+        return;
+    fputs("    <disk type='file' device='disk'>\n"
+          "      <driver name='qemu' type='raw' cache='unsafe' error_policy='report' "
+          "rerror_policy='report'/>\n"
+          "      <source file='",
+          out);
+    put_escaped(out, path);
+    fputs("'/>\n"
+          "      <target dev='vdc' bus='virtio'/>\n"
+          "      <serial>" GUEST_DISK_SCRATCH "</serial>\n"
+          "    </disk>\n",
+          out);
+}
+
 /* No target name: libvirt makes the tap, the caller finds its name in the live XML. */
 static void put_interface(FILE *out, const struct domain_spec *spec)
 {
@@ -171,9 +192,10 @@ static void put_launch(FILE *out, const struct domain_spec *spec)
 
 static int check(const struct domain_spec *spec, struct error *err)
 {
-    const char *const texts[] = {spec->name,     spec->uuid,       spec->node,     spec->kernel,
-                                 spec->initrd,   spec->cmdline,    spec->firmware, spec->init_disk,
-                                 spec->net_disk, spec->console_log};
+    const char *const texts[] = {spec->name,        spec->uuid,        spec->node,
+                                 spec->kernel,      spec->initrd,      spec->cmdline,
+                                 spec->firmware,    spec->init_disk,   spec->net_disk,
+                                 spec->console_log, spec->scratch_disk};
     bool has_firmware = spec->firmware && spec->firmware[0];
 
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
@@ -216,6 +238,7 @@ static void put_domain(FILE *out, const struct domain_spec *spec)
           out);
     put_disk(out, spec->init_disk, "vda", "cleave-init");
     put_disk(out, spec->net_disk, "vdb", "cleave-net");
+    put_scratch(out, spec->scratch_disk);
     put_interface(out, spec);
     put_console(out, spec->console_log);
     put_tpm(out, spec);

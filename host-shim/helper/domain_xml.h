@@ -26,6 +26,7 @@ struct domain_spec {  /* all borrowed */
     const char *firmware;  /* NULL or "": SeaBIOS */
     const char *init_disk; /* NULL: none (a probe has none) */
     const char *net_disk;
+    const char *scratch_disk; /* NULL: none; the only one that the guest may write to */
     bool interface;
     uint8_t mac[6];
     const char *console_log; /* NULL: no console at all */

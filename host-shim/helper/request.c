@@ -63,6 +63,7 @@ static int parse_common(const struct js *root, struct request *ret, struct error
     ret->id = xstrdup(id);
     parse_process(root, ret);
     ret->late = js_get_boolean(root, "late", false);
+    ret->scratch = xstrdup(js_get_string(root, "scratch"));
     if (parse_libvirt(root, ret, err) < 0)
         return -1;
     return text_format(ret->directory, sizeof(ret->directory), err, "%s/%s", RECORD_ROOT, id);
@@ -131,6 +132,7 @@ void request_clear(struct request *request)
     free(request->initdata);
     free(request->cgroup_parent);
     free(request->uri);
+    free(request->scratch);
     *request = (struct request){0};
 }
 

@@ -27,6 +27,7 @@ struct request {
     struct dial_out dial_out; /* for the network block */
     char *uri;                /* of libvirt; NULL: as host.conf says */
     unsigned call_timeout;    /* seconds */
+    char *scratch;            /* directory of scratch disks; NULL: as host.conf says */
     pid_t pid;                /* 0: not known, or of another boot */
     uint64_t start_time;
     bool late;

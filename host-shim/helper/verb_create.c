@@ -18,6 +18,7 @@
 #include "libvirt.h"
 #include "node.h"
 #include "process.h"
+#include "scratch.h"
 #include "shim/host_conf.h"
 #include "tap_move.h"
 #include "uuid.h"
@@ -32,6 +33,7 @@ struct birth {
     struct request request;
     struct guest_net net;
     struct disks disks;
+    char scratch[SCRATCH_PATH_SIZE]; /* "": the machine gets none */
     char name[NAME_SIZE];
     char uuid[UUID_SIZE];
     int netns;
@@ -61,7 +63,10 @@ static int prepare(struct birth *birth, struct error *err)
         uplink_read(birth->netns, &birth->net, err) < 0)
         return -1;
     log_debug("phase disks");
-    return disks_write(&birth->request, &birth->net, &birth->disks, err);
+    if (disks_write(&birth->request, &birth->net, &birth->disks, err) < 0)
+        return -1;
+    return birth->conf->scratch ? scratch_make(birth->conf, &birth->request, birth->scratch, err)
+                                : 0;
 }
 
 static int describe(struct birth *birth, char **ret_xml, struct error *err)
@@ -82,6 +87,7 @@ static int describe(struct birth *birth, char **ret_xml, struct error *err)
         .firmware = conf->firmware,
         .init_disk = birth->disks.init,
         .net_disk = birth->disks.net,
+        .scratch_disk = birth->scratch[0] ? birth->scratch : NULL,
         .interface = true,
         .initdata = birth->request.initdata,
         .initdata_length = birth->request.initdata_length,
@@ -111,7 +117,10 @@ static int boot(struct birth *birth, struct error *err)
         verb_connect(birth->conf, &birth->request, &birth->virt, err) < 0)
         return -1;
     log_debug("phase domain");
-    return virt_create_paused(birth->virt, xml, &birth->domain, err);
+    if (virt_create_paused(birth->virt, xml, &birth->domain, err) < 0)
+        return -1;
+    /* QEMU has it open: from here on it goes with its last descriptor, whoever dies. */
+    return scratch_remove(birth->conf, &birth->request, err);
 }
 
 static int find_processes(struct birth *birth, struct error *err)

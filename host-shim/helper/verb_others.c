@@ -16,6 +16,7 @@
 #include "node.h"
 #include "process.h"
 #include "record.h"
+#include "scratch.h"
 #include "shim/host_conf.h"
 #include "tpm.h"
 #include "uuid.h"
@@ -103,7 +104,8 @@ static int destroy(const struct host_conf *conf, const struct request *request, 
     if (verb_connect(conf, request, &virt, err) < 0 || destroy_domain(virt, request, name, err) < 0)
         return -1;
     log_debug("phase files");
-    if (tpm_remove(uuid, err) < 0 || cgroup_home_leave(request, err) < 0)
+    if (tpm_remove(uuid, err) < 0 || cgroup_home_leave(request, err) < 0 ||
+        scratch_remove(conf, request, err) < 0)
         return -1;
     return disks_remove(request, err);
 }
@@ -199,7 +201,8 @@ int verb_sweep(const struct host_conf *conf, struct js **ret, struct error *err)
     if (node_name(&node, err) < 0 || verb_connect(conf, NULL, &virt, err) < 0)
         return -1;
     sweep.node = node;
-    if (virt_each(virt, sweep_one, &sweep, err) < 0 || tpm_sweep(node, &sweep.count, err) < 0)
+    if (virt_each(virt, sweep_one, &sweep, err) < 0 || tpm_sweep(node, &sweep.count, err) < 0 ||
+        scratch_sweep(conf, err) < 0)
         return -1;
     *ret = js_new_object();
     js_set_integer(*ret, "destroyed", sweep.count);

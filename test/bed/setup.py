@@ -132,6 +132,8 @@ helper = "{helper}"
 console = {console}
 boot_timeout = 120
 default_memory = "{memory}"
+scratch = "{scratch}"
+scratch_directory = "{scratch_directory}"
 tpm = "{tpm}"
 [image]
 firmware = "{firmware}"
@@ -247,14 +249,15 @@ def configure(bed, role):
 
 
 def write_cleave(bed, guest, memory="512MiB", console="false", extra="", guest_root=None, agent="bin/cleave-agent",
-                 boot=UNMEASURED):
-    """Writes both cleave configurations; shims and programs read them at their next start."""
+                 boot=UNMEASURED, scratch="1GiB", scratch_directory="/var/lib/cleave/h/scratch"):
+    """Writes both cleave configurations; shims and programs read them at their next start. A node's files are in
+    memory, its machines' scratch disks too."""
     build = bed.state["build"]
     if guest_root is None:
         guest_root = bed.state["guest_root"]
     _write(bed, "host", "/etc/cleave/host.conf", HOST_CONF.format(
         helper=f"{build}/{HELPER[guest]}", build=build, memory=memory, console=console, tpm=boot[0],
-        firmware=boot[1]))
+        firmware=boot[1], scratch=scratch, scratch_directory=scratch_directory))
     _write(bed, "tenant", "/etc/cleave/tenant.conf", TENANT_CONF.format(
         build=build, provisioner=f"{build}/{PROVISIONER[guest]}", api=HOST_API, memory=memory, extra=extra, agent=agent,
         granted="guest_root = true\n" if guest_root else ""))

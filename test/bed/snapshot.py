@@ -28,7 +28,7 @@ KEPT = ("/run/.bed", "/run/host-node", "/var/lib/cleave/t/epoch", "/var/lib/clea
         "/var/lib/cleave/h/node", "/var/lib/cleave/h/node.lock", "/var/lib/cleave/h/swept",
         "/var/lib/cleave/h/accel.json", "/var/log/libvirt/qemu")
 # Directories that every first pod of a node makes; what lies in them is compared all the same.
-FRAMES = ("/run/cleave/h", "/var/lib/cleave/h/tombstones", "/var/lib/cleave/t/tombstones", "/var/lib/cleave/t/lease", "/run/cleave/t", "/run/cleave/t/provision", "/var/lib/cleave/h", "/var/lib/cleave/t",
+FRAMES = ("/run/cleave/h", "/var/lib/cleave/h/tombstones", "/var/lib/cleave/t/tombstones", "/var/lib/cleave/t/lease", "/run/cleave/t", "/run/cleave/t/provision", "/var/lib/cleave/h", "/var/lib/cleave/h/scratch", "/var/lib/cleave/t",
           "/run/cni-addresses/bed", "/run/cni-addresses", "/run/containerd/s", "/run/containerd/fifo",
           "/run/containerd/runc", "/run/containerd/runc/k8s.io", "/var/lib/cni", "/var/lib/cni/results",
           "/run/containerd/io.containerd.grpc.v1.cri/containers",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers that take all the memory of a machine: they end, the guest does not."""
+"""Containers that take all the memory of a machine, which has no disk: they end, the guest does not."""
 import grpc
 
 from conftest import BUSYBOX
@@ -7,7 +7,8 @@ from conftest import BUSYBOX
 SLEEP = ["sleep", "1000"]
 
 
-def test_full_disks_do_not_end_the_guest(tenant, vm):
+def test_full_disks_do_not_end_the_guest(bed, tenant, vm):
+    bed.use_guest("vm", scratch="0")
     pod = tenant.run_pod("web")
     ctrs = [tenant.run(pod, name, BUSYBOX, SLEEP) for name in ("one", "two")]
     for ctr in ctrs:

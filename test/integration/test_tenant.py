@@ -97,13 +97,6 @@ def test_what_cannot_run_says_why_and_leaves_nothing(tenant, pod):
     assert tenant.exec(good, "true")[0] == 0
 
 
-def test_a_directory_of_the_node_is_refused_by_name(tenant, pod):
-    ctr = tenant.create(pod, "one", BUSYBOX, ["true"], mounts=[{"container_path": "/data", "host_path": "/tmp"}])
-    with pytest.raises(grpc.RpcError) as failure:
-        tenant.start_container(ctr)
-    assert "/data" in failure.value.details() and "not available yet" in failure.value.details()
-
-
 def test_host_network_is_refused_by_name(stub, tenant):
     config = tenant.cri.pod_config("hostnet", linux={"security_context": {"namespace_options": {"network": 2}}})
     with pytest.raises(grpc.RpcError) as failure:

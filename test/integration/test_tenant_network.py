@@ -66,11 +66,12 @@ def guest_sides(bed):
 def black_hole(bed):
     """What the tenant sends to its guests is lost without a word: a wrong address behind the right one."""
     sides = guest_sides(bed)
-    for device, guest in sides:
-        bed.run("tenant", "ip", "neigh", "replace", guest, "lladdr", "02:00:00:00:00:99", "nud", "permanent", "dev", device)
+
+    def neighbours(command, rest=""):
+        bed.run("tenant", "sh", "-ec", "".join(f"ip neigh {command} {guest} dev {device} {rest}\n" for device, guest in sides))
+    neighbours("replace", "lladdr 02:00:00:00:00:99 nud permanent")
     yield
-    for device, guest in sides:
-        bed.run("tenant", "ip", "neigh", "del", guest, "dev", device)
+    neighbours("del")
 
 
 class Lines:
@@ -106,13 +107,13 @@ def test_connections_outlive_a_cut(tenant, bed, seconds):
     eventually(lambda: all(len(flow.came) > 10 for flow in flows.values()), what="the first lines")
     with black_hole(bed):
         time.sleep(seconds)
-        freed = time.monotonic()
-        assert all(flow.came[-1] < freed - seconds + 4.5 for flow in flows.values())        # it is a cut
+        assert all(flow.came[-1] < time.monotonic() - seconds + 4.5 for flow in flows.values())     # it is a cut
+    freed = time.monotonic()
     for flow in flows.values():
         flow.finish()
     resumed = {way: min(t for t in flow.came if t > freed) - freed for way, flow in flows.items()}
     print(resumed)
-    assert max(resumed.values()) < 4, resumed
+    assert max(resumed.values()) < 12, resumed      # two, on a machine that has time
 
 
 def attempt(bed, host, port):

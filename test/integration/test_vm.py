@@ -457,8 +457,9 @@ def test_a_stranger_at_the_guests_port_gets_nothing(bed, nodes, vm):
 # ---- what else a user meets ------------------------------------------------------------------
 
 def test_an_image_that_does_not_fit_says_how_much_it_needs(bed, nodes, vm):
-    """Layers live in the guest's memory: 512 MiB here."""
+    """Layers live in the guest's memory if it has no disk: 512 MiB here."""
     tenant = nodes["tenant"]
+    bed.use_guest("vm", scratch="0")
     name = f"{images.REGISTRY}/large:1"
     made = images.busybox([("zeros", bytes(700 << 20))])
     assert ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(bed_setup.REGISTRY_PORT, "large", "1"))

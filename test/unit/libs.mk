@@ -10,6 +10,8 @@ test_domain_logs_SRCS   := test/unit/test_domain_logs.c \
 	$(addprefix host-shim/,domain_logs.c record.c machine.c watch.c)
 test_refusal_SRCS       := test/unit/test_refusal.c host-shim/refusal.c
 test_domain_xml_SRCS    := test/unit/test_domain_xml.c host-shim/helper/domain_xml.c
+test_host_scratch_SRCS  := test/unit/test_host_scratch.c host-shim/helper/scratch.c \
+	$(addprefix host-shim/,record.c machine.c watch.c)
 test_capabilities_SRCS  := test/unit/test_capabilities.c host-shim/helper/capabilities.c
 test_uuid_SRCS          := test/unit/test_uuid.c host-shim/helper/uuid.c
 layer_SRCS := guest-agent/layer_archive.c guest-agent/layer_tree.c guest-agent/layer_room.c

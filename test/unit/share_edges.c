@@ -483,6 +483,26 @@ static void seeks(void)
     DO(close(fd));
 }
 
+/* Past the page cache, as databases do. */
+static void direct(void)
+{
+    enum { BLOCK = 4096 };
+    static _Alignas(BLOCK) char block[2 * BLOCK];
+    int fd;
+
+    DO(fd = open("a", O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0644));
+    memset(block, 'b', sizeof(block));
+    VALUE(pwrite(fd, block, sizeof(block), BLOCK));
+    VALUE(stat_of("a").st_size);
+    memset(block, 0, sizeof(block));
+    VALUE(pread(fd, block, sizeof(block), 0));
+    VALUE(block[BLOCK - 1]);
+    VALUE(block[BLOCK]);
+    VALUE(pread(fd, block, BLOCK, 3L * BLOCK));
+    VALUE(share_first_bytes("a"));
+    DO(close(fd));
+}
+
 static void room(void)
 {
     struct statvfs info;
@@ -600,6 +620,7 @@ const struct share_case share_edges[] = {
     {"shared_between_processes", shared_between_processes},
     {"copies", copies},
     {"seeks", seeks},
+    {"direct", direct},
     {"room", room},
     {"large_attributes", large_attributes},
     {"access_lists", access_lists},

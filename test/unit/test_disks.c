@@ -127,13 +127,27 @@ START_TEST(a_device_that_is_not_there_carries_nothing)
 }
 END_TEST
 
+START_TEST(one_disk_is_for_scratch_by_its_serial_number)
+{
+    struct error err;
+
+    ck_assert_int_eq(disks_add_scratch(&disks, "/dev/vda", "cleave-init", &err), BOOT_OK);
+    ck_assert_int_eq(disks_add_scratch(&disks, "/dev/vda", "", &err), BOOT_OK);
+    ck_assert_ptr_null(disks.scratch);
+    ck_assert_int_eq(disks_add_scratch(&disks, "/dev/vdc", "cleave-scratch", &err), BOOT_OK);
+    ck_assert_str_eq(disks.scratch, "/dev/vdc");
+    ck_assert_int_eq(disks_add_scratch(&disks, "/dev/vdd", "cleave-scratch", &err),
+                     BOOT_SCRATCH_DOUBLED);
+}
+END_TEST
+
 int main(void)
 {
-    return suite_run_with(&(struct suite){.name = "disks", .setup = setup, .teardown = teardown},
-                          (const TTest *[]){both_disks_in_either_order_are_enough,
-                                            a_missing_disk_is_named,
-                                            a_second_disk_of_a_kind_is_refused,
-                                            a_malformed_disk_is_refused_and_not_ignored,
-                                            a_malformed_second_disk_counts_as_a_second,
-                                            a_device_that_is_not_there_carries_nothing, NULL});
+    return suite_run_with(
+        &(struct suite){.name = "disks", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            both_disks_in_either_order_are_enough, a_missing_disk_is_named,
+            a_second_disk_of_a_kind_is_refused, a_malformed_disk_is_refused_and_not_ignored,
+            a_malformed_second_disk_counts_as_a_second, a_device_that_is_not_there_carries_nothing,
+            one_disk_is_for_scratch_by_its_serial_number, NULL});
 }

@@ -54,6 +54,15 @@ START_TEST(a_plain_machine)
 }
 END_TEST
 
+START_TEST(a_machine_with_a_scratch_disk)
+{
+    struct domain_spec spec = plain();
+
+    spec.scratch_disk = "/var/lib/cleave/h/scratch/0123abcd.scratch";
+    compare(&spec, "scratch");
+}
+END_TEST
+
 START_TEST(a_machine_with_kvm_and_a_console)
 {
     struct domain_spec spec = plain();
@@ -210,13 +219,14 @@ END_TEST
 
 int main(void)
 {
-    return suite_run("domain_xml",
-                     (const TTest *[]){
-                         a_plain_machine, a_machine_with_kvm_and_a_console, a_machine_under_sev_snp,
-                         a_machine_under_tdx, the_digest_of_initdata_fills_its_field_exactly,
-                         a_machine_whose_boot_is_measured,
-                         a_tpm_comes_with_a_firmware_and_without_launch_security,
-                         hostile_text_is_escaped, text_that_xml_cannot_hold_is_refused,
-                         launch_security_never_comes_without_kvm_and_firmware,
-                         no_machine_has_a_channel_of_the_hosts, NULL});
+    return suite_run(
+        "domain_xml",
+        (const TTest *[]){a_plain_machine, a_machine_with_a_scratch_disk,
+                          a_machine_with_kvm_and_a_console, a_machine_under_sev_snp,
+                          a_machine_under_tdx, the_digest_of_initdata_fills_its_field_exactly,
+                          a_machine_whose_boot_is_measured,
+                          a_tpm_comes_with_a_firmware_and_without_launch_security,
+                          hostile_text_is_escaped, text_that_xml_cannot_hold_is_refused,
+                          launch_security_never_comes_without_kvm_and_firmware,
+                          no_machine_has_a_channel_of_the_hosts, NULL});
 }

@@ -18,6 +18,8 @@ START_TEST(an_empty_file_gives_the_defaults)
     ck_assert_str_eq(conf.uri, "qemu:///system");
     ck_assert_int_eq(conf.default_vcpus, 1);
     ck_assert_uint_eq(conf.default_memory, UINT64_C(512) << 20);
+    ck_assert_uint_eq(conf.scratch, UINT64_C(10) << 30);
+    ck_assert_str_eq(conf.scratch_directory, "/var/lib/cleave/h/scratch");
     ck_assert_int_eq(host_conf_accel(&conf), HOST_ACCEL_AUTO);
     ck_assert_int_eq(host_conf_launch(&conf), HOST_LAUNCH_NONE);
     ck_assert_int_eq(host_conf_tpm(&conf), HOST_TPM_NONE);
@@ -43,6 +45,8 @@ START_TEST(the_example_says_the_defaults)
     ck_assert_int_eq(example.call_timeout, defaults.call_timeout);
     ck_assert_int_eq(example.max_vcpus, defaults.max_vcpus);
     ck_assert_uint_eq(example.max_memory, defaults.max_memory);
+    ck_assert_uint_eq(example.scratch, defaults.scratch);
+    ck_assert_str_eq(example.scratch_directory, defaults.scratch_directory);
     host_conf_fini(&example);
     host_conf_fini(&defaults);
 }
@@ -55,6 +59,8 @@ START_TEST(what_is_wrong_is_named)
     } rows[] = {
         {"[machine]\nhelpr = \"x\"\n", "2"},
         {"[machine]\naccel = \"hvf\"\n", "hvf"},
+        {"[machine]\nscratch = \"1MiB\"\n", "64 MiB"},
+        {"[machine]\nscratch_directory = \"disks\"\n", "absolute"},
         {"[machine]\nlaunch_security = \"sgx\"\n", "sgx"},
         {"[machine]\nlaunch_security = \"tdx\"\n", "firmware"},
         {"[machine]\ntpm = \"tis\"\n", "tis"},

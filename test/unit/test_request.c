@@ -34,6 +34,7 @@ static struct machine_target target(void)
         .id = "abc",
         .uri = "qemu:///system",
         .call_timeout = 7,
+        .scratch = "/srv/scratch",
         .process = {.pid = 4711, .start_time = 99},
     };
 }

@@ -3,10 +3,12 @@
  * for locks without making others wait, and that it ends with nothing left. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -32,6 +34,8 @@ static void *serve(void *user)
     return user;
 }
 
+static void *(*runs)(void *) = serve;
+
 static void start(const char *root)
 {
     struct server_files files = {.root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC),
@@ -43,7 +47,7 @@ static void start(const char *root)
     files.peer = pair[1];
     peer = (struct share_peer){.fd = pair[0], .uid = geteuid(), .gid = getegid()};
     ck_assert_int_eq(server_new(&files, &server, &err), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, serve, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, runs, NULL), 0);
     share_peer_init(&peer);
 }
 
@@ -219,6 +223,51 @@ START_TEST(the_end_does_not_wait_for_locks)
 }
 END_TEST
 
+/* As on NFS, where the server's root is nobody: only who owns a file can open it. */
+static void *serve_as_nobody(void *user)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct data[2] = {
+        {.effective = BIT(CAP_SETUID) | BIT(CAP_SETGID),
+         .permitted = BIT(CAP_SETUID) | BIT(CAP_SETGID)}};
+
+    if (syscall(SYS_capset, &header, data) < 0) /* of this thread */
+        ended = -1;
+    return serve(user);
+}
+
+START_TEST(what_root_may_not_its_user_may)
+{
+    const struct fuse_open_in in = {.flags = O_RDWR};
+    const struct fuse_mkdir_in directory = {.mode = 0755};
+    scoped(freep) char *place = xformat("%s/d", base);
+    scoped(freep) char *path = xformat("%s/d/file", base);
+    uint64_t node;
+    int fd;
+
+    ck_assert_int_eq(finish(), 0);
+    ck_assert_int_eq(chmod(base, 0755), 0);
+    ck_assert_int_eq(mkdir(place, 0700), 0);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(fchown(fd, 1000, 1000), 0);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert_int_eq(chown(place, 1000, 1000), 0);
+    runs = serve_as_nobody;
+    start(base);
+    node = share_peer_find(&peer, ROOT, "d");
+    ck_assert_int_eq(ASK(&peer, FUSE_LOOKUP, node, SHARE_NAME("file")), -EACCES);
+    peer.uid = 1001;
+    ck_assert_int_eq(ASK(&peer, FUSE_LOOKUP, node, SHARE_NAME("file")), -EACCES);
+    peer.uid = peer.gid = 1000;
+    ck_assert_int_eq(ASK(&peer, FUSE_MKDIR, node, SHARE_STRUCT(directory), SHARE_NAME("made")), 0);
+    node = share_peer_find(&peer, node, "file");
+    ck_assert_int_eq(ASK(&peer, FUSE_OPEN, node, SHARE_STRUCT(in)), 0);
+    peer.uid = 1001;
+    ck_assert_int_eq(ASK(&peer, FUSE_OPEN, node, SHARE_STRUCT(in)), -EACCES);
+    ck_assert_int_eq(finish(), 0);
+}
+END_TEST
+
 /* The server's own memory is a file there. */
 START_TEST(views_of_the_kernel_are_not_served)
 {
@@ -241,6 +290,10 @@ int main(void)
                                   the_end_does_not_wait_for_locks,
                                   views_of_the_kernel_are_not_served,
                                   NULL};
+    const struct suite suite = {"share_server", setup, teardown, 0};
+    TCase *tests_case = suite_case(&suite, tests);
 
-    return suite_run_with(&(struct suite){"share_server", setup, teardown, 0}, tests);
+    if (geteuid() == 0)
+        tcase_add_test(tests_case, what_root_may_not_its_user_may);
+    return suite_run_case(suite.name, tests_case);
 }

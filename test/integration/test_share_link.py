@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of a live share, under containers: what a cut, a death and an end do to it. What a share is there: test_volumes.py."""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+
+import grpc
+import pytest
+
+from conftest import BUSYBOX, eventually, find_processes, kill9
+from test_tenant_network import black_hole
+
+GUEST = r"cleave-agent --stub"
+SERVER = r"cleave-share "
+SLEEP = ["sleep", "1000"]
+PLACE = "/run/live"
+ROUNDS = 2000
+# Each round makes, writes, renames, reads and now and then removes; "wrong" counts what was not as it should be.
+WORK = """
+i=0; wrong=0
+while [ $i -lt %d ]; do
+  echo $i > /live/f$i && mv /live/f$i /live/g$i && [ "$(cat /live/g$i)" = $i ] || wrong=$((wrong+1))
+  [ -e /live/f$i ] && wrong=$((wrong+1))
+  [ $((i %% 2)) = 0 ] || rm /live/g$i || wrong=$((wrong+1))
+  i=$((i+1))
+done
+echo wrong $wrong
+"""
+
+
+@pytest.fixture
+def place(stub, bed, tenant):
+    path = bed.path("tenant", PLACE)
+    os.makedirs(path)
+    yield path
+    tenant.remove_everything()
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def ctr(place, tenant):
+    pod = tenant.run_pod("live")
+    return tenant.run(pod, "one", BUSYBOX, SLEEP, mounts=[{"container_path": "/live", "host_path": PLACE}])
+
+
+class Work:
+    """WORK in a container, aside."""
+
+    def __init__(self, tenant, ctr, rounds):
+        self.result = None
+        self.thread = threading.Thread(target=self._run, args=(tenant, ctr, rounds))
+        self.thread.start()
+
+    def _run(self, tenant, ctr, rounds):
+        with contextlib.suppress(grpc.RpcError):        # a pod that ends takes it along
+            self.result = tenant.exec(ctr, "sh", "-c", WORK % rounds)
+
+    def finish(self):
+        self.thread.join(120)
+        code, out, err = self.result
+        assert code == 0 and out == b"wrong 0\n", (code, out[-500:], err[-500:])
+
+
+def test_cuts_cost_time_and_nothing_else(ctr, place, tenant, bed):
+    """TCP bridges the first one; the second is long enough for another connection."""
+    work = Work(tenant, ctr, ROUNDS)
+    for count, seconds in ((20, 1.5), (60, 5)):
+        eventually(lambda: len(os.listdir(place)) > count, what="some work")
+        with black_hole(bed):
+            time.sleep(seconds)
+        assert work.result is None
+    work.finish()
+    assert len(os.listdir(place)) == ROUNDS / 2
+
+
+def test_a_killed_server_is_an_error_and_not_a_wait(ctr, tenant, bed):
+    kill9(find_processes(bed, "tenant", SERVER))
+    err = eventually(lambda: tenant.exec(ctr, "ls", "/live")[2], what="an error")
+    assert re.search(b"not connected|I/O error|aborted", err), err
+    assert tenant.exec(ctr, "echo", "alive")[1] == b"alive\n"
+
+
+def test_a_pod_ends_although_its_server_answers_nothing(ctr, tenant, bed):
+    """Its processes wait for an answer that does not come: SIGKILL does not reach them before the mount is aborted."""
+    for pid in find_processes(bed, "tenant", SERVER):
+        os.kill(pid, signal.SIGSTOP)
+    work = Work(tenant, ctr, 1)
+    time.sleep(0.5)                 # it is in the kernel
+    before = time.monotonic()
+    tenant.remove_everything()
+    assert time.monotonic() - before < 30
+    eventually(lambda: not find_processes(bed, "tenant", GUEST), what="the guest's end")
+    work.thread.join(60)
