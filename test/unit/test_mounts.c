@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "suite.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -11,6 +12,7 @@
 #include "base/json.h"
 #include "base/scoped.h"
 #include "mounts.h"
+#include "share_name.h"
 #include "volumes.h"
 
 static char base[64], pod[80], container[80];
@@ -230,6 +232,70 @@ START_TEST(volumes_are_held_until_the_container_goes)
 }
 END_TEST
 
+/* ---- the live share ---- */
+
+static int find_shared(const char *json, struct share_name *names, size_t *count, struct error *err)
+{
+    scoped(js_freep) struct js *mounts = NULL;
+
+    ck_assert_int_eq(js_parse(json, strlen(json), &mounts, err), 0);
+    return mounts_shared(mounts, names, count, err);
+}
+
+START_TEST(names_of_the_share_are_found_once_and_others_are_none)
+{
+    static const char *const wrong[] = {"", ".", "..", "a/b", "../a", "a b", "a%", "/etc"};
+    struct share_name names[SHARE_NAMES_MAX];
+    struct error err;
+    size_t count;
+
+    ck_assert_int_eq(find_shared("[{\"source\": \"cleave:share:a\"}, {\"source\": \"proc\"}, {},"
+                                 "{\"source\": \"cleave:share:b-1._\"},"
+                                 "{\"source\": \"cleave:share:a\"}]",
+                                 names, &count, &err),
+                     0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_str_eq(names[0].text, "a");
+    ck_assert_str_eq(names[1].text, "b-1._");
+    ck_assert_int_eq(names[1].fd, -1);
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+        scoped(freep) char *json = xformat("[{\"source\": \"cleave:share:%s\"}]", wrong[i]);
+
+        ck_assert_msg(find_shared(json, names, &count, &err) < 0, "%s", wrong[i]);
+    }
+    ck_assert_int_eq(find_shared("{}", names, &count, &err), 0);
+    ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
+/* What was opened is mounted, and nothing is resolved again. */
+START_TEST(what_was_opened_of_the_share_is_mounted)
+{
+    static const char one[] = "[{\"destination\": \"/d\", \"source\": \"cleave:share:data\"}]";
+    scoped(js_freep) struct js *mounts = NULL, *result = NULL;
+    struct share_name shared = {.text = "data", .fd = open(pod, O_PATH | O_CLOEXEC)};
+    struct mounts_places places = {.pod_directory = pod, .container_directory = container};
+    struct stat wanted, got;
+    struct error err;
+
+    make_all();
+    ck_assert_int_eq(js_parse(one, strlen(one), &mounts, &err), 0);
+    ck_assert_int_lt(mounts_rewrite(mounts, &places, &result, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "'data' was not opened"));
+    places.shared = &shared;
+    places.shared_count = 1;
+    if (mounts_rewrite(mounts, &places, &result, &err) == 0) {
+        ck_assert_int_eq(fstat(shared.fd, &wanted), 0);
+        ck_assert_int_eq(stat(js_get_string(js_at(result, 0), "source"), &got), 0);
+        ck_assert(wanted.st_ino == got.st_ino && wanted.st_dev == got.st_dev);
+    } else {
+        ck_assert_msg(strstr(err.message, "not permitted"), "%s", err.message);
+    }
+    ck_assert_int_eq(mounts_unmake(container, &err), 0);
+    (void) close(shared.fd);
+}
+END_TEST
+
 START_TEST(the_last_words_are_bounded)
 {
     scoped(freep) char *log = xformat("%s/termination-log", container);
@@ -270,5 +336,7 @@ int main(void)
             each_source_of_ours_is_found, files_are_as_they_were_asked_for, a_pod_can_be_made_again,
             file_systems_of_the_kernel_pass, every_other_source_is_refused_by_name,
             a_file_with_a_path_for_a_name_is_refused, volumes_are_held_until_the_container_goes,
-            the_last_words_are_bounded, last_words_are_not_read_through_a_link, NULL});
+            names_of_the_share_are_found_once_and_others_are_none,
+            what_was_opened_of_the_share_is_mounted, the_last_words_are_bounded,
+            last_words_are_not_read_through_a_link, NULL});
 }
