@@ -15,8 +15,8 @@ struct loop;
 struct share;
 
 /* Well above what it takes to find a connection dead (3 s), to dial, appraise and join (10 s each
- * at worst), and below what is left of a lease when its channel is lost (45 s of 60): processes
- * that wait for a share cannot be frozen, and a guest that cannot be frozen is off. */
+ * at worst), and below what is left of a lease when its channel is lost (45 s of 60): who waits in
+ * the kernel cannot be frozen there, so a lease that lapses finds nobody who does. */
 enum { SHARE_OUTAGE_MS = 30 * 1000 };
 
 struct share_options {

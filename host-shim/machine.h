@@ -8,8 +8,8 @@
  *   destroy  {..., pid, start_time, late} -> {}   late: nobody waits; a domain may yet appear
  *   status   {...} -> {state}
  *   power    {...} -> {}
- * each with {version, id, boot_id, uri, call_timeout, scratch}: how the machine was made, whatever host.conf
- * says by now. A failure is {code, message} and exit code 1. */
+ * each with {version, id, boot_id, uri, call_timeout, scratch}: how the machine was made, whatever
+ * host.conf says by now. A failure is {code, message} and exit code 1. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>

@@ -11,8 +11,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "test", "integration"))
 from machine import Machine, client_hello, initdata_disk, network_disk, sample_initdata  # noqa: E402
 
 
-def answer(image):
-    with Machine(image, [initdata_disk(sample_initdata()), network_disk()], debug=False) as machine:
+def answer(image, scratch=()):
+    with Machine(image, [initdata_disk(sample_initdata()), network_disk()], debug=False, scratch=scratch) as machine:
         machine.connect(client_hello())
         return time.monotonic() - machine.started
 
@@ -25,6 +25,7 @@ def refusal(image):
 def main():
     image, runs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
     for what, measure in (("first TLS answer on port 7433", answer),
+                          ("the same with a scratch disk", lambda image: answer(image, [10 << 30])),
                           ("power-off without initdata", refusal)):
         times = [measure(image) for _ in range(runs)]
         print(f"  QEMU to {what}: median {statistics.median(times):.2f} s "

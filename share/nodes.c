@@ -13,7 +13,8 @@
 #include "beneath.h"
 #include "parking.h"
 
-enum { BUCKETS = 32768 };
+/* Mounts below mounts; what is remembered of them might go round in a circle by now. */
+enum { BUCKETS = 32768, DEPTH_MAX = 64 };
 
 struct nodes {
     struct node node[NODES_MAX];
@@ -22,6 +23,7 @@ struct nodes {
     uint32_t free;
     uint32_t count;
     uint32_t held;
+    uint32_t depth;
     struct {
         uint32_t oldest; /* index + 1 */
         uint32_t newest;
@@ -177,9 +179,13 @@ static void resume(struct nodes *nodes, struct node *node, int fd)
 static int unpark(struct nodes *nodes, struct node *node)
 {
     bool begins = node->anchor == id_of(nodes, node);
-    int from = nodes_fd(nodes, begins ? node->parent : node->anchor);
-    int fd = from;
+    int from, fd;
 
+    if (nodes->depth == DEPTH_MAX)
+        return -ESTALE;
+    nodes->depth++;
+    fd = from = nodes_fd(nodes, begins ? node->parent : node->anchor);
+    nodes->depth--;
     if (from >= 0)
         fd = begins ? beneath_open(from, node->name, O_PATH, 0) : parking_open(node->parking, from);
     if (fd < 0)

@@ -20,8 +20,8 @@ enum {
     GUEST_DISK_MAGIC_SIZE = 8,
 };
 
-/* The serial number of the third, which the guest may write to and which has no beginning to tell it
- * by: it is empty. */
+/* The serial number of the third, which the guest may write to and which has no beginning to tell
+ * it by: it is empty. */
 #define GUEST_DISK_SCRATCH "cleave-scratch"
 
 enum guest_disk_type { GUEST_DISK_OTHER, GUEST_DISK_NET, GUEST_DISK_INITDATA };

@@ -351,7 +351,7 @@ static int begin_message(struct replay *replay, const struct replay_head *head, 
 
 static int begin_record(struct replay *replay, const uint8_t *bytes, struct error *err)
 {
-    struct replay_head head;
+    struct replay_head head = {0};
 
     if (replay_head_parse(bytes, &head, err) < 0)
         return -1;

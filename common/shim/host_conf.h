@@ -8,10 +8,11 @@
 struct error;
 struct config_key;
 
-#define HOST_CONF_PATH        "/etc/cleave/host.conf"
-#define HOST_CONF_SCRATCH     "/var/lib/cleave/h/scratch"
-#define HOST_CONF_SCRATCH_MIN (UINT64_C(64) << 20) /* a smaller one is not worth its file system   \
-                                                    */
+#define HOST_CONF_PATH    "/etc/cleave/host.conf"
+#define HOST_CONF_SCRATCH "/var/lib/cleave/h/scratch"
+#define HOST_CONF_SCRATCH_MIN                                                                      \
+    (UINT64_C(64) << 20) /* a smaller one is not worth its file system                             \
+                          */
 
 enum host_accel { HOST_ACCEL_AUTO, HOST_ACCEL_KVM, HOST_ACCEL_TCG };
 enum host_launch { HOST_LAUNCH_NONE, HOST_LAUNCH_SEV_SNP, HOST_LAUNCH_TDX };

@@ -17,12 +17,14 @@ import grpc
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bed as bed_program   # noqa: E402
 import cri as cri_program   # noqa: E402
+import scratch              # noqa: E402
 import setup                # noqa: E402
 import snapshot             # noqa: E402
 import ttrpc                # noqa: E402
 
 IMAGE = "registry.cleave.test/busybox:1"
 BOOT_SECONDS = 200
+FETCH = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode(), end='')"
 
 
 class Broken(Exception):
@@ -83,6 +85,7 @@ class Demo:
         self.bed, self.story = bed, Story()
         self.tenant, self.host = cri_program.Cri(bed, "tenant"), cri_program.Cri(bed, "host")
         self.canary = "canary-" + secrets.token_hex(8)
+        self.shared = "/srv/pages"
         self.command = ["sh", "-c", f"echo to-stdout; echo to-stderr >&2; : {self.canary}; exec sleep 1000"]
 
     def pod(self):
@@ -136,6 +139,21 @@ class Demo:
         story.show("\n".join(f"{stream}: {text}" for stream, text in log))
         story.claim(sorted(log) == [("stderr", "to-stderr"), ("stdout", "to-stdout")], "both lines are there, once")
 
+    def network_and_volume(self):
+        story, tenant, bed = self.story, self.tenant, self.bed
+        story.step("tenant", "a server in the guest: the pod's address is the tenant's, its files are the node's")
+        with open(os.path.join(bed.path("tenant", self.shared), "index.html"), "w", encoding="utf-8") as file:
+            file.write(self.canary)
+        server = tenant.run(self.tenant_pod, "web", IMAGE, ["httpd", "-f", "-p", "8080", "-h", "/pages"],
+                            mounts=[{"host_path": self.shared, "container_path": "/pages"}])
+        address = tenant.pod_status(self.tenant_pod).status.network.ip
+        story.show(f"GET http://{address}:8080/ on the tenant's node")
+        story.claim(wait(lambda: bed.run("tenant", "/usr/bin/python3", "-c", FETCH, f"http://{address}:8080/",
+                                         check=False).stdout == self.canary), f"{address} answers from the guest with a file of the tenant's node")
+        tenant.exec(server, "sh", "-c", f"echo {self.canary} >/pages/answer; echo {self.canary} >/root/own; sync")
+        with open(os.path.join(bed.path("tenant", self.shared), "answer"), encoding="utf-8") as file:
+            story.claim(file.read() == self.canary + "\n", "what the container writes there is on the tenant's node")
+
     def hosts_view(self):
         story, host = self.story, self.host
         story.step("host", "what the host can see of it")
@@ -159,7 +177,10 @@ class Demo:
         for name in os.listdir(bed.path("host", f"/run/cleave/h/{uuid}")):
             with open(bed.path("host", f"/run/cleave/h/{uuid}/{name}"), "rb") as file:
                 disks += file.read()
-        return {"pod status": status.encode(), "libvirt's XML": xml.encode(), "logs": logs, "the VM's own disks": disks,
+        qemu = processes(bed, "qemu-system")[0].split()[0]
+        scratch_disk = b"".join(block for _, block in sorted(scratch.blocks(scratch.disk_of(qemu)).items()))
+        return {"pod status": status.encode(), "libvirt's XML": xml.encode(), "logs": logs,
+                "the VM's own disks": disks, f"its scratch disk ({len(scratch_disk) >> 20} MiB of it in use)": scratch_disk,
                 "process list": "\n".join(snapshot.processes(bed, "host")).encode()}
 
     def attack(self):
@@ -202,8 +223,9 @@ class Demo:
         self.tenant.version()
         self.host.version()
         self.tenant.pull(setup.PAUSE)
+        os.makedirs(self.bed.path("tenant", self.shared))
         before = snapshot.take(self.bed)
-        for part in (self.pod, self.container, self.exec_and_logs, self.hosts_view, self.attack):
+        for part in (self.pod, self.container, self.exec_and_logs, self.network_and_volume, self.hosts_view, self.attack):
             part()
         self.teardown(before)
 

@@ -57,9 +57,17 @@ class Shim:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
 
-def private_of(pid):
+def _rollup_of(pid, begin):
     with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as rollup:
-        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Private_"))
+        return sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith(begin))
+
+
+def private_of(pid):
+    return _rollup_of(pid, "Private_")
+
+
+def pss_of(pid):
+    return _rollup_of(pid, "Pss:")
 
 
 def command_of(pid):

@@ -22,17 +22,17 @@ shim-echo_SRCS := test/fake/shim_echo.c
 shim-echo_LIBS := shim ttrpc io base proto
 shim-echo_PKGS := json-c libevent_core libmd libprotobuf-c
 
-# Agents of other releases: one source file in place of another is all that is different.
+# Agents of other releases: source files in place of others are all that is different.
 define other_agent
-$(1)_SRCS := $$(filter-out guest-agent/$(3).c,$(wildcard guest-agent/*.c)) test/fake/$(2).c
-$(BUILD)/obj/test/fake/$(2).o: CPPFLAGS += -Iguest-agent
+$(1)_SRCS := $$(filter-out $(3:%=guest-agent/%.c),$(wildcard guest-agent/*.c)) $(2:%=test/fake/%.c)
+$(2:%=$(BUILD)/obj/test/fake/%.o): CPPFLAGS += -Iguest-agent
 $(BUILD)/test/$(1): $$($(1)_SRCS:%.c=$(BUILD)/obj/%.o) $$(cleave-agent_LIBS:%=$(BUILD)/lib/lib%.a)
 $(BUILD)/test/$(1): LDLIBS = $(cleave-agent_LDLIBS)
 test-programs: $(BUILD)/test/$(1)
 endef
 $(eval $(call other_agent,agent-next,api_next,api_spoken))
 $(eval $(call other_agent,agent-newer,api_newer,api_spoken))
-$(eval $(call other_agent,agent-older,no_pod_network,pod_network))
+$(eval $(call other_agent,agent-older,no_pod_network no_share,pod_network share share_device share_opening))
 
 define fake
 $(BUILD)/test/$(1): $($(1)_SRCS:%.c=$(BUILD)/obj/%.o) $($(1)_LIBS:%=$(BUILD)/lib/lib%.a)

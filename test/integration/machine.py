@@ -64,9 +64,9 @@ def client_hello(version=None):
 
 class Machine:
     """disks: the bytes of each virtio disk, in order. debug: the command line that speaks on a serial
-    console; serial: the port is there even so."""
+    console; serial: the port is there even so. scratch: bytes of each scratch disk."""
 
-    def __init__(self, image, disks, debug=True, serial=False, memory=256):
+    def __init__(self, image, disks, debug=True, serial=False, memory=256, scratch=()):
         self.directory = tempfile.mkdtemp(prefix="cleave-vm-")
         self.log = os.path.join(self.directory, "serial")
         with open(os.path.join(image, "cmdline.debug" if debug else "cmdline")) as file:
@@ -89,6 +89,12 @@ class Machine:
                 file.write(content)
             command += ["-drive", f"id=d{number},if=none,format=raw,readonly=on,file={path}",
                         "-device", f"virtio-blk-pci,drive=d{number}"]
+        for number, size in enumerate(scratch):
+            path = os.path.join(self.directory, f"scratch{number}")
+            with open(path, "wb") as file:
+                file.truncate(size)
+            command += ["-drive", f"id=s{number},if=none,format=raw,cache=unsafe,file={path}",
+                        "-device", f"virtio-blk-pci,drive=s{number},serial=cleave-scratch"]
         self.monitor = os.path.join(self.directory, "monitor")
         command += ["-qmp", f"unix:{self.monitor},server=on,wait=off"]
         self.started = time.monotonic()

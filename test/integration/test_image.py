@@ -86,6 +86,12 @@ def test_a_guest_with_wrong_disks_powers_off(case):
         assert machine.boot_code() == code, machine.serial()[-2000:]
 
 
+def test_of_two_scratch_disks_neither_is_taken():
+    with Machine(IMAGE, [INITDATA, NETWORK], scratch=[64 << 20, 64 << 20]) as machine:
+        machine.wait_off()
+        assert machine.boot_code() == 24, machine.serial()[-2000:]
+
+
 def test_measurements_are_those_of_the_files():
     with open(IMAGE + "/measurements.json", encoding="utf-8") as file:
         measurements = json.load(file)

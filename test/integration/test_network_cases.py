@@ -121,7 +121,7 @@ class Place:
     """A network namespace, by a process in it or by a file."""
 
     def __init__(self, pid=None, path=None):
-        self.pid, self.path = pid, path or f"/proc/{pid}/ns/net"
+        self.path = path or f"/proc/{pid}/ns/net"
 
     def open(self, family, kind=socket.SOCK_STREAM):
         made = made_inside(self.path, lambda: socket.socket(FAMILY[family], kind))
@@ -193,11 +193,9 @@ class World:
             self._restore(family, UNPROXY.format(chains="".join(f"-{verb} {chain}\n" for verb in "FX" for chain in chains)))
 
     def die(self):
-        """One pod's shim and the other's guest, in the midst of all; then the pods are stopped, CNI takes down what it made, and the
-        shims are told to delete."""
-        with open(f"/proc/{self.two.pid}/status", encoding="ascii") as status:
-            guest = int(re.search(r"PPid:\s+(\d+)", status.read())[1])
-        kill9([guest, *(pid for pid in find_processes(self.bed, "tenant", SHIM) if self.pods[0] in command_line(pid))])
+        """The shim of the pod with host ports, in the midst of all; then it is stopped, CNI takes down what it made, and the shim is told
+        to delete."""
+        kill9([pid for pid in find_processes(self.bed, "tenant", SHIM) if self.pods[0] in command_line(pid)])
 
     def _restore(self, family, text):
         self.bed.run("tenant", IPTABLES[family] + "-restore", "--noflush", input=text)

@@ -1,50 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest's scratch disk, which is a file of the host: what a pod can do with it, and what the host can."""
-import contextlib
 import hashlib
 import os
 import shutil
 
 import pytest
 
+import scratch
 from conftest import BUSYBOX, find_processes
 from test_volumes import at, kubelet_of_machine    # noqa: F401
 
 SLEEP = ["sleep", "1000"]
 MIB = 1 << 20
-BLOCK = 4096
 QEMU = r"qemu-system"
 SMALL = "/run/small"
 
 
 def disk_of_machine(bed):
-    """The nameless file behind the one machine's scratch disk."""
     qemu, = find_processes(bed, "host", QEMU)
-    for name in os.listdir(f"/proc/{qemu}/fd"):
-        with contextlib.suppress(OSError):
-            where = os.readlink(f"/proc/{qemu}/fd/{name}")
-            if where.endswith(".scratch (deleted)"):
-                return f"/proc/{qemu}/fd/{name}"
-    raise AssertionError("QEMU has no scratch disk open, or it still has a name")
-
-
-def blocks(path):
-    """{offset: block} of what is not zero in a sparse file."""
-    found = {}
-    with open(path, "rb") as file:
-        end, at_ = os.fstat(file.fileno()).st_size, 0
-        while at_ < end:
-            try:
-                start = os.lseek(file.fileno(), at_, os.SEEK_DATA)
-            except OSError:                                    # ENXIO: nothing but a hole is left
-                break
-            at_ = os.lseek(file.fileno(), start, os.SEEK_HOLE)
-            data = os.pread(file.fileno(), at_ - start, start)
-            for place in range(0, len(data), BLOCK):
-                block = data[place:place + BLOCK]
-                if block.strip(b"\0"):
-                    found[start + place] = block
-    return found
+    return scratch.disk_of(qemu)
 
 
 def sh(tenant, ctr, script):
@@ -77,13 +51,13 @@ def test_what_a_pod_writes_is_on_the_hosts_disk_and_says_nothing_there(bed, node
     # What is where.
     types = dict(line.split()[1:3] for line in sh(tenant, ctr, "cat /proc/mounts").splitlines())
     assert (types["/cache"], types["/memory"], types["/"]) == ("ext4", "tmpfs", "overlay")
-    before = blocks(disk)
+    before = scratch.blocks(disk)
     assert any(block.startswith(b"integrt\0") for block in before.values())     # the search finds what is plain
     assert allocated(disk) < 32 * MIB                                           # and nothing of the empty rest is there
     for path in ("/cache/canary", "/canary"):
         write_canary(tenant, ctr, path)
-    after = blocks(disk)
-    assert len(after) - len(before) > 8 * MIB // BLOCK
+    after = scratch.blocks(disk)
+    assert len(after) - len(before) > 8 * MIB // scratch.BLOCK
     assert not any(b"canary" in block or b"workload" in block for block in after.values())
     written = [block for place, block in after.items() if before.get(place) != block]
     assert len(set(written)) == len(written)                                    # not even that the same is the same

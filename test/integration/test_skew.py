@@ -36,8 +36,13 @@ def test_an_agent_without_the_pods_network_is_refused_by_name(tenant, bed):
     assert 'network = "tenant" needs a guest image of this release' in failure.value.details()
     assert "is not supported by this agent, only 'none'" in failure.value.details()
     configure(bed, lambda text: 'network = "none"\n' + text)
-    ctr = tenant.run(tenant.run_pod("none"), "one", BUSYBOX, ["sleep", "1000"])
+    pod = tenant.run_pod("none")
+    ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
     assert tenant.exec(ctr, "ls", "/sys/class/net")[1].split() == [b"lo"]
+    # Nor has it live volumes; nothing is asked of it before a container has one.
+    with pytest.raises(grpc.RpcError) as failure:
+        tenant.run(pod, "two", BUSYBOX, ["sleep", "1000"], mounts=[{"container_path": "/live", "host_path": "/srv"}])
+    assert "live volumes need a guest image of this release" in failure.value.details()
 
 
 @pytest.fixture

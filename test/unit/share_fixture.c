@@ -113,12 +113,22 @@ static void write_full(int fd, const uint8_t *bytes, size_t size)
     }
 }
 
+static pid_t others[2]; /* of who carries replies */
+
+/* The server is gone: nobody is to wait for it for ever, which is until the device is closed. */
+static void give_up(void)
+{
+    for (int i = 0; i < 2; i++)
+        (void) kill(others[i], SIGKILL);
+    _exit(0);
+}
+
 static void read_full(int fd, uint8_t *bytes, size_t size)
 {
     for (ssize_t done = 0; size > 0; bytes += done, size -= (size_t) done) {
         done = read(fd, bytes, size);
         if (done <= 0)
-            _exit(0);
+            give_up();
     }
 }
 
@@ -201,6 +211,8 @@ void share_fixture_mount(struct share_fixture *fixture)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, notices), 0);
     fixture->carriers[2] = carrier(fixture, carry_notices, device, notices[0]);
     fixture->carriers[0] = carrier(fixture, carry_requests, device, fixture->peer);
+    others[0] = fixture->carriers[0];
+    others[1] = fixture->carriers[2];
     fixture->carriers[1] = carrier(fixture, carry_replies, device, fixture->peer);
     close(device);
     close(fixture->peer);

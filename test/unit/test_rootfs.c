@@ -6,6 +6,9 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "base/error.h"
+#include "base/file.h"
+#include "base/scoped.h"
 #include "io/loop.h"
 #include "layer_fixture.h"
 #include "layer_store.h"
@@ -243,18 +246,38 @@ START_TEST(a_layer_with_another_diff_id_is_refused)
 }
 END_TEST
 
+/* No room in memory is no matter then. What was written stays there for whoever removes it. */
+START_TEST(with_a_disk_what_is_written_is_on_it)
+{
+    scoped(freep) char *disk = xformat("%s/disk", base);
+    scoped(freep) char *upper = xformat("%s/upper/new", disk);
+    scoped(freep) char *new = xformat("%s/rootfs/new", directory);
+    struct rootfs_options options = {.directory = directory, .layers = layers, .disk = disk};
+    struct error err;
+
+    add_layer((struct tar_entry[]){{.name = "a", .content = "x"}, {0}});
+    options.count = count;
+    ck_assert_msg(rootfs_mount(store, &options, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(file_write_atomic(new, "1", 1, 0644, &err), 0);
+    ck_assert(file_exists(upper));
+    ck_assert_int_eq(rootfs_unmount(directory, &err), 0);
+    ck_assert(file_exists(upper));
+    ck_assert(!file_exists(new));
+}
+END_TEST
+
 int main(void)
 {
     if (geteuid() != 0) {
         puts("rootfs: skipped, needs root");
         return EXIT_SUCCESS;
     }
-    return suite_run_with(&(struct suite){.name = "rootfs", .setup = setup, .teardown = teardown},
-                          (const TTest *[]){layers_are_stacked_and_whiteouts_hide,
-                                            two_containers_do_not_see_each_others_writes,
-                                            a_directory_that_a_layer_only_implies_keeps_its_looks,
-                                            a_layer_that_is_not_here_is_named_and_nothing_stays,
-                                            a_layer_with_another_diff_id_is_refused,
-                                            what_a_container_writes_is_bounded,
-                                            a_root_without_room_is_refused, NULL});
+    return suite_run_with(
+        &(struct suite){.name = "rootfs", .setup = setup, .teardown = teardown},
+        (const TTest *[]){
+            layers_are_stacked_and_whiteouts_hide, two_containers_do_not_see_each_others_writes,
+            a_directory_that_a_layer_only_implies_keeps_its_looks,
+            a_layer_that_is_not_here_is_named_and_nothing_stays,
+            a_layer_with_another_diff_id_is_refused, what_a_container_writes_is_bounded,
+            a_root_without_room_is_refused, with_a_disk_what_is_written_is_on_it, NULL});
 }

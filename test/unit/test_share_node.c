@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/inotify.h>
@@ -236,6 +237,19 @@ START_TEST(numbers_of_inodes_are_told_apart)
 }
 END_TEST
 
+/* docs/volumes.md says what comes after it; here it is that nobody waits. */
+START_TEST(when_the_server_dies_nobody_waits)
+{
+    int fd = in_guest("a", O_RDWR | O_CREAT);
+
+    ck_assert_int_eq(kill(fixture.server, SIGKILL), 0);
+    ck_assert_int_eq(share_fixture_wait(&fixture), -1);
+    ck_assert_int_lt(pwrite(fd, "x", 1, 0), 0);
+    ck_assert_int_lt(in_guest("b", O_RDWR | O_CREAT), 0);
+    close(fd);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {both_sides_append,
@@ -245,6 +259,7 @@ int main(void)
                                   changes_of_the_node_are_not_told,
                                   sockets_and_fifos_have_both_ends_on_one_side,
                                   numbers_of_inodes_are_told_apart,
+                                  when_the_server_dies_nobody_waits,
                                   NULL};
 
     if (geteuid() != 0 || access("/dev/fuse", R_OK | W_OK) < 0) {

@@ -422,17 +422,43 @@ START_TEST(a_copy_needs_room_in_the_guest)
 }
 END_TEST
 
+START_TEST(an_empty_volume_is_on_the_disk_unless_memory_was_asked_for)
+{
+    scoped(freep) char *disk = xformat("%s/disk", base), *path = xformat("%s/empty", base);
+    scoped(freep) char *on_disk = xformat("%s/empty", disk);
+    struct volumes_put wanted = {.name = "empty", .mode = 02770, .gid = 7};
+    struct volumes_put in_memory = {.name = "memory", .mode = 0777, .size = 1 << 20};
+    scoped(freep) char *memory = xformat("%s/memory", base);
+    struct stat st, there;
+    struct error err;
+
+    ck_assert_int_eq(mkdir(disk, 0711), 0);
+    volumes_use_disk(volumes, disk);
+    ck_assert_msg(volumes_put_empty(volumes, &wanted, 0, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(volumes_put_empty(volumes, &in_memory, 0, &err), -1);
+    ck_assert_msg(volumes_put_empty(volumes, &in_memory, ROOM, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(stat(path, &st) + stat(on_disk, &there), 0);
+    ck_assert(st.st_dev == there.st_dev && st.st_ino == there.st_ino);
+    ck_assert_int_eq(there.st_mode & 07777, 02770);
+    ck_assert_int_eq(there.st_gid, 7);
+    ck_assert_int_eq(stat(memory, &st), 0);
+    ck_assert(st.st_dev != there.st_dev);
+    (void) umount2(memory, MNT_DETACH);
+}
+END_TEST
+
 int main(void)
 {
     return suite_run_with(
         &(struct suite){.name = "volumes", .setup = setup, .teardown = teardown, .timeout_s = 60},
-        (const TTest *[]){
-            content_comes_in_parts_and_is_there_at_once,
-            a_new_content_replaces_the_old_one_as_a_whole,
-            parts_that_do_not_belong_together_are_refused,
-            paths_and_links_that_lead_out_are_refused, sizes_and_counts_are_bounded,
-            names_and_their_number_are_bounded, an_empty_volume_is_made_once_and_has_a_size,
-            what_a_container_left_there_leads_nowhere,
-            a_directory_is_never_opened_to_others_by_a_race, what_is_made_looks_like_what_it_is_in,
-            a_copy_needs_room_in_the_guest, NULL});
+        (const TTest *[]){content_comes_in_parts_and_is_there_at_once,
+                          a_new_content_replaces_the_old_one_as_a_whole,
+                          parts_that_do_not_belong_together_are_refused,
+                          paths_and_links_that_lead_out_are_refused, sizes_and_counts_are_bounded,
+                          names_and_their_number_are_bounded,
+                          an_empty_volume_is_made_once_and_has_a_size,
+                          what_a_container_left_there_leads_nowhere,
+                          a_directory_is_never_opened_to_others_by_a_race,
+                          what_is_made_looks_like_what_it_is_in, a_copy_needs_room_in_the_guest,
+                          an_empty_volume_is_on_the_disk_unless_memory_was_asked_for, NULL});
 }

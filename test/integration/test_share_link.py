@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of a live share, under containers: what a cut and the end of the pod do to it. What a share is: test_shares.py."""
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+
+import grpc
+import pytest
+
+from conftest import BUSYBOX, eventually, find_processes, kill9
+from test_tenant_network import black_hole
+
+GUEST = r"cleave-agent --stub"
+SERVER = r"cleave-share "
+SLEEP = ["sleep", "1000"]
+PLACE = "/run/live"
+ROUNDS = 2000
+# Each round makes, writes, renames, reads and now and then removes; "wrong" counts what was not as it should be.
+WORK = """
+i=0; wrong=0
+while [ $i -lt %d ]; do
+  echo $i > /live/f$i && mv /live/f$i /live/g$i && [ "$(cat /live/g$i)" = $i ] || wrong=$((wrong+1))
+  [ -e /live/f$i ] && wrong=$((wrong+1))
+  [ $((i %% 2)) = 0 ] || rm /live/g$i || wrong=$((wrong+1))
+  i=$((i+1))
+done
+echo wrong $wrong
+"""
+
+
+@pytest.fixture
+def place(stub, bed, tenant):
+    path = bed.path("tenant", PLACE)
+    os.makedirs(path)
+    yield path
+    tenant.remove_everything()
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def ctr(place, tenant):
+    pod = tenant.run_pod("live")
+    return tenant.run(pod, "one", BUSYBOX, SLEEP, mounts=[{"container_path": "/live", "host_path": PLACE}])
+
+
+class Work:
+    """A command in a container, aside."""
+
+    def __init__(self, tenant, ctr, *command):
+        self.result = None
+        self.thread = threading.Thread(target=self._run, args=(tenant, ctr, command))
+        self.thread.start()
+
+    def _run(self, tenant, ctr, command):
+        with contextlib.suppress(grpc.RpcError):        # a pod that ends takes it along
+            self.result = tenant.exec(ctr, *command)
+
+    def finish(self):
+        self.thread.join(120)
+        code, out, err = self.result
+        assert code == 0 and out == b"wrong 0\n", (code, out[-500:], err[-500:])
+
+
+def test_cuts_cost_time_and_nothing_else(ctr, place, tenant, bed):
+    """TCP bridges the first one; the second is long enough for another connection."""
+    work = Work(tenant, ctr, "sh", "-c", WORK % ROUNDS)
+    for count, seconds in ((20, 1.5), (60, 5)):
+        eventually(lambda: len(os.listdir(place)) > count, what="some work")
+        with black_hole(bed):
+            time.sleep(seconds)
+        assert work.result is None
+    work.finish()
+    assert len(os.listdir(place)) == ROUNDS / 2
+
+
+WAITER = "cat /live/of-nobody"
+
+
+def keep_waiting(tenant, bed, ctr):
+    """A process of the container is in the kernel, for an answer that does not come: SIGKILL does not reach it before the mount is
+    aborted."""
+    for pid in find_processes(bed, "tenant", SERVER):
+        os.kill(pid, signal.SIGSTOP)
+    work = Work(tenant, ctr, *WAITER.split())
+    eventually(lambda: "request_wait_answer" in map(waits_for, find_processes(bed, "tenant", WAITER)), what="a process that waits")
+    return work
+
+
+def waits_for(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/wchan", encoding="utf-8") as file:
+        return file.read()
+    return None
+
+
+def test_a_pod_ends_although_its_server_answers_nothing(ctr, tenant, bed):
+    work = keep_waiting(tenant, bed, ctr)
+    before = time.monotonic()
+    tenant.remove_everything()
+    assert time.monotonic() - before < 30
+    eventually(lambda: not find_processes(bed, "tenant", GUEST), what="the guest's end")
+    work.thread.join(60)
+
+
+def test_a_killed_guest_leaves_nobody_who_waits(ctr, tenant, bed):
+    work = keep_waiting(tenant, bed, ctr)
+    guests = find_processes(bed, "tenant", GUEST)
+    assert guests
+    kill9(guests)
+    eventually(lambda: not find_processes(bed, "tenant", WAITER), what="the end of who waits")
+    tenant.remove_everything()
+    work.thread.join(60)
