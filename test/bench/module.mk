@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make bench          every measure against containerd's own runc shim in the same run: about four minutes
+# make bench          every measure against containerd's own runc shim in the same run: about six minutes
 # make bench QUICK=1  the same with small counts: proves the harness, says little
 QUICK ?=
 bench_PROGRAMS := bench-driver bench-steps bench-gcm bench-net bench-files bench-agent bench-handshake bench-parse bench-share-local

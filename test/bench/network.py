@@ -52,7 +52,7 @@ class End:
         return count * 1e9 / self.drive(way, count)["ns"]
 
 
-def cipher(build, milliseconds=500):
+def cipher(build, milliseconds):
     return json.loads(subprocess.run([build + "/test/bench-gcm", str(milliseconds)], check=True, capture_output=True).stdout)
 
 
@@ -75,7 +75,7 @@ def _throughput(fleet, ends, carriers, sizes):
             before = _cpu_ns(carriers)
             rates["ours"].append(ours.stream(way, sizes["net_stream"]))
             rates["cpu"].append((_cpu_ns(carriers) - before) / sizes["net_stream"])
-            found = cipher(fleet.build)
+            found = cipher(fleet.build, sizes["cipher_ms"])
             rates["cipher"].append(found["bytes_per_second"])
             rates["cipher_cpu"].append(2e9 / found["bytes_per_cpu_second"])
             rates["plain"].append(plain.stream(way, sizes["net_stream"] * 4))

@@ -49,7 +49,7 @@ def _bytes(build, mounts, sizes):
     for _ in range(sizes["share_blocks"]):
         for kind, found in rates.items():       # what `write` leaves is what is read
             found["ours"].append(ours.rate(kind, sizes["share_bytes"]))
-            found["cipher"].append(network.cipher(build, 300)["bytes_per_second"])
+            found["cipher"].append(network.cipher(build, sizes["cipher_ms"])["bytes_per_second"])
         for kind, found in rates.items():
             found["local"].append(local.rate(kind, sizes["share_bytes"]))
     goals = {"write": 0.5, "read": None}
