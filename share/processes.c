@@ -24,16 +24,29 @@
 
 SCOPED_PTR(struct server, server_free)
 
-static int prepare_process(struct error *err)
+enum { FILES_MAX = 65536 }; /* more than nodes.h, handles.h and locks.h together allow */
+
+/* Whatever the limit of the shim is: we are root still. */
+static int raise_files(struct error *err)
 {
+    const struct rlimit wanted = {FILES_MAX, FILES_MAX};
     struct rlimit files;
 
     if (getrlimit(RLIMIT_NOFILE, &files) < 0)
         return error_errno(err, errno, "read the limit of open files");
+    if (files.rlim_max < FILES_MAX && setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+        return 0;
     files.rlim_cur = files.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         return error_errno(err, errno, "raise the limit of open files");
-    (void) umask(0); /* the guest's kernel has applied the one that counts */
+    return 0;
+}
+
+static int prepare_process(struct error *err)
+{
+    if (raise_files(err) < 0)
+        return -1;
+    (void) umask(0); /* until something is made, with the mask of who makes it */
     (void) signal(SIGXFSZ, SIG_IGN);
     (void) signal(SIGPIPE, SIG_IGN);
     return 0;
