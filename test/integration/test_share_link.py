@@ -10,7 +10,7 @@ import time
 import grpc
 import pytest
 
-from conftest import BUSYBOX, eventually, find_processes
+from conftest import BUSYBOX, eventually, find_processes, kill9
 from test_tenant_network import black_hole
 
 GUEST = r"cleave-agent --stub"
@@ -47,16 +47,16 @@ def ctr(place, tenant):
 
 
 class Work:
-    """WORK in a container, aside."""
+    """A command in a container, aside."""
 
-    def __init__(self, tenant, ctr, rounds):
+    def __init__(self, tenant, ctr, *command):
         self.result = None
-        self.thread = threading.Thread(target=self._run, args=(tenant, ctr, rounds))
+        self.thread = threading.Thread(target=self._run, args=(tenant, ctr, command))
         self.thread.start()
 
-    def _run(self, tenant, ctr, rounds):
+    def _run(self, tenant, ctr, command):
         with contextlib.suppress(grpc.RpcError):        # a pod that ends takes it along
-            self.result = tenant.exec(ctr, "sh", "-c", WORK % rounds)
+            self.result = tenant.exec(ctr, *command)
 
     def finish(self):
         self.thread.join(120)
@@ -66,7 +66,7 @@ class Work:
 
 def test_cuts_cost_time_and_nothing_else(ctr, place, tenant, bed):
     """TCP bridges the first one; the second is long enough for another connection."""
-    work = Work(tenant, ctr, ROUNDS)
+    work = Work(tenant, ctr, "sh", "-c", WORK % ROUNDS)
     for count, seconds in ((20, 1.5), (60, 5)):
         eventually(lambda: len(os.listdir(place)) > count, what="some work")
         with black_hole(bed):
@@ -76,14 +76,39 @@ def test_cuts_cost_time_and_nothing_else(ctr, place, tenant, bed):
     assert len(os.listdir(place)) == ROUNDS / 2
 
 
-def test_a_pod_ends_although_its_server_answers_nothing(ctr, tenant, bed):
-    """Its processes wait for an answer that does not come: SIGKILL does not reach them before the mount is aborted."""
+WAITER = "cat /live/of-nobody"
+
+
+def keep_waiting(tenant, bed, ctr):
+    """A process of the container is in the kernel, for an answer that does not come: SIGKILL does not reach it before the mount is
+    aborted."""
     for pid in find_processes(bed, "tenant", SERVER):
         os.kill(pid, signal.SIGSTOP)
-    work = Work(tenant, ctr, 1)
-    time.sleep(0.5)                 # it is in the kernel
+    work = Work(tenant, ctr, *WAITER.split())
+    eventually(lambda: "request_wait_answer" in map(waits_for, find_processes(bed, "tenant", WAITER)), what="a process that waits")
+    return work
+
+
+def waits_for(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/wchan", encoding="utf-8") as file:
+        return file.read()
+    return None
+
+
+def test_a_pod_ends_although_its_server_answers_nothing(ctr, tenant, bed):
+    work = keep_waiting(tenant, bed, ctr)
     before = time.monotonic()
     tenant.remove_everything()
     assert time.monotonic() - before < 30
     eventually(lambda: not find_processes(bed, "tenant", GUEST), what="the guest's end")
+    work.thread.join(60)
+
+
+def test_a_killed_guest_leaves_nobody_who_waits(ctr, tenant, bed):
+    work = keep_waiting(tenant, bed, ctr)
+    guests = find_processes(bed, "tenant", GUEST)
+    assert guests
+    kill9(guests)
+    eventually(lambda: not find_processes(bed, "tenant", WAITER), what="the end of who waits")
+    tenant.remove_everything()
     work.thread.join(60)

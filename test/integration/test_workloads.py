@@ -13,6 +13,7 @@ import ns
 import postgres_image
 import setup
 from conftest import BUSYBOX, eventually
+from cri import LONG
 from pg_client import Connection, Refused, Writer
 from streams import connect_inside
 from test_tenant_network import address, black_hole
@@ -51,7 +52,9 @@ class Database:
 
     def run(self, name, script):
         command = ["sh", "-c", script] if script else []
-        return self.tenant.run(self.pod, name, postgres_image.NAME, command, mounts=self.mounts)
+        ctr = self.tenant.create(self.pod, name, postgres_image.NAME, command, mounts=self.mounts)
+        self.tenant.start_container(ctr, timeout=LONG)      # 75 MB of layers, by an emulated processor in the machine's case
+        return ctr
 
     def restart(self):
         """As kubelet does it: a new container on the old volume."""
@@ -67,7 +70,7 @@ class Database:
 
     def wait_until_ready(self, times):
         """So many times since its container was started."""
-        eventually(lambda: self.said().count(READY) >= times, 180, "the database")
+        eventually(lambda: self.said().count(READY) >= times, LONG, "the database")
 
     def query(self, text):
         connection = eventually(self.connect, 60, "the database")

@@ -182,6 +182,38 @@ START_TEST(cuts_without_end_lose_nothing)
 }
 END_TEST
 
+/* Never empty, so that it begins anew only where it is full. */
+START_TEST(the_buffers_go_round)
+{
+    scoped(replay_freep) struct replay *a = replay_new(), *b = replay_new();
+    enum { COUNT = 300, LEFT = 2 };
+    size_t lengths[COUNT];
+    uint64_t added = 0, seen = 0;
+
+    srandom(11);
+    for (size_t i = 0; i < COUNT; i++)
+        lengths[i] = random() % 3 ? 16 + (size_t) random() % 300000
+                                  : REPLAY_MESSAGE_MAX - (size_t) random() % 30;
+    connect_both(a, b);
+    while (seen + LEFT < COUNT) {
+        while (added < COUNT && add(a, added, lengths[added]))
+            added++;
+        if (random() % 5 == 0)
+            connect_both(a, b);
+        settle(a, b);
+        while (seen + LEFT < added) {
+            check_first(b, seen, lengths[seen]);
+            seen++;
+            replay_taken(b);
+            if (random() % 3 == 0)
+                break;
+        }
+        replay_rest(b);
+        settle(a, b);
+    }
+}
+END_TEST
+
 START_TEST(what_is_not_acknowledged_is_bounded)
 {
     scoped(replay_freep) struct replay *a = replay_new(), *b = replay_new();
@@ -420,7 +452,7 @@ int main(void)
         (const TTest *[]){
             messages_arrive_in_order_and_are_forgotten_when_they_were_taken,
             a_cut_at_any_byte_loses_and_doubles_nothing, cuts_without_end_lose_nothing,
-            what_is_not_acknowledged_is_bounded, memory_is_given_back_at_rest,
+            the_buffers_go_round, what_is_not_acknowledged_is_bounded, memory_is_given_back_at_rest,
             the_end_is_said_once_and_again_on_the_next_connection,
             heads_that_do_not_exist_are_refused, claims_that_cannot_be_true_end_it,
             greetings_that_cannot_be_true_end_it, what_was_not_sent_again_cannot_be_acknowledged,
