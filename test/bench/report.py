@@ -47,7 +47,7 @@ class Row:
 def _short(value):
     if isinstance(value, int) or value == int(value):
         return f"{int(value):,}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
 
 
 def reasons():
