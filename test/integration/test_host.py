@@ -478,7 +478,7 @@ def test_helper_or_shim_killed_while_a_tpm_is_made(bed, measured, script, cri):
 
 def test_libvirt_killed_while_it_makes_a_tpm(bed, measured, script, cri):
     """Whatever it had begun, nobody else knows of: the next destroy finds it by the machine's UUID. Directories of libvirt's own,
-    which it has lost by its death, are its own to lose."""
+    which it has lost by its death, are its own to lose, and so is a QEMU that it was asking what it can do."""
     own = bed.path("host", "/var/lib/libvirt/qemu")
     before = {path for path, _, _ in os.walk(own)}
     begun = 0
@@ -491,6 +491,8 @@ def test_libvirt_killed_while_it_makes_a_tpm(bed, measured, script, cri):
             bed.start("host", "libvirtd")
         wait_for(lambda: not swtpm(bed) and tpm_states(bed) == [], 70)
     print(f"{begun} of 3 had begun")
+    for probe in find(bed, "/qmp-"):
+        os.kill(probe, signal.SIGKILL)
     for path in {path for path, _, _ in os.walk(own)} - before:
         shutil.rmtree(path, ignore_errors=True)
 
