@@ -17,12 +17,15 @@ import bed as bed_program       # noqa: E402
 import cri as cri_program       # noqa: E402
 import ns                       # noqa: E402
 import snapshot                 # noqa: E402
-from suite import ctr, node, pod, pytest_collection_modifyitems, pytest_generate_tests, world   # noqa: E402, F401
+from suite import ctr, mark_exceptions, node, pod, pytest_generate_tests, world   # noqa: E402, F401
 
 BUILD = os.path.abspath(os.environ.get("BUILD", bed_program.ROOT + "/build"))
 BUSYBOX = "registry.cleave.test/busybox:1"
 LAYERS = "registry.cleave.test/layers:1"
 RUNTIME = {"host": "cleave-host", "tenant": "cleave-tenant"}
+# Files that take minutes, the longest first: a file is one worker's, and what begins last ends last.
+SLOW = ("test_vm", "test_lease", "test_host", "test_workloads", "test_tenant_modes", "test_measured", "test_image", "test_tenant",
+        "test_pod", "test_crio", "test_volumes", "test_scratch", "test_reproducible", "test_stats", "test_provision")
 
 
 def is_sanitised():
@@ -193,6 +196,11 @@ def find_processes(bed, role, pattern):
 def kill9(pids):
     for pid in pids:
         ns.kill_and_wait(pid, signal.SIGKILL)
+
+
+def pytest_collection_modifyitems(items):
+    mark_exceptions(items)
+    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
 
 
 def pytest_configure(config):
