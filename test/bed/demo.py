@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import secrets
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -85,7 +86,7 @@ class Demo:
         self.bed, self.story = bed, Story()
         self.tenant, self.host = cri_program.Cri(bed, "tenant"), cri_program.Cri(bed, "host")
         self.canary = "canary-" + secrets.token_hex(8)
-        self.shared = "/srv/pages"
+        self.shared = "/run/pages"           # of the node alone
         self.command = ["sh", "-c", f"echo to-stdout; echo to-stderr >&2; : {self.canary}; exec sleep 1000"]
 
     def pod(self):
@@ -142,6 +143,7 @@ class Demo:
     def network_and_volume(self):
         story, tenant, bed = self.story, self.tenant, self.bed
         story.step("tenant", "a server in the guest: the pod's address is the tenant's, its files are the node's")
+        os.mkdir(bed.path("tenant", self.shared))
         with open(os.path.join(bed.path("tenant", self.shared), "index.html"), "w", encoding="utf-8") as file:
             file.write(self.canary)
         server = tenant.run(self.tenant_pod, "web", IMAGE, ["httpd", "-f", "-p", "8080", "-h", "/pages"],
@@ -211,6 +213,7 @@ class Demo:
         story.show(f"{time.monotonic() - began:5.1f} s")
         story.claim(wait(lambda: not self.host.pods()), "the host's pod is gone")
         story.claim(not processes(self.bed, "qemu-system"), "the virtual machine is gone")
+        shutil.rmtree(self.bed.path("tenant", self.shared))
         self.host.forget(self.intruders)        # the log of the intruder, which the host itself asked for
         left = snapshot.leftovers(self.bed, before)
         story.show("domains, links, mounts, cgroups, sockets, files, processes of both nodes, before and after:")
@@ -223,7 +226,6 @@ class Demo:
         self.tenant.version()
         self.host.version()
         self.tenant.pull(setup.PAUSE)
-        os.makedirs(self.bed.path("tenant", self.shared))
         before = snapshot.take(self.bed)
         for part in (self.pod, self.container, self.exec_and_logs, self.network_and_volume, self.hosts_view, self.attack):
             part()
