@@ -4,16 +4,14 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/tc_act/tc_mirred.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
 #include "base/scoped.h"
 #include "io/netlink.h"
+#include "io/netlink_filter.h"
 #include "io/netlink_message.h"
-
-enum { INGRESS_HANDLE = (int) 0xffff0000u, KEYS_MAX = 4 };
 
 static int change(struct netlink *netlink, struct netlink_message *message, const char *what,
                   struct error *err)
@@ -25,8 +23,9 @@ static int change(struct netlink *netlink, struct netlink_message *message, cons
 
 int netlink_new_ingress(struct netlink *netlink, int index, struct error *err)
 {
-    const struct tcmsg head = {
-        .tcm_ifindex = index, .tcm_handle = (uint32_t) INGRESS_HANDLE, .tcm_parent = TC_H_INGRESS};
+    const struct tcmsg head = {.tcm_ifindex = index,
+                               .tcm_handle = (uint32_t) NETLINK_INGRESS_HANDLE,
+                               .tcm_parent = TC_H_INGRESS};
     struct netlink_message message;
     struct error ignored;
 
@@ -41,26 +40,6 @@ int netlink_new_ingress(struct netlink *netlink, int index, struct error *err)
 
 /* ---- filters --------------------------------------------------------------------------------- */
 
-static void put_action(struct netlink_message *message,
-                       const struct netlink_redirection *redirection)
-{
-    const struct tc_mirred parameters = {
-        .action = TC_ACT_STOLEN,
-        .eaction = redirection->place == NETLINK_EGRESS ? TCA_EGRESS_REDIR : TCA_INGRESS_REDIR,
-        .ifindex = (uint32_t) redirection->to_index,
-    };
-    size_t actions = netlink_nest(message, TCA_U32_ACT);
-    size_t first = netlink_nest(message, 1);
-    size_t options;
-
-    netlink_put_text(message, TCA_ACT_KIND, "mirred");
-    options = netlink_nest(message, TCA_ACT_OPTIONS | NLA_F_NESTED);
-    netlink_put(message, TCA_MIRRED_PARMS, &parameters, sizeof parameters);
-    netlink_end(message, options);
-    netlink_end(message, first);
-    netlink_end(message, actions);
-}
-
 /* Where the address stands in the packet's own header. */
 static int address_offset(const struct netlink_redirection *redirection)
 {
@@ -69,49 +48,39 @@ static int address_offset(const struct netlink_redirection *redirection)
     return redirection->match == NETLINK_FROM ? 8 : 24;
 }
 
-/* One key per 32 bits of the address; or one key with an empty mask, which all match. */
-static void put_selector(struct netlink_message *message,
-                         const struct netlink_redirection *redirection)
+/* One key per 32 bits of the address. */
+static void want_address(struct netlink_keys *keys, const struct netlink_redirection *redirection)
 {
-    struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = 1};
-    struct tc_u32_key keys[KEYS_MAX] = {0};
-    uint8_t bytes[sizeof selector + sizeof keys];
-
-    if (redirection->match != NETLINK_ALL) {
-        selector.nkeys = redirection->family == AF_INET ? 1 : KEYS_MAX;
-        for (int i = 0; i < selector.nkeys; i++) {
-            memcpy(&keys[i].val, redirection->address + (size_t) i * 4, 4);
-            keys[i].mask = UINT32_MAX;
-            keys[i].off = address_offset(redirection) + i * 4;
-        }
+    if (redirection->match == NETLINK_ALL)
+        return;
+    keys->count = redirection->family == AF_INET ? 1 : 4;
+    for (int i = 0; i < keys->count; i++) {
+        memcpy(&keys->key[i].val, redirection->address + (size_t) i * 4, 4);
+        keys->key[i].mask = UINT32_MAX;
+        keys->key[i].off = address_offset(redirection) + i * 4;
     }
-    memcpy(bytes, &selector, sizeof selector);
-    memcpy(bytes + sizeof selector, keys, sizeof keys);
-    netlink_put(message, TCA_U32_SEL, bytes,
-                sizeof selector + selector.nkeys * sizeof(struct tc_u32_key));
 }
 
 int netlink_add_redirection(struct netlink *netlink, int index,
                             const struct netlink_redirection *redirection, struct error *err)
 {
-    uint16_t protocol = redirection->match == NETLINK_ALL ? ETH_P_ALL
-                        : redirection->family == AF_INET  ? ETH_P_IP
-                                                          : ETH_P_IPV6;
-    const struct tcmsg head = {
-        .tcm_ifindex = index,
-        .tcm_parent = (uint32_t) INGRESS_HANDLE,
-        .tcm_info = TC_H_MAKE(0, htons(protocol)), /* the kernel chooses the priority */
+    const struct tc_mirred action = {
+        .action = TC_ACT_STOLEN,
+        .eaction = redirection->place == NETLINK_EGRESS ? TCA_EGRESS_REDIR : TCA_INGRESS_REDIR,
+        .ifindex = (uint32_t) redirection->to_index,
     };
-    struct netlink_message message;
-    size_t options;
+    struct netlink_filter filter = {
+        .index = index,
+        .protocol = redirection->match == NETLINK_ALL ? ETH_P_ALL
+                    : redirection->family == AF_INET  ? ETH_P_IP
+                                                      : ETH_P_IPV6,
+        .action = &action,
+    };
 
-    netlink_message_init(&message, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
-    netlink_put_text(&message, TCA_KIND, "u32");
-    options = netlink_nest(&message, TCA_OPTIONS);
-    put_selector(&message, redirection);
-    put_action(&message, redirection);
-    netlink_end(&message, options);
-    return change(netlink, &message, "add redirect filter", err);
+    want_address(&filter.keys, redirection);
+    if (netlink_add_filter(netlink, &filter, err) < 0)
+        return error_wrap(err, "add redirect filter");
+    return 0;
 }
 
 int netlink_redirect(struct netlink *netlink, int from_index, int to_index, struct error *err)

@@ -6,17 +6,14 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/tc_act/tc_mirred.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/scoped.h"
 #include "io/netlink.h"
-#include "io/netlink_message.h"
+#include "io/netlink_filter.h"
 
 enum {
-    INGRESS_HANDLE = (int) 0xffff0000u,
-    KEYS_MAX = 8,
     HEAD4 = 20, /* a header with options is nobody's own */
     HEAD6 = 40,
     ECHO4 = 8,
@@ -25,16 +22,10 @@ enum {
 
 enum fate { FATE_HERE, FATE_BOTH, FATE_THERE };
 
-/* What a packet must have, 32 bits at a time. */
-struct keys {
-    struct tc_u32_key key[KEYS_MAX];
-    unsigned char count;
-};
-
 struct filter {
     uint16_t protocol; /* ETH_P_* */
     enum fate fate;
-    struct keys keys; /* none: all of the protocol */
+    struct netlink_keys keys; /* none: all of the protocol */
 };
 
 struct sharing {
@@ -45,78 +36,46 @@ struct sharing {
 
 /* ---- one filter ------------------------------------------------------------------------------ */
 
-static void want(struct keys *keys, int offset, uint32_t value, uint32_t mask)
+static void want(struct netlink_keys *keys, int offset, uint32_t value, uint32_t mask)
 {
     keys->key[keys->count++] = (struct tc_u32_key){
         .off = offset, .val = htonl(value & mask), .mask = htonl(mask)};
 }
 
-static void put_keys(struct netlink_message *message, const struct keys *keys)
-{
-    struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = keys->count ? keys->count : 1};
-    uint8_t bytes[sizeof selector + sizeof keys->key];
-
-    memcpy(bytes, &selector, sizeof selector);
-    memcpy(bytes + sizeof selector, keys->key, sizeof keys->key);
-    netlink_put(message, TCA_U32_SEL, bytes,
-                sizeof selector + selector.nkeys * sizeof(struct tc_u32_key));
-}
-
-static void put_fate(struct netlink_message *message, const struct sharing *sharing, enum fate fate)
-{
-    const struct tc_mirred parameters = {
-        .action = fate == FATE_BOTH ? TC_ACT_OK : TC_ACT_STOLEN,
-        .eaction = fate == FATE_BOTH ? TCA_EGRESS_MIRROR : TCA_EGRESS_REDIR,
-        .ifindex = (uint32_t) sharing->other,
-    };
-    size_t actions = netlink_nest(message, TCA_U32_ACT);
-    size_t first = netlink_nest(message, 1);
-    size_t options;
-
-    netlink_put_text(message, TCA_ACT_KIND, "mirred");
-    options = netlink_nest(message, TCA_ACT_OPTIONS | NLA_F_NESTED);
-    netlink_put(message, TCA_MIRRED_PARMS, &parameters, sizeof parameters);
-    netlink_end(message, options);
-    netlink_end(message, first);
-    netlink_end(message, actions);
-}
-
 static int add(struct sharing *sharing, const struct filter *filter, struct error *err)
 {
-    const struct tcmsg head = {
-        .tcm_ifindex = sharing->index,
-        .tcm_parent = (uint32_t) INGRESS_HANDLE,
-        .tcm_info = TC_H_MAKE(++sharing->priority << 16, htons(filter->protocol)),
+    const struct tc_mirred action = {
+        .action = filter->fate == FATE_BOTH ? TC_ACT_OK : TC_ACT_STOLEN,
+        .eaction = filter->fate == FATE_BOTH ? TCA_EGRESS_MIRROR : TCA_EGRESS_REDIR,
+        .ifindex = (uint32_t) sharing->other,
     };
-    struct netlink_message message;
-    size_t options;
+    const struct netlink_filter wanted = {
+        .index = sharing->index,
+        .protocol = filter->protocol,
+        .priority = ++sharing->priority,
+        .keys = filter->keys,
+        .action = filter->fate != FATE_HERE ? &action : NULL,
+    };
 
-    netlink_message_init(&message, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
-    netlink_put_text(&message, TCA_KIND, "u32");
-    options = netlink_nest(&message, TCA_OPTIONS);
-    put_keys(&message, &filter->keys);
-    if (filter->fate != FATE_HERE)
-        put_fate(&message, sharing, filter->fate);
-    netlink_end(&message, options);
-    if (netlink_transact(sharing->netlink, &message, NULL, NULL, err) < 0)
+    if (netlink_add_filter(sharing->netlink, &wanted, err) < 0)
         return error_wrap(err, "add the filter of a shared link");
     return 0;
 }
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
-static void want_protocol4(struct keys *keys, uint8_t protocol)
+static void want_protocol4(struct netlink_keys *keys, uint8_t protocol)
 {
     want(keys, 0, 0x45000000, 0xff000000); /* version, length of the header */
     want(keys, 8, (uint32_t) protocol << 16, 0x00ff0000);
 }
 
-static void want_protocol6(struct keys *keys, uint8_t protocol)
+static void want_protocol6(struct netlink_keys *keys, uint8_t protocol)
 {
     want(keys, 4, (uint32_t) protocol << 8, 0x0000ff00);
 }
 
-static void want_ports(struct keys *keys, int offset, const struct netlink_own *own)
+static void want_ports(struct netlink_keys *keys, int offset, const struct netlink_own *own)
 {
     if (own->port)
         want(keys, offset, own->port, 0x0000ffff);
@@ -124,7 +83,7 @@ static void want_ports(struct keys *keys, int offset, const struct netlink_own *
         want(keys, offset, (uint32_t) own->peer_port << 16, 0xffff0000);
 }
 
-static void want_peer(struct keys *keys, int offset, const struct netlink_own *own)
+static void want_peer(struct netlink_keys *keys, int offset, const struct netlink_own *own)
 {
     size_t words = own->family == AF_INET6 ? 4 : own->family == AF_INET ? 1 : 0;
     uint32_t word;

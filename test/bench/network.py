@@ -14,6 +14,16 @@ WAYS = {"to": "to the pod", "from": "from the pod"}
 REQUESTS = {"1": "1 byte", "1024": "1 KiB"}
 
 
+def process_in(tenant, ctr, kind):
+    """/proc/PID of a process in the container's namespace of this kind: a guest that is a stub has processes of this machine."""
+    name = tenant.exec(ctr, "readlink", f"/proc/self/ns/{kind}")[1].decode().strip()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/ns/{kind}") == name:
+                return f"/proc/{pid}"
+    raise RuntimeError(f"no process is in {name}")
+
+
 class End:
     """A pod's network namespace with a server in it; the client is the node itself."""
 
@@ -21,16 +31,7 @@ class End:
         self.program = fleet.build + "/test/bench-net"
         self.node = f"/proc/{fleet.bed.pid('tenant')}/ns/net"
         self.address = fleet.tenant.pod_status(shim.pod).status.network.ip
-        self.netns = self._netns(fleet.tenant.exec(shim.task, "readlink", "/proc/self/ns/net")[1].decode().strip())
-
-    @staticmethod
-    def _netns(name):
-        """A guest that is a stub has processes of this machine."""
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{pid}/ns/net") == name:
-                    return f"/proc/{pid}/ns/net"
-        raise RuntimeError(f"no process is in {name}")
+        self.netns = process_in(fleet.tenant, shim.task, "net") + "/ns/net"
 
     @contextlib.contextmanager
     def serving(self):

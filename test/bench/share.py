@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The live share of a real pod, from the container's mount to the directory on the node: against a bind mount of the same
 directory in a runc pod, and against what this machine enciphers meanwhile."""
-import contextlib
 import json
 import os
 import subprocess
@@ -24,16 +23,7 @@ class Mount:
         self.program = fleet.build + "/test/bench-files"
         self.ctr = fleet.tenant.run(shim.pod, "files", fleet_program.IMAGE, ["sleep", "2147483647"],
                                     mounts=[{"container_path": "/data", "host_path": DIRECTORY}])
-        name = fleet.tenant.exec(self.ctr, "readlink", "/proc/self/ns/mnt")[1].decode().strip()
-        self.path = self._process(name) + "/root/data"
-
-    @staticmethod
-    def _process(name):
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{pid}/ns/mnt") == name:
-                    return f"/proc/{pid}"
-        raise RuntimeError(f"no process is in {name}")
+        self.path = network.process_in(fleet.tenant, self.ctr, "mnt") + "/root/data"
 
     def drive(self, kind, count):
         done = subprocess.run([self.program, kind, self.path, str(count)], check=True, capture_output=True, text=True, timeout=300)
