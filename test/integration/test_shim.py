@@ -86,8 +86,8 @@ def ctr(bed):
 def test_a_pod_has_one_shim_for_life(ctr):
     ctr.watch()
     eventually(lambda: find_processes(ctr.bed, "tenant", "ctr -n demo events"))
-    assert "hello" in ctr.run("pod", "pod", SANDBOX)
-    assert "hello" in ctr.run("web", "pod", MEMBER)
+    ctr.run("pod", "pod", SANDBOX)          # what it says is nobody's: a detached ctr ends with the start
+    ctr.run("web", "pod", MEMBER)
     assert ctr.tasks() == {"pod": "RUNNING", "web": "RUNNING"}
     assert len(ctr.shims()) == 1
     done = ctr.bed.run("tenant", CTR, "-n", "demo", "tasks", "exec", "--exec-id", "e1", "web", "ls", check=False)
