@@ -386,11 +386,6 @@ int initdata_check_sealing(const struct initdata *initdata, const uint8_t *manif
     return 0;
 }
 
-const char *initdata_mode_name(enum initdata_mode mode)
-{
-    return mode_names[mode];
-}
-
 const char *peer_role_name(enum peer_role role)
 {
     return (size_t) role < ARRAY_LENGTH(role_names) && role_names[role] ? role_names[role] : "none";

@@ -76,8 +76,7 @@ const struct peer *initdata_peer(const struct initdata *initdata, const uint8_t 
  * says what it is instead. */
 int initdata_check_sealing(const struct initdata *initdata, const uint8_t *manifest_digest,
                            struct error *err) __attribute__((warn_unused_result));
-const char *initdata_mode_name(enum initdata_mode mode); /* "sealed" */
-const char *peer_role_name(enum peer_role role);         /* "control" */
+const char *peer_role_name(enum peer_role role); /* "control" */
 const char *initdata_network_name(enum initdata_network network);
 /* The one that fills the hardware field of this evidence type without being cut. */
 enum initdata_algorithm initdata_algorithm_of(const char *evidence);
