@@ -179,3 +179,7 @@ test_share_exercise_SRCS := $(addprefix test/unit/,test_share_exercise.c share_f
 test_share_keeper_SRCS := $(addprefix test/unit/,test_share_keeper.c share_fixture.c share_record.c)
 test_share_hostile_SRCS := $(addprefix test/unit/,test_share_hostile.c share_fixture.c share_peer.c)
 test_share_server_SRCS := $(addprefix test/unit/,test_share_server.c share_peer.c)
+test_split_document_SRCS := test/unit/test_split_document.c \
+	$(addprefix cli/split/,document.c scalar.c)
+test_split_document_LIBS := base
+test_split_document_PKGS := yaml-0.1 json-c libmd
