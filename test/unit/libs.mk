@@ -183,3 +183,7 @@ test_split_document_SRCS := test/unit/test_split_document.c \
 	$(addprefix cli/split/,document.c scalar.c)
 test_split_document_LIBS := base
 test_split_document_PKGS := yaml-0.1 json-c libmd
+test_image_process_LIBS := oci base
+test_split_layout_SRCS := test/unit/test_split_layout.c cli/split/layout.c
+test_split_layout_LIBS := oci base
+test_split_layout_PKGS := json-c libmd
