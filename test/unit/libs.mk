@@ -50,7 +50,16 @@ test_spec_table_SRCS := test/unit/test_spec_table.c \
 	namespaces.c volume_source.c share_mount.c share_rules.c mountinfo.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
-	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c program.c pids.c codec_stats.c)
+	$(addprefix tenant-shim/,pod_config.c pod_manifest.c codec_pod_config.c provision.c program.c pids.c \
+	codec_stats.c)
+test_tenant_parts_LIBS := shim sealed oci ttrpc io base proto
+test_tenant_parts_PKGS := libprotobuf-c json-c libevent_core libmd zlib
+test_pod_manifest_SRCS := test/unit/test_pod_manifest.c tenant-shim/pod_manifest.c
+test_pod_manifest_LIBS := sealed oci base
+test_pod_manifest_PKGS := json-c libmd zlib
+test_sealing_SRCS := test/unit/test_sealing.c tenant-shim/sealing.c
+test_sealing_LIBS := base
+test_sealing_PKGS := libmd
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
@@ -184,6 +193,19 @@ test_share_exercise_SRCS := $(addprefix test/unit/,test_share_exercise.c share_f
 test_share_keeper_SRCS := $(addprefix test/unit/,test_share_keeper.c share_fixture.c share_record.c)
 test_share_hostile_SRCS := $(addprefix test/unit/,test_share_hostile.c share_fixture.c share_peer.c)
 test_share_server_SRCS := $(addprefix test/unit/,test_share_server.c share_peer.c)
+test_split_document_SRCS := test/unit/test_split_document.c \
+	$(addprefix cli/split/,document.c scalar.c)
+test_split_document_LIBS := base
+test_split_document_PKGS := yaml-0.1 json-c libmd
+test_image_process_LIBS := oci base
+test_split_layout_SRCS := test/unit/test_split_layout.c cli/split/layout.c
+test_split_layout_LIBS := oci base
+test_split_layout_PKGS := json-c libmd
+test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/,compose.c \
+	compose_execs.c compose_mounts.c compose_process.c compose_resources.c compose_security.c \
+	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
+test_split_compose_LIBS := oci base
+test_split_compose_PKGS := yaml-0.1 json-c libmd
 test_manifest_LIBS := sealed base
 test_manifest_PKGS := json-c libmd
 test_package_LIBS := sealed base
