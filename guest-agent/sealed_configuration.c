@@ -28,6 +28,8 @@ static void compare(const struct manifest *manifest, const struct pod_configurat
 {
     if (!text_equal(came->hostname, manifest->hostname))
         dropped_add(dropped, "the hostname", "");
+    if (came->share_pid)
+        dropped_add(dropped, "a shared PID namespace", "");
     for (size_t i = 0; i < came->sysctl_count; i++) {
         const struct pod_sysctl *sysctl = &came->sysctls[i];
 
@@ -62,5 +64,6 @@ int sealed_configuration(const struct sealed *sealed, const struct pod_configura
     ret->hostname = manifest->hostname;
     ret->sysctls = *ret_sysctls = list.sysctls;
     ret->sysctl_count = list.count;
+    ret->share_pid = false; /* a specification that wants to share one says so */
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Configure of a sealed guest: hostname and sysctls are the manifest's. */
+/* Configure of a sealed guest: hostname, sysctls and what is shared are the manifest's. */
 
 struct error;
 struct pod_configuration;

@@ -43,7 +43,7 @@ static char *slot_json(const struct bed *bed, const char *head, const char *scri
 }
 
 static const char main_script[] =
-    "echo $TOKEN $MODE $EVIL; hostname; cat /conf/key; ls -d /evil 2>/dev/null; "
+    "echo $TOKEN $MODE $EVIL $$; hostname; cat /conf/key; ls -d /evil 2>/dev/null; "
     "echo x 2>/dev/null >/conf/mine || echo read-only; "
     "dd if=/dev/zero of=/work/fill bs=65536 count=64 2>/dev/null || echo full; rm /work/fill; "
     "until [ -e /work/done ]; do sleep 0.05; done; rm /work/done; exit $CODE";
@@ -141,6 +141,7 @@ static enum status configure(struct bed *bed, char *sentence)
     request.api_min = request.api_max = 1;
     sysctl.name = (char *) (uintptr_t) "net.no.such.thing"; /* dropped: no error */
     sysctl.value = (char *) (uintptr_t) "1";
+    request.share_pid = true; /* likewise */
     request.sysctls = sysctls;
     request.n_sysctls = 1;
     return bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL,
@@ -397,7 +398,7 @@ static void composed_and_probed(struct bed *bed, struct pipe *pipe)
     EXPECT(exit_of(bed, "main", "") == 5, "exit of main");
     bed_until(bed, &out->final, "main's end");
     bed_until(bed, &probed->final, "the probe's end");
-    EXPECT(strcmp(out->text, "told fixed\nsealed-one\nthe key\nread-only\nfull\n") == 0, "'%s'",
+    EXPECT(strcmp(out->text, "told fixed 1\nsealed-one\nthe key\nread-only\nfull\n") == 0, "'%s'",
            out->text);
     EXPECT(strcmp(probed->text, "told fixed\n") == 0, "'%s'", probed->text);
     delete_it(bed, "main");
