@@ -99,6 +99,9 @@ test_lease_SRCS := test/unit/test_lease.c guest-agent/lease.c
 test_gate_SRCS := test/unit/test_gate.c guest-agent/gate.c guest-agent/phase.c
 test_gate_LIBS := secure evidence io base proto
 test_gate_LDLIBS := $(MBEDTLS)
+test_sealed_SRCS := test/unit/test_sealed.c $(addprefix guest-agent/,sealed.c sealed_slots.c \
+	sealed_volumes.c share_name.c)
+test_sealed_LIBS := sealed oci base
 test_sealed_slots_SRCS := test/unit/test_sealed_slots.c guest-agent/sealed_slots.c
 test_sealed_slots_LIBS := sealed oci base
 test_sealed_compose_SRCS := test/unit/test_sealed_compose.c $(addprefix guest-agent/,sealed_compose.c \
