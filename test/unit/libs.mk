@@ -50,7 +50,16 @@ test_spec_table_SRCS := test/unit/test_spec_table.c \
 	namespaces.c volume_source.c share_mount.c share_rules.c mountinfo.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
-	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c program.c pids.c codec_stats.c)
+	$(addprefix tenant-shim/,pod_config.c pod_manifest.c codec_pod_config.c provision.c program.c pids.c \
+	codec_stats.c)
+test_tenant_parts_LIBS := shim sealed oci ttrpc io base proto
+test_tenant_parts_PKGS := libprotobuf-c json-c libevent_core libmd zlib
+test_pod_manifest_SRCS := test/unit/test_pod_manifest.c tenant-shim/pod_manifest.c
+test_pod_manifest_LIBS := sealed oci base
+test_pod_manifest_PKGS := json-c libmd zlib
+test_sealing_SRCS := test/unit/test_sealing.c tenant-shim/sealing.c
+test_sealing_LIBS := base
+test_sealing_PKGS := libmd
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
@@ -90,6 +99,11 @@ test_lease_SRCS := test/unit/test_lease.c guest-agent/lease.c
 test_gate_SRCS := test/unit/test_gate.c guest-agent/gate.c guest-agent/phase.c
 test_gate_LIBS := secure evidence io base proto
 test_gate_LDLIBS := $(MBEDTLS)
+test_sealed_slots_SRCS := test/unit/test_sealed_slots.c guest-agent/sealed_slots.c
+test_sealed_slots_LIBS := sealed oci base
+test_sealed_compose_SRCS := test/unit/test_sealed_compose.c $(addprefix guest-agent/,sealed_compose.c \
+	sealed_volumes.c sealed_exec.c dropped.c share_name.c)
+test_sealed_compose_LIBS := sealed oci base
 test_events_SRCS := test/unit/test_events.c guest-agent/events.c
 test_events_LIBS := base
 test_container_state_SRCS := test/unit/test_container_state.c guest-agent/container_state.c
