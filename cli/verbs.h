@@ -8,5 +8,6 @@ int check_main(int argc, char *argv[]);
 int evidence_main(int argc, char *argv[]);
 int measure_main(int argc, char *argv[]);
 int policy_main(int argc, char *argv[]);
+int split_main(int argc, char *argv[]);
 int status_main(int argc, char *argv[]);
 int version_main(int argc, char *argv[]);

@@ -18,6 +18,7 @@
 #include "exec_block.h"
 #include "layer_store.h"
 #include "mounts.h"
+#include "nesting.h"
 #include "oci/spec.h"
 #include "process.h"
 #include "rootfs.h"
@@ -131,6 +132,8 @@ static int write_config(struct container *container, const struct container_opti
     container_note_process(container, js_get(spec, "process"));
     container_confinement(container, options->wanted, &root, &confinement);
     places.root = root;
+    if (container->slot && nesting_check(root, js_get(spec, "mounts"), err) < 0)
+        return -1;
     if (confine_spec(spec, &confinement, err) < 0 ||
         mounts_rewrite(js_get(spec, "mounts"), &places, &mounts, err) < 0)
         return -1;
@@ -343,6 +346,8 @@ int container_kill(struct container *container, struct process *process, int sig
         return -1;
     if (container->state == CONTAINER_CREATED && process == container->init && signum != 0)
         signum = SIGKILL;
+    if (signum != 0)
+        container_slot_told(container, process); /* before it may have ended by it */
     if (process_kill(process, signum, err) < 0)
         return -1;
     if (container->state == CONTAINER_PAUSED && signum == SIGKILL)

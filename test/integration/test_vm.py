@@ -19,6 +19,7 @@ import bed as bed_program
 import cri as cri_program
 import images
 import ns
+import sealed
 import setup as bed_setup
 import ttrpc
 from conftest import BUSYBOX, configure, eventually, find_processes, kill9, new_lines
@@ -103,24 +104,36 @@ def wire(bed):
 
 
 def test_no_word_of_the_workload_reaches_the_host(bed, nodes, vm, wire):
+    """Nor of a manifest: what the host sees of it is a digest, and its salt keeps the words from being guessed."""
     tenant, host = nodes["tenant"], nodes["host"]
     words = {name: f"canary{name}{secrets.token_hex(6)}" for name in (
         "image", "podname", "namespace", "hostname", "label", "annotation", "command", "environment", "file",
         "stdout", "stderr", "stdin", "execution", "execout")}
+    words["salt"] = secrets.token_hex(32)
     image = f"{images.REGISTRY}/{words['image']}:1"
     made = images.busybox([("etc/word", words["file"].encode() + b"\n")])
     assert ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(bed_setup.REGISTRY_PORT, words["image"], "1"))
     tenant.pull(image)
-    pod = tenant.run_pod(words["podname"], config=cri_program.Cri.pod_config(
-        words["podname"], words["namespace"], hostname=words["hostname"],
-        labels={"app": words["label"]}, annotations={"note": words["annotation"]}))
-    ctr = tenant.run(pod, "one", image, ["sh", "-c", f"echo {words['stdout']}; echo {words['stderr']} >&2; "
-                                         f": {words['command']}; exec sleep 1000"],
-                     env={"WORD": words["environment"]})
-    assert words["file"].encode() in tenant.exec(ctr, "cat", "/etc/word")[1]
-    assert words["environment"].encode() in tenant.exec(ctr, "sh", "-c", "echo $WORD")[1]
-    assert tenant.exec(ctr, "hostname")[1].decode().strip() == words["hostname"]
-    assert tenant.exec(ctr, "sh", "-c", f"echo {words['execout']}; : {words['execution']}")[0] == 0
+    command = ["sh", "-c", f"echo {words['stdout']}; echo {words['stderr']} >&2; : {words['command']}; exec sleep 1000"]
+    execs = {"file": ["cat", "/etc/word"], "environment": ["sh", "-c", "echo $WORD"], "hostname": ["hostname"],
+             "execout": ["sh", "-c", f"echo {words['execout']}; : {words['execution']}"]}
+
+    def run(name, is_sealed):
+        config = tenant.cri.pod_config(name, words["namespace"], hostname=words["hostname"], labels={"app": words["label"]},
+                                       annotations={"note": words["annotation"]})
+        if is_sealed:
+            slot = sealed.slot("one", command, made, ["WORD=" + words["environment"]], exec=list(execs.values()))
+            sealed.seal(config, slot, salt=words["salt"])
+        pod = tenant.run_pod(config=config)
+        ctr = tenant.run(pod, "one", image, command, env={"WORD": words["environment"]})
+        for word, args in execs.items():
+            assert words[word].encode() in tenant.exec(ctr, *args)[1]
+        return pod, ctr
+
+    kept, one = run(words["podname"] + "-sealed", True)
+    with pytest.raises(grpc.RpcError, match="its manifest has no such command"):
+        tenant.exec(one, "cat", "/etc/passwd")
+    pod, ctr = run(words["podname"], False)
     done = bed.run("tenant", "ctr", "-n", "k8s.io", "tasks", "exec", "--exec-id", "in", ctr, "cat",
                    input=words["stdin"] + "\n", check=False)
     assert done.stdout == words["stdin"] + "\n"
@@ -138,8 +151,9 @@ def test_no_word_of_the_workload_reaches_the_host(bed, nodes, vm, wire):
     assert len(captured) > 1 << 20                          # the layers went over it
     hits += [f"{what} on the wire" for what, word in words.items() if word.encode() in captured]
     assert b"busybox" not in captured and hits == []
-    tenant.stop_pod(pod)
-    tenant.remove_pod(pod)
+    for each in (kept, pod):
+        tenant.stop_pod(each)
+        tenant.remove_pod(each)
     tenant.remove_image(image)
     hits = [f"{what} in {name}, after the pod" for name, content in everything_of_the_host(bed)
             for what, word in words.items() if word.encode() in content]

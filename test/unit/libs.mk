@@ -209,6 +209,8 @@ test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/
 	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
 test_split_compose_LIBS := oci base
 test_split_compose_PKGS := yaml-0.1 json-c libmd
+test_nesting_SRCS := test/unit/test_nesting.c $(addprefix guest-agent/,nesting.c beneath.c)
+test_nesting_LIBS := base
 test_manifest_LIBS := sealed base
 test_manifest_PKGS := json-c libmd
 test_package_LIBS := sealed base
