@@ -207,8 +207,8 @@ test_split_layout_PKGS := json-c libmd
 test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/,compose.c \
 	compose_execs.c compose_mounts.c compose_process.c compose_resources.c compose_security.c \
 	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
-test_split_compose_LIBS := oci base
-test_split_compose_PKGS := yaml-0.1 json-c libmd
+test_split_compose_LIBS := sealed oci base
+test_split_compose_PKGS := yaml-0.1 zlib json-c libmd
 test_nesting_SRCS := test/unit/test_nesting.c $(addprefix guest-agent/,nesting.c beneath.c)
 test_nesting_LIBS := base
 test_manifest_LIBS := sealed base
