@@ -267,6 +267,9 @@ def settle(manifest, slot, guest, config):
     # Nobody knows before the pod is there what it will be called by the node.
     for key in ("sandbox-id", "sandbox-uid"):
         assert guest["annotations"].pop("io.kubernetes.cri." + key)
+    # The node calls an image as it was called when it first came: another test may have pulled it by a tag.
+    for one in (guest, spec):
+        assert one["annotations"].pop("io.kubernetes.cri.image-name").startswith("registry.cleave.test/")
     # kubelet has no order of variables; holes are the node's.
     variables = dict(variable.split("=", 1) for variable in guest["process"]["env"])
     for hole in slot["environment"]:
