@@ -52,6 +52,9 @@ test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
 	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c program.c pids.c codec_stats.c)
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
+test_owners_SRCS := test/unit/test_owners.c cli/split/owners.c cli/split/owners_table.c
+test_owners_LIBS := base
+test_owners_PKGS := json-c libmd
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
 test_cli_check_LIBS   := $(cleave_LIBS)
