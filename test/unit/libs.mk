@@ -182,3 +182,16 @@ test_share_exercise_SRCS := $(addprefix test/unit/,test_share_exercise.c share_f
 test_share_keeper_SRCS := $(addprefix test/unit/,test_share_keeper.c share_fixture.c share_record.c)
 test_share_hostile_SRCS := $(addprefix test/unit/,test_share_hostile.c share_fixture.c share_peer.c)
 test_share_server_SRCS := $(addprefix test/unit/,test_share_server.c share_peer.c)
+test_split_document_SRCS := test/unit/test_split_document.c \
+	$(addprefix cli/split/,document.c scalar.c)
+test_split_document_LIBS := base
+test_split_document_PKGS := yaml-0.1 json-c libmd
+test_image_process_LIBS := oci base
+test_split_layout_SRCS := test/unit/test_split_layout.c cli/split/layout.c
+test_split_layout_LIBS := oci base
+test_split_layout_PKGS := json-c libmd
+test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/,compose.c \
+	compose_execs.c compose_mounts.c compose_process.c compose_resources.c compose_security.c \
+	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
+test_split_compose_LIBS := oci base
+test_split_compose_PKGS := yaml-0.1 json-c libmd
