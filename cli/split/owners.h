@@ -52,3 +52,6 @@ typedef int owner_leaf_fn(void *user, const struct owner_leaf *leaf, struct erro
  * an element that is empty or of which nothing was kept while something of its neighbours was. */
 int owners_project(const struct js *pod, owner_leaf_fn *fn, void *user, struct js **ret,
                    struct error *err) __attribute__((warn_unused_result));
+/* Puts the leaves of these owners (BIT(OWNER_HOST) | ...) into an object, beside what is there. */
+int owners_take(const struct js *pod, unsigned owners, struct js *to, struct error *err)
+    __attribute__((warn_unused_result));
