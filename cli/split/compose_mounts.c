@@ -9,6 +9,7 @@
 #include "compose_private.h"
 #include "layout.h"
 #include "paths.h"
+#include "volumes.h"
 
 enum { OPTIONS_MAX = 6 };
 
@@ -111,20 +112,20 @@ static int add_files(const struct mounts *mounts, struct error *err)
     bool read_only = js_get_boolean(compose_context(compose), "readOnlyRootFilesystem", false);
     const char *log = js_get_string(compose->container, "terminationMessagePath");
 
+    if (!paths_is_absolute(log))
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "terminationMessagePath '%.128s' is no plain absolute path",
+                         log ? log : "");
     if (!is_mounted(compose, "/etc/hosts"))
         add_bind(mounts->spec, "/etc/hosts", "cleave:file:hosts", "rw");
+    if (!is_mounted(compose, log))
+        add_bind(mounts->spec, log, "cleave:termination-log", "rw");
     if (!is_mounted(compose, "/etc/hostname"))
         add_bind(mounts->spec, "/etc/hostname", "cleave:hostname", read_only ? "ro" : "rw");
     if (!is_mounted(compose, "/etc/resolv.conf"))
         add_bind(mounts->spec, "/etc/resolv.conf", "cleave:resolv.conf", read_only ? "ro" : "rw");
     if (!is_mounted(compose, "/dev/shm"))
         add_bind(mounts->spec, "/dev/shm", "cleave:shm", "rw");
-    if (!paths_is_absolute(log))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "terminationMessagePath '%.128s' is no plain absolute path",
-                         log ? log : "");
-    if (!is_mounted(compose, log))
-        add_bind(mounts->spec, log, "cleave:termination-log", "rw");
     return 0;
 }
 
@@ -206,16 +207,9 @@ static int check_mount(const struct js *mount, struct error *err)
     return 0;
 }
 
-/* A projected volume and its kin are read-only, whatever the mount says. */
-static bool is_always_read_only(const struct js *volume)
-{
-    return text_equal(js_get_string(volume, "kind"), "copied");
-}
-
 static int read_mount(const struct mounts *mounts, const struct js *mount, struct error *err)
 {
     const char *name, *path, *inner = js_get_string(mount, "subPath");
-    const struct js *volume;
     struct js *out;
     bool read_only;
 
@@ -223,8 +217,7 @@ static int read_mount(const struct mounts *mounts, const struct js *mount, struc
         js_need_string(mount, "mountPath", &path, err) < 0 || check_mount(mount, err) < 0 ||
         compose_boolean(mount, "readOnly", &read_only, err) < 0)
         return -1;
-    volume = js_get(mounts->compose->volumes, name);
-    if (!volume)
+    if (!js_get(mounts->compose->volumes, name))
         return error_set(err, STATUS_INVALID_ARGUMENT, "there is no volume '%.64s'", name);
     if (!paths_is_absolute(path))
         return error_set(err, STATUS_INVALID_ARGUMENT,
@@ -234,7 +227,8 @@ static int read_mount(const struct mounts *mounts, const struct js *mount, struc
                          inner);
     if (has(mounts->volumes, path) || has(mounts->spec, path))
         return error_set(err, STATUS_INVALID_ARGUMENT, "two mounts at '%.128s'", path);
-    read_only = read_only || is_always_read_only(volume);
+    read_only = read_only ||
+                volumes_is_read_only(js_path(mounts->compose->pod, "spec", "volumes"), name);
     if (file_of(path)) {
         scoped(freep) char *source = xformat("cleave:file:%s", file_of(path));
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "volumes.h"
 
-#include <stdbool.h>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "base/scoped.h"
@@ -117,4 +115,29 @@ int volumes_describe(const struct js *list, struct js **ret, struct error *err)
     }
     *ret = take_ptr(volumes);
     return 0;
+}
+
+static int look(void *user, const char *key, struct js *value, struct error *err)
+{
+    bool *is_read_only = user;
+
+    (void) err;
+    if (text_equal(key, "image") || text_equal(kind_of(key), "copied") ||
+        js_get_boolean(value, "readOnly", false))
+        *is_read_only = true;
+    return 0;
+}
+
+bool volumes_is_read_only(const struct js *list, const char *name)
+{
+    bool is_read_only = false;
+    struct error err;
+
+    for (size_t i = 0; i < js_length(list); i++) {
+        const struct js *volume = js_at(list, i);
+
+        if (text_equal(js_get_string(volume, "name"), name))
+            (void) !js_each(volume, look, &is_read_only, &err);
+    }
+    return is_read_only;
 }

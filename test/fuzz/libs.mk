@@ -57,3 +57,5 @@ fuzz_share_message_CPPFLAGS := -Ishare
 fuzz_share_server_LIBS := share base
 fuzz_share_server_PKGS := json-c libmd
 fuzz_share_server_CPPFLAGS := -Ishare
+fuzz_manifest_LIBS := sealed base
+fuzz_manifest_PKGS := zlib json-c libmd

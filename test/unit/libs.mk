@@ -202,3 +202,7 @@ test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/
 	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
 test_split_compose_LIBS := oci base
 test_split_compose_PKGS := yaml-0.1 json-c libmd
+test_manifest_LIBS := sealed base
+test_manifest_PKGS := json-c libmd
+test_package_LIBS := sealed base
+test_package_PKGS := zlib json-c libmd

@@ -321,7 +321,9 @@ START_TEST(quantities_are_read_as_kubernetes_reads_them)
 }
 END_TEST
 
-#define VOLUMES "volumes: [{name: e, emptyDir: {}}, {name: c, configMap: {name: x}}]"
+#define VOLUMES                                                                                    \
+    "volumes: [{name: e, emptyDir: {}}, {name: c, configMap: {name: x}}, {name: i, image: {}}, "   \
+    "{name: p, persistentVolumeClaim: {claimName: q, readOnly: true}}, {name: h, hostPath: {}}]"
 
 START_TEST(volumes_are_mounted_where_the_pod_says)
 {
@@ -333,6 +335,13 @@ START_TEST(volumes_are_mounted_where_the_pod_says)
            "[{\"destination\":\"/e\",\"path\":\"a/b\",\"read_only\":false,\"volume\":\"e\"},"
            "{\"destination\":\"/c\",\"path\":\"\",\"read_only\":true,\"volume\":\"c\"},"
            "{\"destination\":\"/r\",\"path\":\"\",\"read_only\":true,\"volume\":\"e\"}]");
+    expect(&(struct given){.pod = VOLUMES,
+                           .container = "volumeMounts: [{name: i, mountPath: /i}, "
+                                        "{name: p, mountPath: /p}, {name: h, mountPath: /h}]"},
+           "mounts",
+           "[{\"destination\":\"/i\",\"path\":\"\",\"read_only\":true,\"volume\":\"i\"},"
+           "{\"destination\":\"/p\",\"path\":\"\",\"read_only\":true,\"volume\":\"p\"},"
+           "{\"destination\":\"/h\",\"path\":\"\",\"read_only\":false,\"volume\":\"h\"}]");
     expect_error(&(struct given){.container = "volumeMounts: [{name: e, mountPath: /e}]"},
                  "there is no volume 'e'");
     expect_error(
