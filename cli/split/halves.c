@@ -30,7 +30,7 @@ static bool says_nothing(const struct js *value)
     return false;
 }
 
-static bool asks_nothing(const struct owner_leaf *leaf)
+bool halves_asks_nothing(const struct owner_leaf *leaf)
 {
     const char *harmless = owner_harmless(leaf->row);
     scoped(freep) char *text = js_print(leaf->value);
@@ -46,7 +46,7 @@ static int keep(void *user, const struct owner_leaf *leaf, struct error *err)
     case OWNER_NEITHER:
         return LEAF_DROP;
     case OWNER_REFUSED:
-        if (asks_nothing(leaf))
+        if (halves_asks_nothing(leaf))
             return LEAF_DROP;
         return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is refused: %s", leaf->name,
                          leaf->row->reason);
