@@ -17,7 +17,8 @@
 
 enum { CRICTL_SECONDS = 60 };
 
-#define OUR_ANNOTATION      "cleave.dev/endpoint"
+#define ENDPOINT            "cleave.dev/endpoint"
+#define MANIFEST            "cleave.dev/manifest"
 #define TERMINATION_MESSAGE "io.kubernetes.container.terminationMessagePath"
 
 static void check_conf(struct node *node, struct check_result *result)
@@ -291,15 +292,18 @@ static void check_pod_annotations(struct node *node, struct check_result *result
         check_ok(result, "the Sandbox API brings all annotations of a pod");
         return;
     }
-    if (lets_through(node, "pod_annotations", OUR_ANNOTATION)) {
+    bool endpoint = lets_through(node, "pod_annotations", ENDPOINT);
+
+    if (endpoint && lets_through(node, "pod_annotations", MANIFEST)) {
         check_ok(result, "cleave.dev/* reaches the shim");
         return;
     }
-    if (is_provisioner(node, "static"))
-        check_fail(result, OUR_ANNOTATION " does not reach the shim, and provisioner = \"static\" "
-                                          "lives by it");
+    if (is_provisioner(node, "static") && !endpoint)
+        check_fail(result, ENDPOINT " does not reach the shim, and provisioner = \"static\" lives "
+                                    "by it");
     else
-        check_warn(result, "cleave.dev/* does not reach the shim");
+        check_warn(result, "%s does not reach the shim: a pod that is meant to be sealed runs open",
+                   endpoint ? MANIFEST : "cleave.dev/*");
     check_advise(result, "pod_annotations = [\"cleave.dev/*\"] in the handler's table");
 }
 

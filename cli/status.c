@@ -29,9 +29,11 @@ static int usage(FILE *to)
     fputs("Usage: cleave status [--json] [POD]\n\n"
           "The last appraisal of the pods that this tenant node runs: the type of evidence and "
           "whose\n"
-          "word it is, the chip, what was measured, the version of TLS, the epoch, the age. POD is "
-          "a\n"
-          "name, NAMESPACE/NAME, or the beginning of a sandbox's id; without it all are listed.\n\n"
+          "word it is, the chip, what was measured, whether the pod is sealed and with which "
+          "manifest,\n"
+          "the version of TLS, the epoch, the age. POD is a name, NAMESPACE/NAME, or the beginning "
+          "of a\n"
+          "sandbox's id; without it all are listed.\n\n"
           "  --json             one object in a line for each pod\n"
           "  --directory DIR    of the sandboxes; " APPRAISAL_RECORD_DIRECTORY " if not given\n\n"
           "Exit code 1: there is no such pod, none whose record can be read, or the directory "
@@ -79,6 +81,10 @@ static void print_text(const struct appraisal_record *record)
     print_optional("chip", record->chip);
     print_optional("measurement", record->measurement);
     print_optional("judged by", record->reference);
+    if (record->manifest[0])
+        printf("  %-13s sealed, manifest %s\n", "pod", record->manifest);
+    else
+        printf("  %-13s open\n", "pod");
     printf("  %-13s 1.%d\n", "TLS", (int) (record->tls_version & 0xff) - 1);
     printf("  %-13s %" PRId64 "\n", "epoch", record->epoch);
     printf("  %-13s %" PRId64 " s ago, number %" PRId64 " of its connection\n", "appraised", age,

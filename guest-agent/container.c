@@ -128,6 +128,7 @@ static int write_config(struct container *container, const struct container_opti
         return error_wrap(err, "spec");
     if (choose_pid_namespace(container, spec, err) < 0)
         return -1;
+    container_note_process(container, js_get(spec, "process"));
     container_confinement(container, options->wanted, &root, &confinement);
     places.root = root;
     if (confine_spec(spec, &confinement, err) < 0 ||
@@ -224,7 +225,8 @@ int container_create(struct pod *pod, const struct container_options *options,
 
     if (!container)
         return -1;
-    if (prepare(container, options, err) < 0)
+    if (container_take_slot(container, options->slot, err) < 0 ||
+        prepare(container, options, err) < 0)
         goto fail;
     process_describe(container->init, &process, &pid_file);
     process.bundle = container->directory;
@@ -328,7 +330,10 @@ static int run_op(struct container *container, enum container_op op, enum runtim
 int container_start(struct container *container, container_done_fn *done, void *user,
                     struct error *err)
 {
-    return run_op(container, CONTAINER_START, RUNTIME_START, done, user, err);
+    if (run_op(container, CONTAINER_START, RUNTIME_START, done, user, err) < 0)
+        return -1;
+    container_slot_started(container);
+    return 0;
 }
 
 int container_kill(struct container *container, struct process *process, int signum,

@@ -10,6 +10,7 @@ struct cgroup_stats;
 struct console_size;
 struct container;
 struct error;
+struct manifest_slot;
 struct mounts_file;
 struct pod;
 struct rootfs_layer;
@@ -56,7 +57,8 @@ struct container_options {
     size_t file_count;
     const struct share_name *shared; /* what mounts_shared() found, opened */
     size_t shared_count;
-    unsigned wanted; /* enum streams_wanted */
+    unsigned wanted;                  /* enum streams_wanted */
+    const struct manifest_slot *slot; /* that it takes, of a sealed pod's manifest; NULL: none */
 };
 int container_create(struct pod *pod, const struct container_options *options,
                      container_done_fn *done, void *user, struct error *err)

@@ -21,6 +21,7 @@
 #include "runtime.h"
 
 enum { OOM_SETTLE_MS = 50, OOM_RECENT_MS = 1000 };
+enum { NO_STATUS = 255 }; /* of one whose end nobody saw: certainly not a good one */
 
 /* ---- memory ---- */
 
@@ -105,6 +106,7 @@ static void process_ending(struct process *process, struct exit_record *record)
     if (process != container->init)
         return;
     container->state = CONTAINER_STOPPED;
+    container_leave_slot(container, (unsigned) record->status);
     if (mounts_termination_log(container->directory, &message, &length, &err) < 0) {
         log_warn("container '%s': %s", container->id, err.message);
         return;
@@ -307,6 +309,7 @@ void container_free(struct container *container)
 {
     struct container **link = &container->pod->first;
 
+    container_leave_slot(container, NO_STATUS);
     while (*link != container)
         link = &(*link)->next;
     *link = container->next;
@@ -322,6 +325,7 @@ void container_free(struct container *container)
     process_free(container->init);
     release_layers(container);
     js_free(container->exec_defaults);
+    js_free(container->slot_process);
     free(container->failure);
     free(container->file);
     free(container->id);

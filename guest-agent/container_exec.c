@@ -35,6 +35,8 @@ static int make_block(const struct container *container, const struct exec_optio
                          CONTAINER_SPEC_MAX);
     if (js_parse(options->process, options->process_length, &json, err) < 0)
         return error_wrap(err, "process");
+    if (container_seal_exec(container, options, &json, err) < 0)
+        return -1;
     container_confinement(container, options->wanted, &root, &confinement);
     if (confine_process(json, &confinement, err) < 0)
         return -1;

@@ -17,7 +17,10 @@ struct container {
     char **layers;  /* digests of those that it holds, NULL-terminated; NULL: none */
     char *pid_path; /* of a PID namespace that it shares; NULL: one of its own */
     enum container_state state;
-    struct js *exec_defaults; /* what an exec takes from the spec */
+    struct js *exec_defaults;         /* what an exec takes from the spec */
+    const struct manifest_slot *slot; /* of a sealed pod's manifest; NULL: none */
+    bool lives_in_slot;               /* until its init has ended */
+    struct js *slot_process;          /* that each exec is made of; NULL: any exec may be */
     struct process *init;
     struct process *execs;
     size_t exec_count;
@@ -40,6 +43,16 @@ struct container {
     uint64_t oom_ms; /* the last of them, on the monotonic clock */
 };
 
+/* container_slot.c: what the pod's manifest says of it. */
+int container_take_slot(struct container *container, const struct manifest_slot *slot,
+                        struct error *err) __attribute__((warn_unused_result));
+void container_note_process(struct container *container, const struct js *process);
+void container_slot_started(struct container *container);
+void container_leave_slot(struct container *container, unsigned exit_status); /* again: nothing */
+/* In place: an exec of the manifest's, with what the container has. */
+struct exec_options;
+int container_seal_exec(const struct container *container, const struct exec_options *options,
+                        struct js **process, struct error *err) __attribute__((warn_unused_result));
 void container_watch_oom(struct container *container);
 void container_unwatch_oom(struct container *container);
 /* Publishes what is new. */

@@ -3,7 +3,7 @@
 # abseil, libarchive (with ICU behind it) and libstdc++ would be several times the size of what is
 # used of them.
 cleave-agent_SRCS := $(wildcard guest-agent/*.c)
-cleave-agent_LIBS := grpc secure evidence oci io base proto
+cleave-agent_LIBS := grpc secure evidence sealed oci io base proto
 cleave-agent_LDLIBS = -Wl,-Bstatic -static-libgcc \
 	$$(shell pkg-config --static --libs-only-l grpc_unsecure | sed 's/-Wl,--push-state.*--pop-state//') \
 	-laddress_sorting -lupb -lcares -lre2 \

@@ -188,20 +188,28 @@ static bool options_bind(const struct js *options)
     return has_option(options, "bind") || has_option(options, "rbind");
 }
 
-/* Whatever the spec says: only the tenant writes to it. */
-static void force_read_only(struct js *mount)
+struct demand { /* on the options of a mount, whatever the spec says */
+    const char *option, *opposite, *recursive_opposite;
+};
+
+static void enforce(struct js *mount, const struct demand *demand)
 {
     struct js *options = js_get(mount, "options");
 
     for (size_t i = js_length(options); i-- > 0;) {
         const char *option = js_string(js_at(options, i));
 
-        if (text_equal(option, "rw") || text_equal(option, "rrw"))
+        if (text_equal(option, demand->opposite) || text_equal(option, demand->recursive_opposite))
             js_remove_at(options, i);
     }
-    if (!has_option(options, "ro"))
-        js_append(options, js_new_string("ro"));
+    if (!has_option(options, demand->option))
+        js_append(options, js_new_string(demand->option));
 }
+
+/* Only the tenant writes to a copied volume. */
+static const struct demand read_only = {"ro", "rw", "rrw"};
+/* So the share's own mount is; the runtime sets all flags of a bind anew. */
+static const struct demand of_share[] = {{"nosuid", "suid", "rsuid"}, {"nodev", "dev", "rdev"}};
 
 static int open_image(const struct mounts_places *places, const char *destination, int *ret,
                       struct error *err)
@@ -243,6 +251,11 @@ static int open_shared(const struct mounts_places *places, const char *name, int
     return *ret < 0 ? error_errno(err, errno, "hold live volume '%s'", name) : 0;
 }
 
+static bool is_shared(const struct js *mount)
+{
+    return text_starts(js_get_string(mount, "source"), SHARED);
+}
+
 /* The sources that are opened here and not by the runtime. */
 static bool is_held(const char *source)
 {
@@ -275,7 +288,9 @@ static int hold(struct js *mount, const struct mounts_places *places, size_t ind
     if (open_held(mount, places, &fd, &access, err) < 0)
         return error_wrap(err, "mount '%s'", js_get_string(mount, "destination"));
     if (access == VOLUMES_READ_ONLY)
-        force_read_only(mount);
+        enforce(mount, &read_only);
+    for (size_t i = 0; is_shared(mount) && i < ARRAY_LENGTH(of_share); i++)
+        enforce(mount, &of_share[i]);
     if (text_format(ret_path, PATH_SIZE, err, "%s/volumes", places->container_directory) < 0)
         return -1;
     if (mkdir(ret_path, 0711) < 0 && errno != EEXIST)

@@ -5,21 +5,26 @@
 #include "base/scoped.h"
 
 static const char *const names[PHASE_COUNT] = {
-    [PHASE_BOOTED] = "booted",
-    [PHASE_ATTESTED] = "attested",
-    [PHASE_OPEN] = "open",
-    [PHASE_DRAINING] = "draining",
+    [PHASE_BOOTED] = "booted", [PHASE_ATTESTED] = "attested", [PHASE_OPEN] = "open",
+    [PHASE_SEALED] = "sealed", [PHASE_DRAINING] = "draining",
 };
 
 static const unsigned reached_from[PHASE_COUNT] = {
     [PHASE_ATTESTED] = BIT(PHASE_BOOTED),
     [PHASE_OPEN] = BIT(PHASE_ATTESTED),
-    [PHASE_DRAINING] = BIT(PHASE_BOOTED) | BIT(PHASE_ATTESTED) | BIT(PHASE_OPEN),
+    [PHASE_SEALED] = BIT(PHASE_ATTESTED),
+    [PHASE_DRAINING] = BIT(PHASE_BOOTED) | BIT(PHASE_ATTESTED) | BIT(PHASE_OPEN) |
+                       BIT(PHASE_SEALED),
 };
 
 const char *phase_name(enum phase phase)
 {
     return names[phase];
+}
+
+bool phase_may_run(enum phase phase)
+{
+    return phase == PHASE_OPEN || phase == PHASE_SEALED;
 }
 
 int phase_advance(enum phase *phase, enum phase to, struct error *err)

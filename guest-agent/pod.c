@@ -28,6 +28,8 @@
 #include "reaper.h"
 #include "runtime.h"
 #include "scratch.h"
+#include "sealed.h"
+#include "sealed_configuration.h"
 #include "secure/initdata.h"
 #include "share.h"
 #include "volumes.h"
@@ -115,6 +117,11 @@ static void lease_is_over(void *user)
     pod_drain(user, 0);
 }
 
+static bool look_at_volume(void *user, const char *name, struct volumes_about *ret)
+{
+    return volumes_look(user, name, ret);
+}
+
 static int make_rooms(struct pod *pod, struct error *err)
 {
     const char *state = pod->options->state_directory;
@@ -137,6 +144,9 @@ static int make_rooms(struct pod *pod, struct error *err)
     pod->events = events_new();
     pod->answers = idempotency_new();
     pod->volumes = volumes_new(volumes);
+    if (pod->initdata->content.mode == INITDATA_SEALED)
+        pod->sealed = sealed_new(pod->initdata->content.manifest_digest, look_at_volume,
+                                 pod->volumes);
     return lease_new(pod->loop, &lease_events, pod, &pod->lease, err);
 }
 
@@ -188,6 +198,7 @@ void pod_free(struct pod *pod)
     pod_network_free(pod->network);
     lease_free(pod->lease);
     volumes_free(pod->volumes);
+    sealed_free(pod->sealed);
     idempotency_free(pod->answers);
     events_free(pod->events);
     mux_free(pod->mux);
@@ -241,8 +252,6 @@ static int check(const struct pod *pod, const struct pod_configuration *configur
 
     if (pod->phase != PHASE_ATTESTED)
         return error_set(err, STATUS_FAILED_PRECONDITION, "the pod has been configured");
-    if (content->mode != INITDATA_OPEN)
-        return error_set(err, STATUS_UNIMPLEMENTED, "sealed pods are not supported by this agent");
     if (check_network(content->network, configuration, err) < 0)
         return -1;
     if (strlen(hostname) > 63 || strspn(hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS"
@@ -337,7 +346,8 @@ static int make_network(struct pod *pod, const struct pod_configuration *configu
     return options.length ? pod_network_new(pod->loop, &options, &pod->network, err) : 0;
 }
 
-int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
+static int configure(struct pod *pod, const struct pod_configuration *configuration,
+                     struct error *err)
 {
     struct mounts_pod files = {
         .hostname = configuration->hostname,
@@ -365,6 +375,18 @@ int pod_configure(struct pod *pod, const struct pod_configuration *configuration
     return 0;
 }
 
+int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
+{
+    scoped(freep) struct pod_sysctl *sysctls = NULL;
+    struct pod_configuration sealed;
+
+    if (!pod->sealed)
+        return configure(pod, configuration, err);
+    if (sealed_configuration(pod->sealed, configuration, &sealed, &sysctls, err) < 0)
+        return -1;
+    return configure(pod, &sealed, err);
+}
+
 struct opening {
     struct pod *pod;
     pod_opened_fn *fn;
@@ -389,7 +411,7 @@ static void disk_known(void *user, const struct error *why)
 
     if (!why && pod->options->scratch)
         use_disk(pod);
-    if (!why && phase_advance(&pod->phase, PHASE_OPEN, &err) < 0)
+    if (!why && phase_advance(&pod->phase, pod->sealed ? PHASE_SEALED : PHASE_OPEN, &err) < 0)
         why = &err;
     opening->fn(opening->user, why);
 }

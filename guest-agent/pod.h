@@ -25,6 +25,7 @@ struct reaper;
 struct reaper_watch;
 struct runtime;
 struct scratch;
+struct sealed;
 struct share;
 struct source;
 struct volumes;
@@ -48,6 +49,7 @@ struct pod {
     struct lease *lease;
     struct share *share;         /* from OpenShare on */
     struct pod_network *network; /* from Configure on, if the initdata says tenant */
+    struct sealed *sealed;       /* if the initdata says so; else NULL */
     const char *disk;            /* where the scratch disk is mounted; NULL: it is not */
     bool has_host_network;       /* from Configure on, if the initdata says host */
     char *directory;             /* hosts, resolv.conf, hostname, shm */
@@ -101,11 +103,11 @@ static inline void pod_freep(struct pod **p)
 void pod_limit_memory(struct pod *pod);
 /* Makes the PID namespace that containers of the pod may share, once. */
 int pod_share_pid(struct pod *pod, struct error *err) __attribute__((warn_unused_result));
-/* All but the last step to OPEN, or an error and nothing changed that matters. */
+/* All but the last step to OPEN or SEALED, or an error and nothing changed that matters. */
 int pod_configure(struct pod *pod, const struct pod_configuration *configuration, struct error *err)
     __attribute__((warn_unused_result));
-/* The last step, ATTESTED -> OPEN, when there is a place for what containers write: fn runs once,
- * perhaps at once, with err NULL if it was taken. */
+/* The last step, ATTESTED -> OPEN or SEALED, when there is a place for what containers write: fn
+ * runs once, perhaps at once, with err NULL if it was taken. */
 typedef void pod_opened_fn(void *user, const struct error *err);
 void pod_open(struct pod *pod, pod_opened_fn *fn, void *user);
 /* Mounts the live share, once; an error too if it is over. */

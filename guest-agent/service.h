@@ -11,6 +11,8 @@ typedef void service_fn(struct rpc *rpc, const struct ProtobufCMessage *request)
 
 /* service_control.c: the pod */
 service_fn service_configure, service_appraise, service_ping, service_shutdown, service_watch;
+/* service_seal.c */
+service_fn service_seal_pod;
 /* service_lease.c */
 service_fn service_renew;
 /* service_create.c */
@@ -31,6 +33,7 @@ service_fn service_stdio;
 /* The request types, so that the gate need not know what is in them. */
 #define SERVICE_REQUEST(name)                                                                      \
     extern const struct ProtobufCMessageDescriptor agent__##name##__descriptor
+SERVICE_REQUEST(seal_pod_request);
 SERVICE_REQUEST(configure_request);
 SERVICE_REQUEST(appraise_request);
 SERVICE_REQUEST(renew_request);

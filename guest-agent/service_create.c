@@ -11,6 +11,9 @@
 #include "mounts.h"
 #include "pod.h"
 #include "rootfs.h"
+#include "sealed.h"
+#include "sealed/manifest.h"
+#include "sealed_create.h"
 #include "service.h"
 #include "session.h"
 #include "share.h"
@@ -38,13 +41,24 @@ static unsigned wanted(const Agent__CreateRequest *request)
            (request->stderr ? STREAMS_STDERR : 0) | (request->terminal ? STREAMS_TERMINAL : 0);
 }
 
-static void create(struct pod *pod, struct idempotency_entry *entry,
-                   const Agent__CreateRequest *request, const struct shared *shared)
+/* A request as the container wants it. */
+struct wish {
+    struct container_options options;
+    struct rootfs_layer *layers;
+    struct mounts_file *files;
+};
+
+static void wish_clear(struct wish *wish)
 {
-    scoped(freep) struct rootfs_layer *layers = xnew_array(struct rootfs_layer,
-                                                           request->n_layers + 1);
-    scoped(freep) struct mounts_file *files = xnew_array(struct mounts_file, request->n_files + 1);
-    struct container_options options = {
+    free(wish->layers);
+    free(wish->files);
+}
+
+static struct wish read_wish(const Agent__CreateRequest *request)
+{
+    struct rootfs_layer *layers = xnew_array(struct rootfs_layer, request->n_layers + 1);
+    struct mounts_file *files = xnew_array(struct mounts_file, request->n_files + 1);
+    const struct container_options options = {
         .id = request->container_id,
         .spec = request->spec.data,
         .spec_length = request->spec.len,
@@ -52,11 +66,8 @@ static void create(struct pod *pod, struct idempotency_entry *entry,
         .layer_count = request->n_layers,
         .files = files,
         .file_count = request->n_files,
-        .shared = shared->names,
-        .shared_count = shared->count,
         .wanted = wanted(request),
     };
-    struct error err;
 
     for (size_t i = 0; i < request->n_layers; i++)
         layers[i] = (struct rootfs_layer){request->layers[i]->digest, request->layers[i]->diff_id};
@@ -72,6 +83,19 @@ static void create(struct pod *pod, struct idempotency_entry *entry,
             .gid = file->gid,
         };
     }
+    return (struct wish){options, layers, files};
+}
+
+static void create(struct pod *pod, struct idempotency_entry *entry,
+                   const Agent__CreateRequest *request, const struct shared *shared)
+{
+    scoped(wish_clear) struct wish wish = read_wish(request);
+    struct container_options options = wish.options;
+    struct error err;
+
+    options.shared = shared->names;
+    options.shared_count = shared->count;
+    options.slot = pod->sealed ? manifest_slot(sealed_manifest(pod->sealed), request->slot) : NULL;
     if (container_create(pod, &options, created, entry, &err) < 0)
         answer_fail(entry, &err);
 }
@@ -93,7 +117,7 @@ static void on_opened(void *user, const struct share_name *names, size_t count,
     Agent__CreateRequest *request;
     struct error error;
 
-    if (!err && waiting->pod->phase != PHASE_OPEN) {
+    if (!err && !phase_may_run(waiting->pod->phase)) {
         error_set(&error, STATUS_FAILED_PRECONDITION, "the guest is %s",
                   phase_name(waiting->pod->phase));
         err = &error;
@@ -123,38 +147,62 @@ static int open_shared(struct pod *pod, struct idempotency_entry *entry,
     return share_open(pod->share, shared->names, shared->count, on_opened, waiting, err);
 }
 
-static int find_shared(const Agent__CreateRequest *request, struct share_name *names,
-                       size_t *ret_count, struct error *err)
+static int parse_spec(const ProtobufCBinaryData *text, struct js **ret, struct error *err)
 {
-    scoped(js_freep) struct js *spec = NULL;
-
-    if (request->spec.len > CONTAINER_SPEC_MAX)
+    if (text->len > CONTAINER_SPEC_MAX)
         return error_set(err, STATUS_RESOURCE_EXHAUSTED, "the spec is larger than %d bytes",
                          CONTAINER_SPEC_MAX);
-    if (js_parse((const char *) request->spec.data, request->spec.len, &spec, err) < 0)
+    if (js_parse((const char *) text->data, text->len, ret, err) < 0)
         return error_wrap(err, "spec");
-    return mounts_shared(js_get(spec, "mounts"), names, ret_count, err);
+    return 0;
+}
+
+/* In a sealed guest: the manifest's specification takes the place of the one that came. */
+static int compose(struct pod *pod, Agent__CreateRequest *request, const struct js *came,
+                   char **ret, struct error *err)
+{
+    scoped(wish_clear) struct wish wish = read_wish(request);
+    const struct sealed_creation creation = {request->slot, came, &wish.options};
+
+    if (sealed_create(pod, &creation, ret, err) < 0)
+        return -1;
+    if (!*ret)
+        return 0;
+    request->spec.data = (uint8_t *) *ret;
+    request->spec.len = strlen(*ret);
+    return 0;
+}
+
+static int begin(struct pod *pod, struct idempotency_entry *entry, Agent__CreateRequest *request,
+                 struct error *err)
+{
+    scoped(js_freep) struct js *came = NULL;
+    scoped(js_freep) struct js *spec = NULL;
+    scoped(freep) char *composed = NULL;
+    struct share_name names[SHARE_NAMES_MAX];
+    struct shared shared = {.names = names};
+
+    if (parse_spec(&request->spec, &came, err) < 0 ||
+        compose(pod, request, came, &composed, err) < 0 ||
+        (composed && parse_spec(&request->spec, &spec, err) < 0) ||
+        mounts_shared(js_get(composed ? spec : came, "mounts"), names, &shared.count, err) < 0)
+        return -1;
+    if (shared.count > 0)
+        return open_shared(pod, entry, request, &shared, err);
+    create(pod, entry, request, &shared);
+    return 0;
 }
 
 void service_create(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__CreateRequest *request = (const Agent__CreateRequest *) message;
+    Agent__CreateRequest taken = *request; /* whose specification may be another */
     struct pod *pod = ((struct session *) rpc_context(rpc))->pod;
     struct answer_call call = {rpc, message, request->key, request->container_id,
                                &agent__create_response__descriptor};
     struct idempotency_entry *entry = answer_begin(&call);
-    struct share_name names[SHARE_NAMES_MAX];
-    struct shared shared = {.names = names};
     struct error err;
-    int r;
 
-    if (!entry)
-        return;
-    r = find_shared(request, names, &shared.count, &err);
-    if (r == 0 && shared.count > 0)
-        r = open_shared(pod, entry, request, &shared, &err);
-    else if (r == 0)
-        create(pod, entry, request, &shared);
-    if (r < 0)
+    if (entry && begin(pod, entry, &taken, &err) < 0)
         answer_fail(entry, &err);
 }

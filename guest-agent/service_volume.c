@@ -10,6 +10,8 @@
 #include "idempotency.h"
 #include "layer_store.h"
 #include "pod.h"
+#include "sealed.h"
+#include "sealed/manifest.h"
 #include "service.h"
 #include "session.h"
 #include "volumes.h"
@@ -89,6 +91,20 @@ void service_put_volume(struct rpc *rpc, const struct ProtobufCMessage *message)
         answer_reply(entry, &reply.base);
 }
 
+/* A sealed pod has live shares if its manifest says so. */
+static int may_share(const struct pod *pod, struct error *err)
+{
+    const struct manifest *manifest = pod->sealed ? sealed_manifest(pod->sealed) : NULL;
+    bool may = !manifest || manifest->debug;
+
+    for (size_t i = 0; !may && i < manifest->volume_count; i++)
+        may = manifest->volumes[i].kind == MANIFEST_SHARE;
+    if (may)
+        return 0;
+    return error_set(err, STATUS_PERMISSION_DENIED,
+                     "the pod is sealed, and its manifest has no volume that is a live share");
+}
+
 void service_open_share(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__OpenShareRequest *request = (const Agent__OpenShareRequest *) message;
@@ -100,7 +116,7 @@ void service_open_share(struct rpc *rpc, const struct ProtobufCMessage *message)
 
     if (!entry)
         return;
-    if (pod_open_share(pod, &err) < 0)
+    if (may_share(pod, &err) < 0 || pod_open_share(pod, &err) < 0)
         answer_fail(entry, &err);
     else
         answer_reply(entry, &reply.base);

@@ -27,6 +27,7 @@ struct volume {
     char *name;
     char *path;
     int fd;                         /* of the directory */
+    uint64_t size;                  /* of the tmpfs; 0: it is none */
     struct volume_content *content; /* copied ones; NULL: an empty one */
 };
 
@@ -131,16 +132,17 @@ static int other_kind(const char *name, struct error *err)
 
 /* ---- empty ones ---- */
 
-static int mount_room(const struct volume *volume, uint64_t size, struct error *err)
+static int mount_room(struct volume *volume, uint64_t size, unsigned long flags, struct error *err)
 {
     uint64_t files = size / (INODE_COST + INODE_CONTENT) + 16;
     char data[96];
 
-    if (text_format(data, sizeof(data), err, "mode=0700,size=%" PRIu64 ",nr_inodes=%" PRIu64, size,
-                    files) < 0)
+    if (text_format(data, sizeof(data), err, "%ssize=%" PRIu64 ",nr_inodes=%" PRIu64,
+                    flags & MS_REMOUNT ? "" : "mode=0700,", size, files) < 0)
         return -1;
-    if (mount("volume", volume->path, "tmpfs", MS_NODEV, data) < 0)
+    if (mount("volume", volume->path, "tmpfs", MS_NODEV | flags, data) < 0)
         return error_errno(err, errno, "mount volume '%s'", volume->name);
+    volume->size = size;
     return 0;
 }
 
@@ -175,7 +177,8 @@ int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, ui
         return error_set(err, STATUS_RESOURCE_EXHAUSTED,
                          "a volume needs %d MiB, the guest has none left", ROOM_MIN >> 20);
     volume = begin(volumes, put->name, err);
-    if (!volume || (on_disk ? bind_disk(volumes, volume, err) : mount_room(volume, size, err)) < 0)
+    if (!volume ||
+        (on_disk ? bind_disk(volumes, volume, err) : mount_room(volume, size, 0, err)) < 0)
         return -1;
     if (open_it(volume, put, err) < 0) {
         (void) umount2(volume->path, MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -183,6 +186,17 @@ int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, ui
     }
     add(volumes, take_ptr(volume));
     return 0;
+}
+
+int volumes_limit(struct volumes *volumes, const char *name, uint64_t size, struct error *err)
+{
+    struct volume *volume = find(volumes, name);
+
+    if (!volume)
+        return error_set(err, STATUS_NOT_FOUND, "volume '%.100s' was not handed over", name);
+    if (volume->size <= size)
+        return 0;
+    return mount_room(volume, size, MS_REMOUNT, err);
 }
 
 /* ---- copied ones ---- */
@@ -222,6 +236,17 @@ int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, u
     if (made)
         add(volumes, take_ptr(made));
     return 0;
+}
+
+bool volumes_look(const struct volumes *volumes, const char *name, struct volumes_about *ret)
+{
+    const struct volume *volume = find(volumes, name);
+
+    if (!volume)
+        return false;
+    *ret = (struct volumes_about){.is_copied = volume->content != NULL,
+                                  .is_in_memory = volume->content || volume->size > 0};
+    return true;
 }
 
 int volumes_open(struct volumes *volumes, const char *name, const char *path, int *ret,

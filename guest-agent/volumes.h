@@ -59,6 +59,17 @@ int volumes_put_empty(struct volumes *volumes, const struct volumes_put *put, ui
 int volumes_put_copied(struct volumes *volumes, const struct volumes_put *put, uint64_t room,
                        struct error *err) __attribute__((warn_unused_result));
 
+struct volumes_about {
+    bool is_copied; /* else it is an empty one */
+    bool is_in_memory;
+};
+/* false: there is none of that name. */
+bool volumes_look(const struct volumes *volumes, const char *name, struct volumes_about *ret);
+/* An empty one in memory, in which nothing is yet, holds at most so many bytes from here on; one on
+ * the disk has no limit of its own. */
+int volumes_limit(struct volumes *volumes, const char *name, uint64_t size, struct error *err)
+    __attribute__((warn_unused_result));
+
 enum volumes_access { VOLUMES_READ_ONLY, VOLUMES_WRITABLE };
 /* What lies at path in it, O_PATH. In an empty volume missing directories are made. */
 int volumes_open(struct volumes *volumes, const char *name, const char *path, int *ret,

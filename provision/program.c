@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scoped.h"
@@ -39,11 +40,28 @@ static int read_dial_out(const struct js *object, struct dial_out *ret, struct e
     return dial_out_make(address, (uint16_t) port, ret, err);
 }
 
+/* Absent: the pod is open. */
+static int read_manifest_digest(const struct js *root, struct provision_request *request,
+                                struct error *err)
+{
+    const char *text;
+
+    if (!js_get(root, "manifest_digest"))
+        return 0;
+    if (js_need_string(root, "manifest_digest", &text, err) < 0)
+        return -1;
+    if (hex_decode(text, request->manifest_digest, sizeof(request->manifest_digest), err) < 0)
+        return error_wrap(err, "manifest_digest");
+    request->is_sealed = true;
+    return 0;
+}
+
 static int read_create(const struct js *root, struct provision_request *request, struct error *err)
 {
-    static const char *const keys[] = {"version",    "cri_sandbox_id", "name",     "namespace",
-                                       "vcpus",      "memory",         "network",  "evidence",
-                                       "guest_root", "endpoint",       "dial_out", NULL};
+    static const char *const keys[] = {
+        "version",  "cri_sandbox_id",  "name",     "namespace",  "vcpus",
+        "memory",   "network",         "evidence", "guest_root", "endpoint",
+        "dial_out", "manifest_digest", NULL};
     int64_t vcpus, memory;
 
     if (js_only(root, keys, err) < 0 || js_need_string(root, "name", &request->pod_name, err) < 0 ||
@@ -60,6 +78,8 @@ static int read_create(const struct js *root, struct provision_request *request,
         return -1;
     if (js_get(root, "dial_out") &&
         read_dial_out(js_get(root, "dial_out"), &request->dial_out, err) < 0)
+        return -1;
+    if (read_manifest_digest(root, request, err) < 0)
         return -1;
     request->vcpus = (uint32_t) vcpus;
     request->memory = (uint64_t) memory;

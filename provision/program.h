@@ -20,8 +20,10 @@ struct provision_request {
     uint64_t memory; /* bytes */
     const char *network;
     const char *evidence;
-    bool guest_root;          /* the pod does not do without it; tenant.conf decides */
-    const char *endpoint;     /* "address:port", static only; NULL if absent */
+    bool guest_root;      /* the pod does not do without it; tenant.conf decides */
+    const char *endpoint; /* "address:port", static only; NULL if absent */
+    bool is_sealed;       /* with this manifest, and no other */
+    uint8_t manifest_digest[48];
     struct dial_out dial_out; /* where the guest is to dial; family 0: it listens */
 };
 

@@ -126,7 +126,7 @@ static int mint_here(struct record *record, const struct provision_request *requ
         .directory = record->directory,
         .pod_namespace = request->pod_namespace,
         .pod_name = request->pod_name,
-        .mode = INITDATA_OPEN,
+        .mode = request->is_sealed ? INITDATA_SEALED : INITDATA_OPEN,
         .limits = {.vcpus = request->vcpus,
                    .memory = request->memory,
                    .guest_root = conf->guest_root && request->guest_root},
@@ -134,6 +134,7 @@ static int mint_here(struct record *record, const struct provision_request *requ
     };
     struct mint mint;
 
+    memcpy(options.manifest_digest, request->manifest_digest, sizeof(options.manifest_digest));
     if (read_peers(conf, peers, &options.extra_peer_count, err) < 0 ||
         network_of(request->network, &options.network, err) < 0 ||
         text_format(options.limits.evidence, sizeof(options.limits.evidence), err, "%s",
@@ -143,6 +144,21 @@ static int mint_here(struct record *record, const struct provision_request *requ
     js_set_string(record->notes, "sandbox_id", mint.sandbox_id);
     mint_fini(&mint);
     return record_save(record, err);
+}
+
+/* A predecessor may have minted for another description of this pod. */
+static int check_sealing(const struct record *record, const struct provision_request *request,
+                         struct error *err)
+{
+    scoped(initdata_freep) struct initdata *initdata = NULL;
+    scoped(freep) char *path = record_initdata_path(record);
+
+    if (initdata_load(path, &initdata, err) < 0)
+        return -1;
+    if (initdata_check_sealing(initdata, request->is_sealed ? request->manifest_digest : NULL,
+                               err) < 0)
+        return error_wrap(err, "the host half exists already");
+    return 0;
 }
 
 int record_mint(struct record *record, const struct provision_request *request,
@@ -161,7 +177,7 @@ int record_mint(struct record *record, const struct provision_request *request,
     to = xformat("%s/%s", MINT_DIRECTORY, record_sandbox_id(record));
     if (!file_exists(to) && rename(from, to) < 0)
         return error_set(err, STATUS_INTERNAL, "cannot move the new identity to %s", to);
-    return 0;
+    return check_sealing(record, request, err);
 }
 
 const char *record_sandbox_id(const struct record *record)

@@ -26,7 +26,7 @@ static inline void record_closep(struct record **p)
         record_close(*p);
 }
 
-/* Mints unless the record has an identity already. */
+/* Mints unless the record has an identity already, which must be sealed as the request is. */
 int record_mint(struct record *record, const struct provision_request *request,
                 const struct tenant_conf *conf, struct error *err)
     __attribute__((warn_unused_result));

@@ -64,6 +64,9 @@ static int create(const struct provision_request *request, const struct tenant_c
     key_path = xformat("%s/%s/key.pem", conf->static_directory, request->endpoint);
     if (initdata_load(initdata_path, &initdata, err) < 0)
         return error_wrap(err, "the host half at %s", request->endpoint);
+    if (initdata_check_sealing(initdata, request->is_sealed ? request->manifest_digest : NULL,
+                               err) < 0)
+        return error_wrap(err, "the host half at %s", request->endpoint);
     if (!file_exists(key_path))
         return error_set(err, STATUS_NOT_FOUND, "there is no key for the host half at %s: %s",
                          request->endpoint, key_path);

@@ -104,6 +104,13 @@ void appraiser_free(struct appraiser *appraiser)
     free(appraiser);
 }
 
+static char *manifest_of(const struct initdata_content *content)
+{
+    return content->mode == INITDATA_SEALED
+               ? hex_text(content->manifest_digest, sizeof(content->manifest_digest))
+               : xstrdup("");
+}
+
 static void record(const struct appraiser *appraiser, const struct channel_facts *facts)
 {
     const struct appraiser_options *options = &appraiser->options;
@@ -118,6 +125,7 @@ static void record(const struct appraiser *appraiser, const struct channel_facts
         .measurement = hex_text(facts->measurement, facts->measurement_size),
         .chip = hex_text(facts->chip, facts->chip_size),
         .reference = xstrdup(appraiser->judged_by ? appraiser->judged_by : ""),
+        .manifest = manifest_of(&options->initdata->content),
         .tls_version = facts->tls_version,
         .epoch = (int64_t) options->initdata->content.epoch,
         .number = facts->appraisals,

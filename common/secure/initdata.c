@@ -363,6 +363,29 @@ const struct peer *initdata_peer(const struct initdata *initdata, const uint8_t 
     return NULL;
 }
 
+int initdata_check_sealing(const struct initdata *initdata, const uint8_t *manifest_digest,
+                           struct error *err)
+{
+    const struct initdata_content *content = &initdata->content;
+    size_t size = sizeof(content->manifest_digest);
+    scoped(freep) char *has = hex_text(content->manifest_digest, size);
+    scoped(freep) char *wants = manifest_digest ? hex_text(manifest_digest, size) : NULL;
+
+    if (!wants && content->mode == INITDATA_SEALED)
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata is sealed with manifest %s, and the pod is open: it has no "
+                         "annotation cleave.dev/manifest",
+                         has);
+    if (wants && content->mode == INITDATA_OPEN)
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata says open, and the pod is sealed with manifest %s", wants);
+    if (wants && !text_equal(has, wants))
+        return error_set(err, STATUS_FAILED_PRECONDITION,
+                         "the initdata is sealed with manifest %s, and the pod with %s", has,
+                         wants);
+    return 0;
+}
+
 const char *peer_role_name(enum peer_role role)
 {
     return (size_t) role < ARRAY_LENGTH(role_names) && role_names[role] ? role_names[role] : "none";

@@ -72,6 +72,10 @@ static inline void initdata_freep(struct initdata **p)
 }
 /* NULL if the key is not named. */
 const struct peer *initdata_peer(const struct initdata *initdata, const uint8_t spki[32]);
+/* That it is sealed with this manifest, or open if manifest_digest is NULL; FAILED_PRECONDITION
+ * says what it is instead. */
+int initdata_check_sealing(const struct initdata *initdata, const uint8_t *manifest_digest,
+                           struct error *err) __attribute__((warn_unused_result));
 const char *peer_role_name(enum peer_role role); /* "control" */
 const char *initdata_network_name(enum initdata_network network);
 /* The one that fills the hardware field of this evidence type without being cut. */

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "shim/state_file.h"
 
 static const struct state_format format = {.kind = "appraisal", .version = 1};
@@ -22,6 +23,7 @@ static const struct {
     {"measurement", offsetof(struct appraisal_record, measurement)},
     {"chip", offsetof(struct appraisal_record, chip)},
     {"reference_values", offsetof(struct appraisal_record, reference)},
+    {"manifest_digest", offsetof(struct appraisal_record, manifest)},
 };
 
 static const struct {
@@ -33,6 +35,12 @@ static const struct {
     {"appraisal", offsetof(struct appraisal_record, number)},
     {"appraised_at", offsetof(struct appraisal_record, time)},
 };
+
+/* A record that a running shim of an older release wrote lacks it. */
+static bool is_newer(const char *name)
+{
+    return text_equal(name, "manifest_digest");
+}
 
 static char **text_at(const struct appraisal_record *record, size_t i)
 {
@@ -79,7 +87,9 @@ int appraisal_record_read(const char *directory, struct appraisal_record *ret, s
     if (state_file_read(path, &format, &root, err) < 0)
         return -1;
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-        if (js_need_string(root, texts[i].name, &text, err) < 0)
+        if (is_newer(texts[i].name) && !js_get(root, texts[i].name))
+            text = "";
+        else if (js_need_string(root, texts[i].name, &text, err) < 0)
             return error_wrap(err, "'%s'", path);
         *text_at(&record, i) = xstrdup(text);
     }

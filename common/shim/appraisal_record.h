@@ -17,6 +17,7 @@ struct appraisal_record {
     char *evidence, *anchor;
     char *measurement, *chip; /* hex; "": the type has none */
     char *reference;          /* id and serial of the reference values; "": none were used */
+    char *manifest;           /* hex, of what the pod is sealed with; "": it is open */
     int64_t tls_version;      /* as on the wire */
     int64_t epoch;
     int64_t number; /* of the appraisal on its connection */
@@ -25,7 +26,7 @@ struct appraisal_record {
 
 int appraisal_record_write(const char *directory, const struct appraisal_record *record,
                            struct error *err) must_check;
-/* All fields are there, or it is an error. */
+/* All fields are there, or it is an error; a release without sealed pods wrote no manifest. */
 int appraisal_record_read(const char *directory, struct appraisal_record *ret,
                           struct error *err) must_check;
 void appraisal_record_fini(struct appraisal_record *record);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/guest_disk.h"
 #include "base/random.h"
@@ -86,6 +87,13 @@ static void make_network(struct bed *bed)
     write_file(path, block, sizeof(block));
 }
 
+static void seal(struct bed *bed, struct initdata_content *content)
+{
+    bed->manifest = bed->options.manifest(bed);
+    content->mode = INITDATA_SEALED;
+    digest_sha384(bed->manifest, strlen(bed->manifest), content->manifest_digest);
+}
+
 static void make_initdata(struct bed *bed)
 {
     struct initdata_content content = {
@@ -101,6 +109,8 @@ static void make_initdata(struct bed *bed)
     struct error err;
     size_t size;
 
+    if (bed->options.manifest)
+        seal(bed, &content);
     (void) strcpy(content.limits.evidence, bed->options.evidence ?: "sample");
     random_bytes(content.sandbox_id, sizeof(content.sandbox_id));
     if (key_generate(&bed->key, &err) < 0)
@@ -295,6 +305,7 @@ void bed_close(struct bed *bed)
     loop_free(bed->loop);
     key_free(bed->key);
     initdata_free(bed->initdata);
+    free(bed->manifest);
     reference_values_free(bed->values);
     if (file_remove_tree(bed->directory, &err) < 0)
         bed_die("%s", err.message);
@@ -360,13 +371,14 @@ enum status bed_call(struct bed *bed, const char *method, const void *message,
                      const ProtobufCMessageDescriptor *reply_type, void *ret_reply,
                      char *ret_sentence)
 {
-    scoped(freep) char *name = xformat("/agent.Control/%s", method);
+    bool on_bulk = strncmp(method, "/agent.Bulk/", 12) == 0;
+    scoped(freep) char *name = xformat("%s%s", on_bulk ? "" : "/agent.Control/", method);
     struct rpc_request request = {
         .method = name, .message = message, .reply = reply_type, .deadline_ms = BED_WAIT_MS};
     struct answer answer = {.type = reply_type};
     struct rpc_call *call;
 
-    if (rpc_call_unary(bed->control, &request, answered, &answer, &call) < 0)
+    if (rpc_call_unary(on_bulk ? bed->bulk : bed->control, &request, answered, &answer, &call) < 0)
         bed_die("call %s", method);
     bed_until(bed, &answer.done, method);
     rpc_call_free(call);

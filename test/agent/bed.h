@@ -23,6 +23,8 @@
 
 enum { BED_WAIT_MS = 20 * 1000 };
 
+struct bed;
+
 /* What is not the usual: a guest with evidence `sample`. */
 struct bed_options {
     const char *evidence;
@@ -30,6 +32,7 @@ struct bed_options {
     const char *values;             /* reference values, JSON */
     bool pod_network;               /* the initdata's is the tenant's: Configure must bring it */
     void (*network_is_there)(void); /* before the guest */
+    char *(*manifest)(struct bed *bed); /* made before the guest, whose initdata says sealed */
 };
 
 struct bed {
@@ -47,6 +50,7 @@ struct bed {
     unsigned serial; /* idempotency keys */
     uint64_t renewals;
     char digest[80]; /* of the busybox layer */
+    char *manifest;  /* of a sealed guest */
 };
 
 void bed_open(struct bed *bed);
@@ -66,7 +70,8 @@ void bed_until(struct bed *bed, const bool *flag, const char *what);
 void bed_turn(struct bed *bed, uint64_t ms);
 char *bed_key(struct bed *bed); /* a fresh idempotency key, valid until the next */
 
-/* A unary call on control; the status, and the reply (freed by the caller) if OK. */
+/* A unary call on control, or on bulk if it is "/agent.Bulk/..."; the status, and the reply (freed
+ * by the caller) if OK. */
 enum status bed_call(struct bed *bed, const char *method, const void *message,
                      const ProtobufCMessageDescriptor *reply_type, void *ret_reply,
                      char *ret_sentence);
@@ -79,5 +84,6 @@ enum status bed_create(struct bed *bed, const char *id, const char *spec,
 void bed_start(struct bed *bed, const char *id);
 void bed_die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* blobs.c: a layer with busybox goes into the guest. */
+/* blobs.c: a layer with busybox is made, so that its digest is known, and goes into the guest. */
+void blobs_make(struct bed *bed);
 void blobs_push(struct bed *bed);

@@ -19,9 +19,21 @@ struct push {
     char sentence[256];
 };
 
-static char *make_tar(struct bed *bed, size_t *ret_length)
+static char *read_tar(struct bed *bed, size_t *ret_length)
 {
     scoped(freep) char *path = xformat("%s/layer.tar", bed->directory);
+    struct error err;
+    char *data;
+
+    if (file_read(path, LAYER_MAX, &data, ret_length, &err) < 0)
+        bed_die("%s", err.message);
+    return data;
+}
+
+void blobs_make(struct bed *bed)
+{
+    scoped(freep) char *path = xformat("%s/layer.tar", bed->directory);
+    scoped(freep) char *data = NULL;
     scoped(freep) char *script = xformat(
         "set -e; d=%s/layer; mkdir -p $d/bin $d/tmp $d/etc; cp /bin/busybox $d/bin/busybox; "
         "for a in sh cat dd sleep sha256sum yes stty true id ls head hostname kill; "
@@ -31,14 +43,15 @@ static char *make_tar(struct bed *bed, size_t *ret_length)
         "user:x:1000:1000::/home/user:/bin/sh\\n' >$d/etc/passwd; "
         "tar --owner=0 --group=0 -C $d -cf %s .",
         bed->directory, path);
-    struct error err;
-    char *data;
+    uint8_t digest[SHA256_SIZE];
+    size_t length;
 
     if (system(script) != 0)
         bed_die("cannot make a layer");
-    if (file_read(path, LAYER_MAX, &data, ret_length, &err) < 0)
-        bed_die("%s", err.message);
-    return data;
+    data = read_tar(bed, &length);
+    digest_sha256(data, length, digest);
+    memcpy(bed->digest, "sha256:", 7);
+    hex_encode(digest, sizeof(digest), bed->digest + 7);
 }
 
 static void send_chunk(void *user)
@@ -87,13 +100,12 @@ void blobs_push(struct bed *bed)
     struct rpc_request request = {.method = "/agent.Bulk/PutBlob",
                                   .reply = &agent__put_blob_response__descriptor};
     struct push push = {.digest = bed->digest};
-    scoped(freep) char *data = make_tar(bed, &push.length);
-    uint8_t digest[SHA256_SIZE];
+    scoped(freep) char *data = NULL;
 
+    if (!*bed->digest)
+        blobs_make(bed);
+    data = read_tar(bed, &push.length);
     push.data = data;
-    digest_sha256(data, push.length, digest);
-    memcpy(bed->digest, "sha256:", 7);
-    hex_encode(digest, sizeof(digest), bed->digest + 7);
     if (rpc_call_stream(bed->bulk, &request, &events, &push, &push.call) < 0)
         bed_die("PutBlob");
     send_chunk(&push);

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -317,7 +318,7 @@ def test_the_version_names_the_library_and_the_advisories_that_apply_to_it():
 
 RECORD = {"kind": "appraisal", "version": 1, "namespace": "default", "name": "web", "cri_sandbox": "cd" * 32, "sandbox": "ab" * 16,
           "type": "tpm", "anchor": "host-vtpm", "measurement": "01" * 32, "chip": "02" * 32,
-          "reference_values": "guest-image, serial 3", "tls_version": 0x0304, "epoch": 7, "appraisal": 2, "appraised_at": 1}
+          "reference_values": "guest-image, serial 3", "manifest_digest": "", "tls_version": 0x0304, "epoch": 7, "appraisal": 2, "appraised_at": 1}
 
 
 def record(directory, entry, **changes):
@@ -331,14 +332,15 @@ def record(directory, entry, **changes):
 def test_status_shows_the_last_appraisals(tmp_path):
     record(tmp_path, "a")
     record(tmp_path, "b", name="db", namespace="prod", type="sample", anchor="none", chip="", reference_values="",
-           cri_sandbox="ef" * 32, sandbox="12" * 16)
+           cri_sandbox="ef" * 32, sandbox="12" * 16, manifest_digest="5e" * 48)
     (tmp_path / "c").mkdir()                    # not appraised yet
     where = "--directory", str(tmp_path)
     code, out, err = cleave("status", *where)
     assert (code, err) == (0, "")
     for word in ("default/web\n", "evidence      tpm (host-vtpm: ", "no protection from the host", "chip          0202", "TLS           1.3\n",
                  "epoch         7\n", "judged by     guest-image, serial 3", " s ago, number 2 of its connection", "prod/db\n",
-                 "evidence      sample (INSECURE: proves nothing)", "chip          -\n"):
+                 "evidence      sample (INSECURE: proves nothing)", "chip          -\n", "pod           open\n",
+                 f"pod           sealed, manifest {'5e' * 48}\n"):
         assert word in out, word
     for pod in ("web", "default/web", "cdcd", "abababab"):
         out = cleave("status", *where, pod)[1]
@@ -357,6 +359,9 @@ def test_status_says_what_it_cannot_show(tmp_path):
     for pod in ("web", "c"):
         code, out, err = cleave("status", *where, pod)
         assert (code, out) == (1, "") and f"no pod '{pod}'" in err
+    record(tmp_path, "old", name="old", manifest_digest=None)
+    assert "pod           open\n" in cleave("status", *where, "old")[1]     # of a release without sealed pods
+    shutil.rmtree(tmp_path / "old")
     record(tmp_path, "a", epoch=None)
     code, out, err = cleave("status", *where)
     assert (code, out) == (1, "") and "epoch" in err and str(tmp_path) in err

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import subprocess
 import time
 from concurrent import futures
@@ -19,7 +20,7 @@ STATIC = BUILD + "/bin/cleave-provision-static"
 CREATE = {"version": 1, "cri_sandbox_id": "pod1", "name": "web", "namespace": "prod", "vcpus": 2,
           "memory": 512 << 20, "network": "none", "evidence": "sample"}
 ID = {"version": 1, "cri_sandbox_id": "pod1"}
-INVALID, DEADLINE, NOT_FOUND, OUT_OF_RANGE, UNAVAILABLE = 3, 4, 5, 11, 14
+INVALID, DEADLINE, NOT_FOUND, PRECONDITION, OUT_OF_RANGE, UNAVAILABLE = 3, 4, 5, 9, 11, 14
 
 
 DIAL_OUT = {"dial_out": {"address": "10.90.0.2", "port": 30000}}
@@ -246,6 +247,34 @@ class FakeHost:
         return pb.Empty()
 
 
+SEALED = {"manifest_digest": "5e" * 48}
+
+
+def mode_of(bed, answer):
+    with open(bed.path("tenant", answer["initdata_path"]), encoding="utf-8") as file:
+        text = file.read()
+    return re.search(r'"cleave.mode" = "(.*)"', text)[1], "".join(re.findall(r'"cleave.manifest-digest" = "(.*)"', text))
+
+
+def test_a_sealed_pod_gets_a_sealed_half_and_keeps_it(provision, host, bed):
+    code, answer = provision(CRI, "create", {**CREATE, **SEALED})
+    assert code == 0, answer
+    assert mode_of(bed, answer) == ("sealed", "5e" * 48)
+    assert provision(CRI, "create", {**CREATE, **SEALED}) == (0, answer)
+    for other, words in (({}, "sealed with manifest 5e5e"), ({"manifest_digest": "5e" * 47 + "5f"}, "and the pod with 5e5e")):
+        code, error = provision(CRI, "create", {**CREATE, **other})
+        assert (code, error["code"]) == (1, PRECONDITION) and words in error["message"], error
+    assert provision(CRI, "create", {**CREATE, **SEALED}) == (0, answer)
+    assert [pod.id for pod in host.pods()] == [answer["host_id"]]
+
+
+def test_a_manifests_digest_that_is_none_is_refused_by_name(provision, host):
+    for digest in ("", "5e" * 47, "5e" * 49, "xx" * 48, 5, {}):
+        code, error = provision(CRI, "create", {**CREATE, "manifest_digest": digest})
+        assert (code, error["code"]) == (1, INVALID) and "manifest_digest" in error["message"], error
+    assert host.pods() == []
+
+
 @pytest.fixture
 def fake(provision, bed):
     fake = FakeHost("unix:" + bed.path("tenant", "/run/fake-cri.sock"))
@@ -351,8 +380,18 @@ def test_static_finds_a_host_half_by_its_endpoint(provision, bed):
     assert code == 0, answer
     assert answer["sandbox_id"] == made["sandbox_id"]
     assert answer["endpoints"] == [{"transport": "direct", "address": "192.0.2.7", "port": 7433}]
+    code, error = provision(STATIC, "create", {**CREATE, **SEALED, "endpoint": "192.0.2.7:7433"})
+    assert (code, error["code"]) == (1, PRECONDITION) and "half at 192.0.2.7:7433: the initdata says open" in error["message"], error
     assert provision(STATIC, "delete", ID) == (0, {})
     assert os.path.exists(place + "/key.pem")
+    other = {**ID, "cri_sandbox_id": "sealed"}
+    _, made = provision(CRI, "create", {**CREATE, **SEALED, **other})
+    bed.run("tenant", "cp", made["initdata_path"], "/etc/cleave/static/192.0.2.7:7433/initdata.toml")
+    code, error = provision(STATIC, "create", {**CREATE, "endpoint": "192.0.2.7:7433"})
+    assert (code, error["code"]) == (1, PRECONDITION) and "the pod is open" in error["message"], error
+    assert provision(STATIC, "create", {**CREATE, **SEALED, "endpoint": "192.0.2.7:7433"})[0] == 0
+    assert provision(STATIC, "delete", ID) == (0, {})
+    assert provision(CRI, "delete", other) == (0, {})
     bed.run("tenant", "rm", "-r", "/etc/cleave/static")
     assert provision(CRI, "delete", {**ID, "cri_sandbox_id": "maker"}) == (0, {})
 

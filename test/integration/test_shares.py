@@ -72,6 +72,8 @@ def see_each_other(kubelet, tenant, place):
     assert sh(tenant, ctr, "cat /data/shared /etc/one; stat -c '%a %u %g' /data /data/secret") == \
         "of the groupof the group2770 0 2000\n600 0 0\n"
     assert tenant.exec(ctr, "cat", "/data/secret")[0] != 0
+    for mount in ("/data", "/etc/one"):
+        assert {"nosuid", "nodev"} <= set(sh(tenant, ctr, f"grep ' {mount} ' /proc/self/mountinfo").split()[5].split(","))
     assert tenant.exec(ctr, "sh", "-c", "echo x > /etc/one")[0] != 0
     sh(tenant, ctr, "umask 027; mkdir /data/deep; echo from the guest > /data/deep/file; ln -s file /data/deep/link")
     made = os.stat(place("deep/file"))

@@ -103,6 +103,11 @@ test_lease_SRCS := test/unit/test_lease.c guest-agent/lease.c
 test_gate_SRCS := test/unit/test_gate.c guest-agent/gate.c guest-agent/phase.c
 test_gate_LIBS := secure evidence io base proto
 test_gate_LDLIBS := $(MBEDTLS)
+test_sealed_slots_SRCS := test/unit/test_sealed_slots.c guest-agent/sealed_slots.c
+test_sealed_slots_LIBS := sealed oci base
+test_sealed_compose_SRCS := test/unit/test_sealed_compose.c $(addprefix guest-agent/,sealed_compose.c \
+	sealed_volumes.c sealed_exec.c dropped.c share_name.c)
+test_sealed_compose_LIBS := sealed oci base
 test_events_SRCS := test/unit/test_events.c guest-agent/events.c
 test_events_LIBS := base
 test_container_state_SRCS := test/unit/test_container_state.c guest-agent/container_state.c

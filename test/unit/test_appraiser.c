@@ -82,6 +82,7 @@ void appraisal_record_fini(struct appraisal_record *record)
     free(record->measurement);
     free(record->chip);
     free(record->reference);
+    free(record->manifest);
 }
 
 /* ---- a pod ---- */

@@ -631,6 +631,8 @@ START_TEST(what_containerd_must_let_through_is_looked_at)
     expect(&tenant_realm, "content", CHECK_WARN, "discard_unpacked_layers");
     put_tenant_runtime("pod_annotations = ['cleave.dev', '*']\n");
     expect(&tenant_realm, "pod-annotations", CHECK_FAIL, "static");
+    put_tenant_runtime("pod_annotations = ['cleave.dev/endpoint']\n");
+    expect(&tenant_realm, "pod-annotations", CHECK_WARN, "cleave.dev/manifest does not reach");
     put_tenant_runtime("sandboxer = 'shim'\n");
     expect(&tenant_realm, "sandboxer", CHECK_OK, "shim");
     put_tenant_runtime("sandboxer = 'shim'\noptions = {}\n");

@@ -17,6 +17,7 @@
     {                                                                                              \
         abort();                                                                                   \
     }
+HANDLER(service_seal_pod)
 HANDLER(service_configure)
 HANDLER(service_appraise)
 HANDLER(service_renew)
@@ -43,46 +44,47 @@ HANDLER(service_put_blob)
 HANDLER(service_put_volume)
 HANDLER(service_stdio)
 
-/* Roles: c control, o observe, a audit. Phases: B booted, A attested, O open, D draining, F these
- * when frozen, too. */
+/* Roles: c control, o observe, a audit. Phases: B booted, A attested, O open, S sealed, D draining,
+ * F these when frozen, too. */
 static const struct {
     const char *name;
     enum channel_class class;
     const char *roles;
     const char *phases;
 } expected[] = {
-    {"/agent.Control/Configure", CHANNEL_CONTROL, "c", "AO"},
-    {"/agent.Control/Appraise", CHANNEL_CONTROL, "coa", "AODF"},
-    {"/agent.Control/Renew", CHANNEL_CONTROL, "c", "AODF"},
-    {"/agent.Control/Ping", CHANNEL_CONTROL, "coa", "AOF"},
-    {"/agent.Control/Create", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Start", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Exec", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Kill", CHANNEL_CONTROL, "c", "OD"},
-    {"/agent.Control/Wait", CHANNEL_CONTROL, "co", "OD"},
-    {"/agent.Control/Delete", CHANNEL_CONTROL, "c", "OD"},
-    {"/agent.Control/Resize", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/CloseStdin", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Update", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Pause", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Resume", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Stats", CHANNEL_CONTROL, "co", "O"},
-    {"/agent.Control/Pids", CHANNEL_CONTROL, "co", "O"},
-    {"/agent.Control/OpenShare", CHANNEL_CONTROL, "c", "O"},
-    {"/agent.Control/Ack", CHANNEL_CONTROL, "c", "OD"},
-    {"/agent.Control/Watch", CHANNEL_CONTROL, "co", "OD"},
-    {"/agent.Control/Shutdown", CHANNEL_CONTROL, "c", "AOD"},
-    {"/agent.Bulk/HasBlobs", CHANNEL_BULK, "c", "O"},
-    {"/agent.Bulk/PutBlob", CHANNEL_BULK, "c", "O"},
-    {"/agent.Bulk/PutVolume", CHANNEL_BULK, "c", "O"},
-    {"/agent.Bulk/Stdio", CHANNEL_BULK, "c", "OD"},
+    {"/agent.Control/SealPod", CHANNEL_CONTROL, "c", "AS"},
+    {"/agent.Control/Configure", CHANNEL_CONTROL, "c", "AOS"},
+    {"/agent.Control/Appraise", CHANNEL_CONTROL, "coa", "AOSDF"},
+    {"/agent.Control/Renew", CHANNEL_CONTROL, "c", "AOSDF"},
+    {"/agent.Control/Ping", CHANNEL_CONTROL, "coa", "AOSF"},
+    {"/agent.Control/Create", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Start", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Exec", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Kill", CHANNEL_CONTROL, "c", "OSD"},
+    {"/agent.Control/Wait", CHANNEL_CONTROL, "co", "OSD"},
+    {"/agent.Control/Delete", CHANNEL_CONTROL, "c", "OSD"},
+    {"/agent.Control/Resize", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/CloseStdin", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Update", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Pause", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Resume", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Stats", CHANNEL_CONTROL, "co", "OS"},
+    {"/agent.Control/Pids", CHANNEL_CONTROL, "co", "OS"},
+    {"/agent.Control/OpenShare", CHANNEL_CONTROL, "c", "OS"},
+    {"/agent.Control/Ack", CHANNEL_CONTROL, "c", "OSD"},
+    {"/agent.Control/Watch", CHANNEL_CONTROL, "co", "OSD"},
+    {"/agent.Control/Shutdown", CHANNEL_CONTROL, "c", "AOSD"},
+    {"/agent.Bulk/HasBlobs", CHANNEL_BULK, "c", "OS"},
+    {"/agent.Bulk/PutBlob", CHANNEL_BULK, "c", "OS"},
+    {"/agent.Bulk/PutVolume", CHANNEL_BULK, "c", "OS"},
+    {"/agent.Bulk/Stdio", CHANNEL_BULK, "c", "OSD"},
 };
 
 static const struct {
     enum peer_role role;
     char letter;
 } roles[] = {{PEER_CONTROL, 'c'}, {PEER_OBSERVE, 'o'}, {PEER_AUDIT, 'a'}};
-static const char phases[PHASE_COUNT + 1] = "BAOD"; /* in the order of the enum */
+static const char phases[PHASE_COUNT + 1] = "BAOSD"; /* in the order of the enum */
 static const enum channel_class classes[] = {CHANNEL_CONTROL, CHANNEL_BULK, CHANNEL_FRAMES,
                                              CHANNEL_SHARE};
 
@@ -128,7 +130,7 @@ START_TEST(there_is_no_other_method)
                                          "Create",
                                          "/agent.Control/create",
                                          "/agent.Control/Create/",
-                                         "/agent.Control/SealPod",
+                                         "/agent.Control/Seal",
                                          "/grpc.health.v1.Health/Check"};
     const struct gate_peer peer = {CHANNEL_CONTROL, PEER_CONTROL};
     const struct gate_guest guest = {PHASE_OPEN, false};
@@ -152,9 +154,9 @@ static void check_raw(enum channel_class class)
         for (int phase = 0; phase < PHASE_COUNT; phase++) {
             struct error err = {.status = STATUS_OK};
             int result = gate_admit_raw(&peer, (enum phase) phase, &err);
-            enum status wanted = roles[r].letter != 'c'         ? STATUS_PERMISSION_DENIED
-                                 : !strchr("OD", phases[phase]) ? STATUS_FAILED_PRECONDITION
-                                                                : STATUS_OK;
+            enum status wanted = roles[r].letter != 'c'          ? STATUS_PERMISSION_DENIED
+                                 : !strchr("OSD", phases[phase]) ? STATUS_FAILED_PRECONDITION
+                                                                 : STATUS_OK;
 
             ck_assert_int_eq(err.status, wanted);
             ck_assert_int_eq(result, wanted == STATUS_OK ? 0 : -1);

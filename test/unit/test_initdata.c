@@ -275,6 +275,38 @@ START_TEST(what_is_made_is_read_back)
 }
 END_TEST
 
+START_TEST(a_pod_is_sealed_as_its_initdata_says)
+{
+    struct initdata_content content = {
+        .algorithm = INITDATA_SHA256,
+        .peers = {{.role = PEER_CONTROL}},
+        .peer_count = 1,
+        .limits = {.vcpus = 1, .memory = 1, .evidence = "snp"},
+    };
+    scoped(initdata_freep) struct initdata *open = NULL, *sealed = NULL;
+    uint8_t one[48], other[48];
+
+    memset(one, 0xd1, sizeof(one));
+    memset(other, 0xd1, sizeof(other));
+    other[47] ^= 1;
+    ck_assert_int_eq(initdata_make(&content, &open, &err), 0);
+    content.mode = INITDATA_SEALED;
+    memcpy(content.manifest_digest, one, sizeof(one));
+    ck_assert_int_eq(initdata_make(&content, &sealed, &err), 0);
+    ck_assert_int_eq(initdata_check_sealing(open, NULL, &err), 0);
+    ck_assert_int_eq(initdata_check_sealing(sealed, one, &err), 0);
+    ck_assert_int_lt(initdata_check_sealing(sealed, NULL, &err), 0);
+    ck_assert_int_eq(err.status, STATUS_FAILED_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(err.message, "no annotation cleave.dev/manifest"));
+    ck_assert_int_lt(initdata_check_sealing(open, one, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "the initdata says open"));
+    ck_assert_int_lt(initdata_check_sealing(sealed, other, &err), 0);
+    ck_assert_int_eq(err.status, STATUS_FAILED_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(err.message, "d1d1, and the pod with d1d1"));
+    ck_assert_ptr_nonnull(strstr(err.message, "d1d0"));
+}
+END_TEST
+
 START_TEST(what_could_not_be_read_is_not_made)
 {
     struct initdata_content content = {
@@ -302,11 +334,12 @@ END_TEST
 int main(void)
 {
     return suite_run(
-        "initdata", (const TTest *[]){
-                        a_good_one_is_read, keys_of_others_are_let_through,
-                        what_is_unknown_or_doubled_is_refused, what_is_missing_is_named,
-                        bad_values_are_refused, a_tenth_peer_is_refused,
-                        a_manifest_goes_with_sealed_and_only_so, the_algorithm_follows_the_evidence,
-                        sha256_is_padded_with_zeros, too_much_and_nothing_are_refused,
-                        what_is_made_is_read_back, what_could_not_be_read_is_not_made, NULL});
+        "initdata",
+        (const TTest *[]){
+            a_good_one_is_read, keys_of_others_are_let_through,
+            what_is_unknown_or_doubled_is_refused, what_is_missing_is_named, bad_values_are_refused,
+            a_tenth_peer_is_refused, a_manifest_goes_with_sealed_and_only_so,
+            the_algorithm_follows_the_evidence, sha256_is_padded_with_zeros,
+            too_much_and_nothing_are_refused, what_is_made_is_read_back,
+            a_pod_is_sealed_as_its_initdata_says, what_could_not_be_read_is_not_made, NULL});
 }

@@ -271,8 +271,10 @@ END_TEST
 /* What was opened is mounted, and nothing is resolved again. */
 START_TEST(what_was_opened_of_the_share_is_mounted)
 {
-    static const char one[] = "[{\"destination\": \"/d\", \"source\": \"cleave:share:data\"}]";
+    static const char one[] = "[{\"destination\": \"/d\", \"source\": \"cleave:share:data\","
+                              "\"options\": [\"rbind\", \"suid\", \"rw\", \"rdev\"]}]";
     scoped(js_freep) struct js *mounts = NULL, *result = NULL;
+    scoped(freep) char *options = NULL;
     struct share_name shared = {.text = "data", .fd = open(pod, O_PATH | O_CLOEXEC)};
     struct mounts_places places = {.pod_directory = pod, .container_directory = container};
     struct stat wanted, got;
@@ -288,6 +290,8 @@ START_TEST(what_was_opened_of_the_share_is_mounted)
         ck_assert_int_eq(fstat(shared.fd, &wanted), 0);
         ck_assert_int_eq(stat(js_get_string(js_at(result, 0), "source"), &got), 0);
         ck_assert(wanted.st_ino == got.st_ino && wanted.st_dev == got.st_dev);
+        options = js_print(js_get(js_at(result, 0), "options"));
+        ck_assert_str_eq(options, "[\"rbind\",\"rw\",\"nosuid\",\"nodev\"]");
     } else {
         ck_assert_msg(strstr(err.message, "not permitted"), "%s", err.message);
     }

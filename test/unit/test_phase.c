@@ -8,10 +8,8 @@
 
 /* The whole table: from (row) to (column). */
 static const char *const expected[PHASE_COUNT] = {
-    [PHASE_BOOTED] = "-A-D",
-    [PHASE_ATTESTED] = "--OD",
-    [PHASE_OPEN] = "---D",
-    [PHASE_DRAINING] = "----",
+    [PHASE_BOOTED] = "-A--D", [PHASE_ATTESTED] = "--OSD", [PHASE_OPEN] = "----D",
+    [PHASE_SEALED] = "----D", [PHASE_DRAINING] = "-----",
 };
 
 START_TEST(a_guest_goes_forwards_only)
@@ -33,7 +31,17 @@ START_TEST(a_guest_goes_forwards_only)
 }
 END_TEST
 
+START_TEST(containers_run_in_an_open_guest_and_in_a_sealed_one)
+{
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        ck_assert_int_eq(phase_may_run((enum phase) phase),
+                         phase == PHASE_OPEN || phase == PHASE_SEALED);
+}
+END_TEST
+
 int main(void)
 {
-    return suite_run("phase", (const TTest *[]){a_guest_goes_forwards_only, NULL});
+    return suite_run("phase",
+                     (const TTest *[]){a_guest_goes_forwards_only,
+                                       containers_run_in_an_open_guest_and_in_a_sealed_one, NULL});
 }
