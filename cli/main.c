@@ -21,6 +21,8 @@ static const struct verb verbs[] = {
     {"join", join_main, "the pod that two halves were made of"},
     {"measure", measure_main, "what the hardware will say of a guest, calculated offline"},
     {"policy", policy_main, "what a file of reference values demands, in words"},
+    {"split", split_main,
+     "a sealed pod: what its guest will run, and the Pod for the tenant's cluster"},
     {"status", status_main, "the last appraisal of the pods of this tenant node"},
     {"version", version_main, "this build: its version, the evidence that its channel takes"},
 };

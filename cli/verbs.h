@@ -11,5 +11,6 @@ int explain_main(int argc, char *argv[]);
 int join_main(int argc, char *argv[]);
 int measure_main(int argc, char *argv[]);
 int policy_main(int argc, char *argv[]);
+int split_main(int argc, char *argv[]);
 int status_main(int argc, char *argv[]);
 int version_main(int argc, char *argv[]);

@@ -19,3 +19,5 @@ struct compose {
 
 int compose_slot(const struct compose *compose, struct js **ret, struct error *err)
     __attribute__((warn_unused_result));
+/* The pod's, as kubelet shortens it; the caller frees. */
+char *compose_hostname(const struct js *pod);

@@ -10,6 +10,8 @@
 #include "environment.h"
 #include "layout.h"
 
+enum { HOSTNAME_LENGTH_MAX = 63 };
+
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- args ---------------------------------------------------------------------------------- */
@@ -91,18 +93,25 @@ static void put(struct js *list, const char *assignment)
         js_append(list, js_new_string(assignment));
 }
 
-static const char *hostname_of(const struct js *pod)
+char *compose_hostname(const struct js *pod)
 {
     const char *own = js_get_string(js_get(pod, "spec"), "hostname");
+    const char *name = own && *own ? own : js_get_string(js_get(pod, "metadata"), "name");
+    char *hostname = xstrndup(name, HOSTNAME_LENGTH_MAX);
+    size_t length = strlen(hostname);
 
-    return own && *own ? own : js_get_string(js_get(pod, "metadata"), "name");
+    /* Cut, it may end where no name may. */
+    while (strlen(name) > length && length && strchr("-.", hostname[length - 1]))
+        hostname[--length] = '\0';
+    return hostname;
 }
 
 static void make_env(const struct compose *compose, const struct environment *environment,
                      bool has_terminal, struct js *out)
 {
     const struct js *of_image = compose->image->process.environment;
-    scoped(freep) char *hostname = xformat("HOSTNAME=%.63s", hostname_of(compose->pod));
+    scoped(freep) char *name = compose_hostname(compose->pod),
+                       *hostname = xformat("HOSTNAME=%s", name);
 
     put(out, DEFAULT_PATH);
     if (has_terminal)
@@ -123,14 +132,19 @@ static void make_env(const struct compose *compose, const struct environment *en
     }
 }
 
-static const char *directory_of(const struct compose *compose)
+static int make_directory(const struct compose *compose, struct js *process, struct error *err)
 {
-    const char *own = js_get_string(compose->container, "workingDir");
-    const char *of_image = compose->image->process.directory;
+    const char *directory = js_get_string(compose->container, "workingDir");
 
-    if (own && *own)
-        return own;
-    return *of_image ? of_image : "/";
+    if (!directory || !*directory)
+        directory = compose->image->process.directory;
+    if (!*directory)
+        directory = "/";
+    if (*directory != '/')
+        return error_set(err, STATUS_INVALID_ARGUMENT,
+                         "the working directory '%.128s' is no absolute path", directory);
+    js_set_string(process, "cwd", directory);
+    return 0;
 }
 
 int compose_process(const struct compose *compose, const struct environment *environment,
@@ -145,8 +159,7 @@ int compose_process(const struct compose *compose, const struct environment *env
         compose_boolean(compose->container, "tty", &has_terminal, err) < 0)
         return -1;
     make_env(compose, environment, has_terminal, env);
-    js_set_string(process, "cwd", directory_of(compose));
     if (has_terminal)
         js_set(process, "terminal", js_new_boolean(true));
-    return 0;
+    return make_directory(compose, process, err);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stand-ins that tests use; `make test-programs` builds them all. NAME_SRCS, NAME_LIBS, NAME_PKGS.
-fake_PROGRAMS := stub-guest provision-stub helper-stub shim-echo
+fake_PROGRAMS := stub-guest provision-stub helper-stub shim-echo guest-spec
 
 stub-guest_SRCS := test/fake/stub_guest.c test/fake/stub_root.c test/fake/stub_cgroup.c
 stub-guest_LIBS := io base
@@ -21,6 +21,12 @@ $(BUILD)/obj/test/fake/helper_stub.o: CPPFLAGS += -Ihost-shim -Ihost-shim/helper
 shim-echo_SRCS := test/fake/shim_echo.c
 shim-echo_LIBS := shim ttrpc io base proto
 shim-echo_PKGS := json-c libevent_core libmd libprotobuf-c
+
+guest-spec_SRCS := test/fake/guest_spec.c $(addprefix tenant-shim/,spec_rules.c spec_table.c mounts.c \
+	namespaces.c volume_source.c share_mount.c share_rules.c mountinfo.c)
+guest-spec_LIBS := oci io base
+guest-spec_PKGS := json-c libevent_core libmd
+$(BUILD)/obj/test/fake/guest_spec.o: CPPFLAGS += -Itenant-shim
 
 # Agents of other releases: source files in place of others are all that is different.
 define other_agent

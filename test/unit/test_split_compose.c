@@ -434,6 +434,20 @@ static void expect_volumes(const char *pod, const char *wanted)
     ck_assert_msg(strstr(got, wanted) != NULL, "%s", got);
 }
 
+START_TEST(a_name_is_cut_as_kubelet_cuts_it)
+{
+    static const struct row rows[] = {
+        {{.pod = "hostname: "
+                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-.bcd"},
+         "[" PATH ",\"HOSTNAME=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]"},
+    };
+
+    expect_rows("spec.process.env", rows, ARRAY_LENGTH(rows));
+    expect(&(struct given){.container = "workingDir: /w"}, "spec.process.cwd", "\"/w\"");
+    expect_error(&(struct given){.container = "workingDir: w"}, "no absolute path");
+}
+END_TEST
+
 START_TEST(volumes_are_of_three_kinds)
 {
     expect_volumes("[{name: a}, {name: b, emptyDir: {medium: Memory, sizeLimit: 1Mi}}]",
@@ -461,5 +475,6 @@ int main(void)
             resources_are_kubelets_numbers, quantities_are_read_as_kubernetes_reads_them,
             volumes_are_mounted_where_the_pod_says,
             a_volume_takes_the_place_of_what_each_container_has,
-            execs_are_those_of_probes_and_hooks, volumes_are_of_three_kinds, NULL});
+            execs_are_those_of_probes_and_hooks, a_name_is_cut_as_kubelet_cuts_it,
+            volumes_are_of_three_kinds, NULL});
 }
