@@ -79,7 +79,7 @@ def stopped(bed, tenant):
 
 # ---- the channel is cut ------------------------------------------------------------------------
 
-@pytest.mark.parametrize("seconds", [1, 30])
+@pytest.mark.parametrize("seconds", [1, 12])
 def test_a_cut_is_not_noticed(relay, tenant, bed, seconds):
     """Nothing is lost, nothing is doubled, and what ended meanwhile is told."""
     pod = tenant.run_pod("cut")
@@ -119,7 +119,7 @@ def test_a_lapse_freezes_and_a_new_connection_thaws(relay, tenant, bed):
     lines = tenant.run(pod, "lines", BUSYBOX, ["sh", "-c", LINES.format(200) + "; exit 9"])
     eventually(lambda: not stands_still(bed), what="the counter")
     assert relay.hold() > 0
-    eventually(lambda: stands_still(bed), 10, "the freeze")
+    eventually(lambda: stands_still(bed), 30, "the freeze")
     assert tenant.container_status(ctr).state == tenant.container_status(lines).state == 1
     results = []
     waiting = threading.Thread(target=lambda: results.append(tenant.exec(ctr, "echo", "waited")))
@@ -139,7 +139,7 @@ def test_a_cut_for_good_ends_when_the_guest_has_powered_off(relay, tenant, bed):
     ctr = tenant.run(pod, "counter", BUSYBOX, COUNTER)
     began = time.monotonic()
     assert relay.hold() > 0
-    eventually(lambda: stands_still(bed), 10, "the freeze")
+    eventually(lambda: stands_still(bed), 30, "the freeze")
     assert tenant.container_status(ctr).state == 1              # the host says that it runs
     status = tenant.wait_exit(ctr, 60)
     assert status.exit_code == 255
@@ -201,7 +201,7 @@ def test_a_pod_out_of_reach_is_stopped_when_its_guest_is_frozen(relay, tenant, b
     eventually(lambda: logged(bed, "running -> unknown"), what="the loss")
     began = time.monotonic()
     assert not succeeds(lambda: tenant.stop_container(ctr))     # SIGTERM, and nobody hears it
-    assert 9 < time.monotonic() - began < 20
+    assert 9 < time.monotonic() - began < 40
     assert stands_still(bed) and tenant.container_status(ctr).state == 1
     eventually(lambda: succeeds(lambda: tenant.stop_pod(pod)), 60, "the end of the pod")
     assert tenant.wait_exit(ctr).exit_code == tenant.wait_exit(other).exit_code == 255
@@ -235,8 +235,8 @@ def test_a_stopped_shim_lets_the_lease_lapse(stub, stopped, tenant, bed):
     ctr = tenant.run(pod, "counter", BUSYBOX, COUNTER)
     eventually(lambda: not stands_still(bed), what="the counter")
     pids = stopped()
-    assert not stands_still(bed)
-    eventually(lambda: stands_still(bed), 10, "the freeze")
+    eventually(lambda: not stands_still(bed), what="the counter, which goes on")
+    eventually(lambda: stands_still(bed), 30, "the freeze")
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
     eventually(lambda: not stands_still(bed), what="the thaw")
@@ -262,8 +262,8 @@ def test_a_killed_shim_is_fenced_in_time(stub, tenant, bed):
     tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
     assert [state for state, _, _ in leases(bed).values()] == [1]
     kill9(find_processes(bed, "tenant", SHIM))
-    eventually(lambda: not find_processes(bed, "tenant", GUEST), 5, "the end of the guest")
-    eventually(lambda: leases(bed) == {}, 5, "the end of the lease")
+    eventually(lambda: not find_processes(bed, "tenant", GUEST), what="the end of the guest")
+    eventually(lambda: leases(bed) == {}, what="the end of the lease")
 
 
 def test_a_lease_is_revoked_before_a_slow_removal(provisioner, tenant, bed):
@@ -272,7 +272,7 @@ def test_a_lease_is_revoked_before_a_slow_removal(provisioner, tenant, bed):
     tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
     flag.touch()
     kill9(find_processes(bed, "tenant", SHIM))
-    eventually(lambda: [state for state, _, _ in leases(bed).values()] == [2], 5, "the revocation")
+    eventually(lambda: [state for state, _, _ in leases(bed).values()] == [2], what="the revocation")
     flag.unlink()
     kill9(find_processes(bed, "tenant", "sleep 30$"))
     eventually(lambda: leases(bed) == {}, 30, "the reaper")
