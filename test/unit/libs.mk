@@ -169,7 +169,7 @@ $(1)_CPPFLAGS := -Ishare -DSHARE_PROGRAM='"$(abspath $(BUILD)/bin/cleave-share)"
 $(BUILD)/test/$(1): $(BUILD)/bin/cleave-share
 endef
 $(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile \
-	test_share_node test_share_exercise test_share_keeper,$(eval $(call share_test,$(t))))
+	test_share_node test_share_exercise test_share_keeper test_share_trial,$(eval $(call share_test,$(t))))
 $(BUILD)/obj/test/unit/test_share_message.o: CPPFLAGS += -DSHARE_CORPORA='"$(abspath test/fuzz/corpus)"'
 test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c share_edges.c \
 	share_differences.c share_record.c)
