@@ -24,6 +24,11 @@ test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
 test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
+test_scratch_crypt_SRCS := test/unit/test_scratch_crypt.c guest-agent/scratch_crypt.c
+test_scratch_crypt_LIBS := base
+test_scratch_crypt_PKGS := json-c libmd
+test_scratch_crypt_LDLIBS := -Wl,--wrap=syscall,--wrap=ioctl
+test_scratch_crypt_CPPFLAGS := -Iguest-agent
 test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c $(volume_SRCS)
 test_mounts_LIBS := io base
 test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
