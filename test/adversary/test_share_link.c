@@ -315,6 +315,7 @@ END_TEST
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static struct share_name found[3];
+static unsigned answers;
 static bool answered, failed;
 
 static void on_names(void *of, const struct share_name *names, size_t count,
@@ -322,6 +323,7 @@ static void on_names(void *of, const struct share_name *names, size_t count,
 {
     (void) of;
     answered = true;
+    answers++;
     failed = fault != NULL;
     if (fault)
         why = *fault;
@@ -331,14 +333,19 @@ static void on_names(void *of, const struct share_name *names, size_t count,
     }
 }
 
-static void look_up(const char *first, const char *second)
+static int try_to_look_up(const char *container, const char *first, const char *second)
 {
     struct share_name names[2];
 
     answered = false;
     OK(share_name_set(&names[0], first, &err));
     OK(share_name_set(&names[1], second, &err));
-    OK(share_open(share, names, 2, on_names, NULL, &err));
+    return share_open(share, &(struct share_wish){container, names, 2}, on_names, NULL, &err);
+}
+
+static void look_up(const char *first, const char *second)
+{
+    OK(try_to_look_up("one", first, second));
 }
 
 START_TEST(names_are_opened_when_a_connection_is_there)
@@ -359,6 +366,36 @@ START_TEST(names_are_opened_when_a_connection_is_there)
     pair_until(&pair, &answered);
     ck_assert(failed);
     ck_assert_ptr_nonnull(strstr(why.message, "'nothing'"));
+}
+END_TEST
+
+START_TEST(what_is_withdrawn_is_told_at_once_and_only_then)
+{
+    look_up("rw", "ro");
+    OK(try_to_look_up("two", "rw", "ro"));
+    ck_assert(!share_withdraw(share, "three"));
+    ck_assert(!answered);
+    ck_assert(share_withdraw(share, "one"));
+    ck_assert(answered && failed);
+    ck_assert_int_eq(why.status, STATUS_ABORTED);
+    ck_assert(!share_withdraw(share, "one"));
+    for (int i = 2; i < SHARE_OPENINGS_MAX; i++) /* what was withdrawn is one of them */
+        OK(try_to_look_up("more", "rw", "ro"));
+    ck_assert_int_lt(try_to_look_up("more", "rw", "ro"), 0);
+    ck_assert_int_eq(err.status, STATUS_RESOURCE_EXHAUSTED);
+    ck_assert(share_withdraw(share, "more"));
+    answers = 0;
+    answered = false;
+    join();
+    pair_until(&pair, &answered); /* the other container's */
+    ck_assert_msg(!failed, "%s", why.message);
+    (void) close(found[0].fd);
+    (void) close(found[1].fd);
+    while (try_to_look_up("four", "rw", "nothing") < 0) /* the threads end one by one */
+        turn_for(10);
+    pair_until(&pair, &answered);
+    turn_for(100);
+    ck_assert_uint_eq(answers, 2);
 }
 END_TEST
 
@@ -475,7 +512,8 @@ int main(void)
         (const TTest *[]){
             cuts_are_not_noticed_but_by_the_clock, cuts_one_after_the_other_lose_nothing,
             nobody_waits_longer_than_the_outage, the_death_of_the_server_is_told_at_once,
-            names_are_opened_when_a_connection_is_there, a_pod_that_ends_waits_for_nobody,
+            names_are_opened_when_a_connection_is_there,
+            what_is_withdrawn_is_told_at_once_and_only_then, a_pod_that_ends_waits_for_nobody,
             a_guest_that_acknowledges_what_was_not_sent_ends_it,
             a_guest_that_jumps_a_number_ends_it,
             a_message_that_lies_about_its_length_never_reaches_the_server,
