@@ -37,18 +37,19 @@ static short poll_events(uint32_t wants)
 }
 
 /* A descriptor from which nothing is wanted stays out, else its hang-up would spin. False: stop. */
-static bool wait_for(const struct thread_runner *runner, const struct pump_wants *wants,
+static bool wait_for(struct thread_runner *runner, const struct pump_wants *wants,
                      enum pump_result result)
 {
     const struct pump_options *options = &runner->base.pump.options;
     struct pollfd fds[] = {
         {runner->stop, POLLIN, 0},
         {wants->socket ? options->socket : -1, poll_events(wants->socket), 0},
-        {wants->plain ? options->plain : -1, poll_events(wants->plain), 0},
+        {wants->plain ? options->plain.fd : -1, poll_events(wants->plain), 0},
     };
     int timeout = result == PUMP_AGAIN ? 0 : wants->timeout_ms ? (int) wants->timeout_ms : -1;
 
-    (void) poll(fds, ARRAY_LENGTH(fds), timeout);
+    if (poll(fds, ARRAY_LENGTH(fds), timeout) == 0 && timeout > 0)
+        pump_rest(&runner->base.pump);
     return !(fds[0].revents & POLLIN);
 }
 
@@ -60,6 +61,8 @@ static void *run(void *user)
 
     do {
         result = pump_step(&runner->base.pump, &wants, &runner->err);
+        if (result == PUMP_LEFT)
+            return NULL;
         if (result == PUMP_DONE || result == PUMP_FAILED)
             break;
         if (!atomic_load(&runner->due) && pump_due(&runner->base.pump)) {
