@@ -40,8 +40,8 @@ struct share {
 
 static void disconnect(struct share *share)
 {
+    channel_free(take_ptr(share->channel)); /* first of all, for it drives the shuttle */
     shuttle_free(take_ptr(share->shuttle));
-    channel_free(take_ptr(share->channel));
 }
 
 /* After that the shuttle of a later connection has nothing to do but to say so. */
@@ -74,10 +74,14 @@ static void lose(struct share *share, const struct error *err)
         source_rearm(share->outage, share->outage_ms);
 }
 
+/* Its peer may have said before that nothing follows. */
 static void on_channel_end(void *user, struct channel *channel, const struct error *err)
 {
+    struct share *share = user;
+
     (void) channel;
-    lose(user, err);
+    if (!shuttle_tell(share->shuttle))
+        lose(share, err);
 }
 
 static void on_over(void *user, enum shuttle_outcome outcome, const struct error *err)
@@ -89,7 +93,6 @@ static void on_over(void *user, enum shuttle_outcome outcome, const struct error
     };
     struct share *share = user;
 
-    shuttle_free(take_ptr(share->shuttle));
     if (outcome != SHUTTLE_OWN_ENDED) /* else it ends behind the last word */
         channel_free(take_ptr(share->channel));
     if (!share->over && replay_has_ended(share->replay))
@@ -155,8 +158,8 @@ int share_carry(struct share *share, struct channel *channel, struct error *err)
 
     disconnect(share);
     share->channel = channel;
-    if (channel_take_fd(channel, &options.stream, err) < 0 ||
-        shuttle_new(&options, &share->shuttle, err) < 0) {
+    if (shuttle_new(&options, &share->shuttle, err) < 0 ||
+        channel_carry(channel, share->shuttle, err) < 0) {
         lose(share, err);
         return -1;
     }

@@ -58,8 +58,8 @@ static void join(void)
     struct outcome *guest = pair_join_class(&pair, &control, CHANNEL_SHARE, &joined);
 
     over = false;
-    OK(channel_take_fd(joined.channel, &options.stream, &err));
     OK(shuttle_new(&options, &shuttle, &err));
+    OK(channel_carry(joined.channel, shuttle, &err));
     OK(share_carry(share, take_ptr(guest->channel), &err));
     pair.guest_count--; /* the agent's now */
 }
@@ -73,8 +73,8 @@ static struct {
 /* Nothing that was on the way arrives. */
 static void cut(void)
 {
-    shuttle_free(take_ptr(shuttle));
     channel_free(take_ptr(joined.channel));
+    shuttle_free(take_ptr(shuttle));
     outcome_fini(&joined);
 }
 
@@ -303,7 +303,6 @@ START_TEST(the_death_of_the_server_is_told_at_once)
     ck_assert_int_eq(share_fixture_wait(&fixture), -1);
     pair_until(&pair, &over);
     ck_assert_int_eq(outcome, SHUTTLE_OWN_ENDED);
-    shuttle_free(take_ptr(shuttle));
     while (share_check(share, &err) == 0)
         OK(loop_turn(pair.loop, 20, &err));
     (void) kill(pid, SIGKILL);
@@ -421,8 +420,8 @@ static void join_hostile(void)
     struct outcome *guest = pair_join_class(&pair, &control, CHANNEL_SHARE, &joined);
 
     over = false;
-    OK(channel_take_fd(joined.channel, &options.stream, &err));
     OK(shuttle_new(&options, &shuttle, &err));
+    OK(channel_carry(joined.channel, shuttle, &err));
     OK(channel_take_fd(guest->channel, &hostile, &err));
 }
 
