@@ -24,6 +24,11 @@ test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
 test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
+test_scratch_crypt_SRCS := test/unit/test_scratch_crypt.c guest-agent/scratch_crypt.c
+test_scratch_crypt_LIBS := base
+test_scratch_crypt_PKGS := json-c libmd
+test_scratch_crypt_LDLIBS := -Wl,--wrap=syscall,--wrap=ioctl
+test_scratch_crypt_CPPFLAGS := -Iguest-agent
 test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c $(volume_SRCS)
 test_mounts_LIBS := io base
 test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
@@ -199,7 +204,7 @@ $(1)_CPPFLAGS := -Ishare -DSHARE_PROGRAM='"$(abspath $(BUILD)/bin/cleave-share)"
 $(BUILD)/test/$(1): $(BUILD)/bin/cleave-share
 endef
 $(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile \
-	test_share_node test_share_exercise test_share_keeper,$(eval $(call share_test,$(t))))
+	test_share_node test_share_exercise test_share_keeper test_share_trial,$(eval $(call share_test,$(t))))
 $(BUILD)/obj/test/unit/test_share_message.o: CPPFLAGS += -DSHARE_CORPORA='"$(abspath test/fuzz/corpus)"'
 test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c share_edges.c \
 	share_differences.c share_record.c)
