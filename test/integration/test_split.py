@@ -106,6 +106,9 @@ REFUSALS = {
     "restart": ({"initContainers": [{"name": "two", "image": "IMAGE", "restartPolicy": "Never"}]}, "(a sidecar)"),
     "value": (env(name="A", value=1), "write it in quotes"),
     "policy": ({"restartPolicy": "Sometimes"}, "Sometimes"),
+    "nested": ({"volumes": [{"name": "data", "hostPath": {"path": "/srv"}}, {"name": "conf", "configMap": {"name": "conf"}}],
+                "containers": [{"name": "one", "image": "IMAGE", "volumeMounts": [
+                    {"name": "data", "mountPath": "/data"}, {"name": "conf", "mountPath": "/data/conf"}]}]}, "lies in the share at '/data'"),
 }
 
 
