@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -222,6 +223,7 @@ def test_containerd_restarts_and_the_pod_does_not_notice(bed, nodes, vm, role):
     assert tenant.pod_status(pod).status.state == host.pods()[0].state == cri_program.READY
     assert tenant.exec(counter, "echo", "again") == (0, b"again\n", b"")
     assert tenant.wait_exit(counter).exit_code == 9
+    eventually(lambda: len(tenant.log(counter)) >= 50, what="the last line")
     assert [text for _, text in tenant.log(counter)] == [str(i) for i in range(50)]
     assert find_processes(bed, "host", QEMU) == qemu
     two = tenant.run(pod, "two", BUSYBOX, ["sh", "-c", "exit 3"])
@@ -272,7 +274,7 @@ def test_the_tenant_shim_is_killed(bed, nodes, vm):
     pod = tenant.run_pod("web")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     kill9(find_processes(bed, "tenant", TENANT_SHIM))
-    eventually(lambda: not find_processes(bed, "host", QEMU), 10, "the end of the machine")
+    eventually(lambda: not find_processes(bed, "host", QEMU), what="the end of the machine")
     eventually(lambda: host.pods() == [], what="the end of the host's pod")
     assert tenant.wait_exit(ctr).state == cri_program.EXITED
     eventually(lambda: tenant.not_ready(pod), what="NOTREADY")
@@ -330,6 +332,7 @@ def test_a_partition_heals(bed, nodes, pair, partition, seconds, way):
 # ---- time stands still -----------------------------------------------------------------------
 
 # Numbered lines, each with the guest's own clock.
+SHARED = "/run/ticking"
 TICKS = ["sh", "-c", "i=0; while ! [ -e /end ]; do echo $i $(cut -d' ' -f1 /proc/uptime); i=$((i+1)); sleep 0.1; done; exit 9"]
 
 
@@ -372,11 +375,22 @@ def test_a_stopped_machine_is_frozen_until_it_is_appraised(bed, nodes, vm, secon
     assert max(b - a for a, b in zip(times, times[1:])) < seconds               # the guest did not see the stop
 
 
-def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm):
+@pytest.fixture
+def shared(bed, nodes, vm):
+    """A directory of the tenant's node that pods see live."""
+    os.makedirs(bed.path("tenant", SHARED))
+    yield SHARED
+    nodes["tenant"].remove_everything()
+    shutil.rmtree(bed.path("tenant", SHARED))
+
+
+def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm, shared):
+    """What it writes to its scratch disk and to a live share is all there afterwards."""
     tenant = nodes["tenant"]
     change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=4)
     pod = tenant.run_pod("web")
-    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    script = TICKS[2].replace("echo $i ", "echo $i >> /root/ticks; echo $i >> /live/ticks; sync; echo $i ")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, ["sh", "-c", script], mounts=[{"container_path": "/live", "host_path": shared}])
     eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
     shims = find_processes(bed, "tenant", TENANT_SHIM)
     for pid in shims:
@@ -384,7 +398,10 @@ def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm):
     time.sleep(9)
     for pid in shims:
         os.kill(pid, signal.SIGCONT)
+    assert tenant.exec(ctr, "sh", "-c", "i=0; while read -r line; do [ $line = $i ] || exit 1; i=$((i+1)); done < /root/ticks")[0] == 0
     times = end_of_ticks(tenant, ctr)               # a call waits for the appraised connection
+    with open(bed.path("tenant", shared + "/ticks"), encoding="ascii") as file:
+        assert [int(line) for line in file] == list(range(len(times)))
     assert 3 < max(b - a for a, b in zip(times, times[1:])) < 15
 
 

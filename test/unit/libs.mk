@@ -24,6 +24,11 @@ test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
 test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
+test_scratch_crypt_SRCS := test/unit/test_scratch_crypt.c guest-agent/scratch_crypt.c
+test_scratch_crypt_LIBS := base
+test_scratch_crypt_PKGS := json-c libmd
+test_scratch_crypt_LDLIBS := -Wl,--wrap=syscall,--wrap=ioctl
+test_scratch_crypt_CPPFLAGS := -Iguest-agent
 test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c $(volume_SRCS)
 test_mounts_LIBS := io base
 test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
@@ -61,6 +66,19 @@ test_sealing_SRCS := test/unit/test_sealing.c tenant-shim/sealing.c
 test_sealing_LIBS := base
 test_sealing_PKGS := libmd
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
+test_owners_SRCS := test/unit/test_owners.c cli/split/owners.c cli/split/owners_table.c
+test_owners_LIBS := base
+test_owners_PKGS := json-c libmd
+halves_SRCS := $(addprefix cli/split/,halves.c host_half.c pod_size.c quantity.c difference.c owners.c owners_table.c)
+test_difference_SRCS := test/unit/test_difference.c cli/split/difference.c
+test_difference_LIBS := base
+test_difference_PKGS := json-c libmd
+test_host_half_SRCS := test/unit/test_host_half.c $(halves_SRCS)
+test_host_half_LIBS := base
+test_host_half_PKGS := json-c libmd
+test_halves_SRCS := test/unit/test_halves.c $(halves_SRCS)
+test_halves_LIBS := base
+test_halves_PKGS := json-c libmd
 test_containerd_conf_SRCS := test/unit/test_containerd_conf.c cli/containerd_conf.c cli/toml_scan.c
 test_cli_check_SRCS := test/unit/test_cli_check.c $(filter-out cli/main.c cli/version.c,$(cleave_SRCS))
 test_cli_check_LIBS   := $(cleave_LIBS)
@@ -186,7 +204,7 @@ $(1)_CPPFLAGS := -Ishare -DSHARE_PROGRAM='"$(abspath $(BUILD)/bin/cleave-share)"
 $(BUILD)/test/$(1): $(BUILD)/bin/cleave-share
 endef
 $(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile \
-	test_share_node test_share_exercise test_share_keeper,$(eval $(call share_test,$(t))))
+	test_share_node test_share_exercise test_share_keeper test_share_trial,$(eval $(call share_test,$(t))))
 $(BUILD)/obj/test/unit/test_share_message.o: CPPFLAGS += -DSHARE_CORPORA='"$(abspath test/fuzz/corpus)"'
 test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c share_edges.c \
 	share_differences.c share_record.c)

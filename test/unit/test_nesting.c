@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "nesting.h"
 
-static char root[] = "/tmp/nesting-XXXXXX";
+static char root[32];
 static struct error err;
 
 /* As images are: /var/run is /run; /loop leads to itself; /abs and /rel to /srv. */
@@ -26,7 +26,7 @@ static void setup(void)
                  {"rel", "var/../srv"},
                  {"out", "../../../../../../run"}};
 
-    memcpy(root + sizeof(root) - 7, "XXXXXX", 6);
+    snprintf(root, sizeof(root), "/tmp/nesting-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(root));
     for (size_t i = 0; i < ARRAY_LENGTH(directories); i++) {
         scoped(freep) char *path = xformat("%s/%s", root, directories[i]);
