@@ -343,6 +343,8 @@ int container_kill(struct container *container, struct process *process, int sig
         return -1;
     if (container->state == CONTAINER_CREATED && process == container->init && signum != 0)
         signum = SIGKILL;
+    if (signum != 0)
+        container_slot_told(container, process); /* before it may have ended by it */
     if (process_kill(process, signum, err) < 0)
         return -1;
     if (container->state == CONTAINER_PAUSED && signum == SIGKILL)

@@ -48,6 +48,7 @@ int container_take_slot(struct container *container, const struct manifest_slot 
                         struct error *err) __attribute__((warn_unused_result));
 void container_note_process(struct container *container, const struct js *process);
 void container_slot_started(struct container *container);
+void container_slot_told(struct container *container, const struct process *process);
 void container_leave_slot(struct container *container, unsigned exit_status); /* again: nothing */
 /* In place: an exec of the manifest's, with what the container has. */
 struct exec_options;

@@ -35,6 +35,12 @@ void container_slot_started(struct container *container)
         sealed_slots_started(sealed_slots(container->pod->sealed), container->slot);
 }
 
+void container_slot_told(struct container *container, const struct process *process)
+{
+    if (container->lives_in_slot && process == container->init)
+        sealed_slots_told(sealed_slots(container->pod->sealed), container->slot);
+}
+
 void container_leave_slot(struct container *container, unsigned exit_status)
 {
     if (container->lives_in_slot)

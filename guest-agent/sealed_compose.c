@@ -75,7 +75,7 @@ static int add_came(void *user, const char *name, struct js *value, struct error
     const struct sealed_composition *composition = environment->composition;
 
     if (!js_get(environment->own, name) &&
-        manifest_is_hole(composition->manifest, composition->slot, name))
+        manifest_takes(composition->manifest, composition->slot, name, js_string(value)))
         add_variable(environment, name, js_string(value));
     else if (!text_equal(js_get_string(environment->result, name), js_string(value)))
         dropped_add(environment->dropped, "variable", name);

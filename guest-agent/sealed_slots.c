@@ -17,6 +17,7 @@ struct slot_state {
     unsigned attempts; /* that were started */
     bool has_ended;    /* one of them; the last that has, with */
     unsigned exit_status;
+    bool was_told; /* the attempt that is, or was: to end, it may be */
 };
 
 struct sealed_slots {
@@ -55,6 +56,13 @@ static size_t index_of(const struct sealed_slots *slots, const struct manifest_s
     return (size_t) (slot - slots->manifest->slots);
 }
 
+/* Many a program ends with 0 when it is asked to end, and whoever may ask could so have its work
+ * left undone. */
+static bool has_done_its_work(const struct slot_state *state)
+{
+    return state->has_ended && state->exit_status == 0 && !state->was_told;
+}
+
 /* What stands before it: an init container has done its work, a sidecar has begun. */
 static int check_order(const struct sealed_slots *slots, size_t index, struct error *err)
 {
@@ -63,9 +71,10 @@ static int check_order(const struct sealed_slots *slots, size_t index, struct er
     for (size_t i = 0; i < index; i++) {
         const struct slot_state *state = &slots->states[i];
 
-        if (list[i].kind == MANIFEST_INIT && !(state->has_ended && state->exit_status == 0))
+        if (list[i].kind == MANIFEST_INIT && !has_done_its_work(state))
             return error_set(err, STATUS_FAILED_PRECONDITION,
-                             "container '%s' begins when the init container '%s' has ended with 0",
+                             "container '%s' begins when the init container '%s' has ended with 0, "
+                             "and not by a signal that was sent to it",
                              list[index].name, list[i].name);
         if (list[i].kind == MANIFEST_SIDECAR && state->attempts == 0)
             return error_set(err, STATUS_FAILED_PRECONDITION,
@@ -80,9 +89,9 @@ static int check_restart(const struct sealed_slots *slots, const struct manifest
 {
     enum manifest_restart policy = slots->manifest->restart;
     enum manifest_restart may = again[slot->kind][policy];
+    bool failed = slot->kind == MANIFEST_INIT ? !has_done_its_work(state) : state->exit_status != 0;
 
-    if (!state->has_ended || may == MANIFEST_ALWAYS ||
-        (may == MANIFEST_ON_FAILURE && state->exit_status != 0))
+    if (!state->has_ended || may == MANIFEST_ALWAYS || (may == MANIFEST_ON_FAILURE && failed))
         return 0;
     return error_set(err, STATUS_FAILED_PRECONDITION,
                      "container '%s' (%s) has ended with %u, and does not come again: the "
@@ -121,6 +130,12 @@ void sealed_slots_started(struct sealed_slots *slots, const struct manifest_slot
 
     state->life = STARTED;
     state->attempts++;
+    state->was_told = false;
+}
+
+void sealed_slots_told(struct sealed_slots *slots, const struct manifest_slot *slot)
+{
+    slots->states[index_of(slots, slot)].was_told = true;
 }
 
 void sealed_slots_ended(struct sealed_slots *slots, const struct manifest_slot *slot,

@@ -25,6 +25,8 @@ int sealed_slots_take(struct sealed_slots *slots, const struct manifest_slot *sl
                       struct error *err) __attribute__((warn_unused_result));
 /* Its program may run: this attempt counts. */
 void sealed_slots_started(struct sealed_slots *slots, const struct manifest_slot *slot);
+/* Its program was sent a signal: how it ends from here on says nothing of its work. */
+void sealed_slots_told(struct sealed_slots *slots, const struct manifest_slot *slot);
 /* Its first process has ended; of one that was not started, nothing stays. */
 void sealed_slots_ended(struct sealed_slots *slots, const struct manifest_slot *slot,
                         unsigned exit_status);

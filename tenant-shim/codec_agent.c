@@ -111,6 +111,18 @@ static struct link_call *send(const struct agent_ask *ask, const char *method,
     return link_call(ask->link, &request, on_done, asked);
 }
 
+/* Parts have no key: where one belongs says its offset. */
+struct link_call *agent_seal(const struct agent_ask *ask, const struct agent_part *part)
+{
+    Agent__SealPodRequest request = AGENT__SEAL_POD_REQUEST__INIT;
+
+    request.offset = part->offset;
+    request.total = part->total;
+    request.data.data = (uint8_t *) part->data;
+    request.data.len = part->length;
+    return send(ask, "/agent.Control/SealPod", &request.base, &agent__empty__descriptor);
+}
+
 struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_config *config,
                                   const struct pod_network_facts *network)
 {
@@ -183,6 +195,8 @@ struct link_call *agent_create(const struct agent_ask *ask, const struct agent_p
     fill_files(spec, files, file_list);
     request.key = key.text;
     request.container_id = (char *) process->container_id;
+    if (process->slot)
+        request.slot = (char *) process->slot;
     request.spec.data = (uint8_t *) json;
     request.spec.len = strlen(json);
     request.n_layers = layer_count;

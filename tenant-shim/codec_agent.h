@@ -46,6 +46,7 @@ struct agent_ask {
 struct agent_process {
     const char *container_id;
     const char *exec_id; /* "": the init */
+    const char *slot;    /* of Create, in a sealed pod: its name in the manifest; NULL: none */
     bool terminal, has_stdin, has_stdout, has_stderr;
     uint32_t width, height; /* of the terminal, 0: unknown */
 };
@@ -55,7 +56,14 @@ struct agent_layer {
     const char *diff_id;
 };
 
+/* Of a manifest. */
+struct agent_part {
+    const char *data;
+    size_t length, offset, total;
+};
+
 /* The handle is for link_cancel(); it is gone once done has run. */
+struct link_call *agent_seal(const struct agent_ask *ask, const struct agent_part *part);
 /* network NULL: none. */
 struct link_call *agent_configure(const struct agent_ask *ask, const struct pod_config *config,
                                   const struct pod_network_facts *network);

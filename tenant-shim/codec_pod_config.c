@@ -34,16 +34,12 @@ static int check(const Cri__PodSandboxConfig *pod, struct error *err)
     const Cri__LinuxPodSandboxConfig *on_linux = pod->linux_config;
     const Cri__NamespaceOption *namespaces = NULL;
     struct pod_demands demands = {0};
-    const char *manifest;
 
     if (on_linux && on_linux->security_context)
         namespaces = on_linux->security_context->namespace_options;
-    if (find_annotation(pod, "cleave.dev/manifest", &manifest, err) < 0)
-        return -1;
     demands.host_network = namespaces && namespaces->network == CRI__NAMESPACE_MODE__NODE;
     demands.user_namespace = namespaces && namespaces->userns_options &&
                              namespaces->userns_options->mode != CRI__NAMESPACE_MODE__NODE;
-    demands.sealed = manifest != NULL;
     return pod_config_check(&demands, err);
 }
 
@@ -151,10 +147,11 @@ static int decode(const Cri__PodSandboxConfig *pod, const struct tenant_conf *co
 {
     scoped(pod_config_freep) struct pod_config *config = xnew(struct pod_config);
     const Cri__PodSandboxMetadata *name = pod->metadata;
-    const char *endpoint, *guest_root;
+    const char *endpoint, *guest_root, *manifest;
 
     if (check(pod, err) < 0 || find_annotation(pod, "cleave.dev/endpoint", &endpoint, err) < 0 ||
         find_annotation(pod, "cleave.dev/guest-root", &guest_root, err) < 0 ||
+        find_annotation(pod, "cleave.dev/manifest", &manifest, err) < 0 ||
         pod_config_set_guest_root(config, guest_root, conf, err) < 0)
         return -1;
     config->name = xstrdup(name ? name->name : "");
@@ -164,7 +161,8 @@ static int decode(const Cri__PodSandboxConfig *pod, const struct tenant_conf *co
     config->endpoint = xstrdup(endpoint);
     config->hosts = xstrdup(""); /* the agent makes it */
     if (take_dns(config, pod->dns_config, err) < 0 ||
-        take_linux(config, pod->linux_config, conf, err) < 0)
+        take_linux(config, pod->linux_config, conf, err) < 0 ||
+        pod_config_seal(config, manifest, err) < 0)
         return -1;
     *ret = take_ptr(config);
     return 0;

@@ -9,6 +9,6 @@ struct error;
 struct pod_config;
 struct tenant_conf;
 
-/* Refused by name: hostNetwork, user namespaces, a sealed manifest. */
+/* Refused by name: hostNetwork, user namespaces. */
 int codec_pod_config(const struct ProtobufCBinaryData *message, const struct tenant_conf *conf,
                      struct pod_config **ret, struct error *err) must_check;

@@ -20,8 +20,10 @@
 #include "provision.h"
 #include "removal.h"
 #include "renewal.h"
+#include "sealed/manifest.h"
 #include "secure/key.h"
 #include "secure/offers.h"
+#include "sealing.h"
 #include "shares.h"
 #include "shim/tenant_conf.h"
 #include "volumes.h"
@@ -65,6 +67,7 @@ struct pod {
     struct link *link;
     struct pod_network *network; /* if the initdata says tenant */
     struct appraiser *appraiser;
+    struct sealing *sealing; /* of a sealed pod, once: before it is configured */
     struct renewal *renewal; /* from the first appraisal on */
     struct fate *fate;
     struct watch *watch;
@@ -310,20 +313,39 @@ static int on_appraised(void *user, const struct channel_facts *facts, struct er
     return 0;
 }
 
+static void configure(struct pod *pod)
+{
+    struct agent_ask ask = {.link = pod->link, .done = on_configured, .user = pod};
+    struct pod_network_facts network;
+
+    if (pod->network)
+        network = pod_network_facts(pod->network);
+    agent_configure(&ask, pod->config, pod->network ? &network : NULL);
+}
+
+static void on_sealed(void *user, const struct error *err)
+{
+    struct pod *pod = user;
+
+    if (err)
+        fail(pod, err);
+    else if (pod->state == POD_APPRAISED)
+        configure(pod);
+}
+
 static void on_opened(void *user)
 {
     struct pod *pod = user;
-    struct agent_ask ask = {.link = pod->link, .done = on_configured, .user = pod};
-    struct pod_network_facts network;
 
     fate_rest(pod->fate);
     if (pod->state == POD_UNKNOWN)
         set_state(pod, POD_RUNNING);
     if (pod->state == POD_APPRAISED && !pod->configuring) {
-        if (pod->network)
-            network = pod_network_facts(pod->network);
-        pod->configuring = true; /* the link repeats it on a later connection */
-        agent_configure(&ask, pod->config, pod->network ? &network : NULL);
+        pod->configuring = true; /* the link repeats what is asked on a later connection */
+        if (pod->config->manifest)
+            pod->sealing = sealing_new(pod->link, pod->config->manifest, on_sealed, pod);
+        else
+            configure(pod);
     }
 }
 
@@ -371,6 +393,7 @@ static void on_link_ended(void *user, const struct error *err)
 static int check_initdata(const struct pod *pod, const char *sandbox_id, struct error *err)
 {
     const struct peer *peer = initdata_peer(pod->initdata, key_spki(pod->key));
+    const struct manifest *manifest = pod->config->manifest;
     char hex[2 * INITDATA_SANDBOX_ID_SIZE + 1];
 
     hex_encode(pod->initdata->content.sandbox_id, INITDATA_SANDBOX_ID_SIZE, hex);
@@ -393,7 +416,7 @@ static int check_initdata(const struct pod *pod, const char *sandbox_id, struct 
         return error_set(err, STATUS_FAILED_PRECONDITION,
                          "the initdata says cleave.network = '%s', tenant.conf network = '%s'",
                          initdata_network_name(pod->initdata->content.network), pod->conf.network);
-    return 0;
+    return initdata_check_sealing(pod->initdata, manifest ? manifest->digest : NULL, err);
 }
 
 static int choose_endpoint(struct pod *pod, const struct provision_answer *answer,
@@ -580,6 +603,7 @@ void pod_free(struct pod *pod)
     pod_share_free(pod->share);
     volumes_free(pod->volumes);
     stdio_free(pod->stdio);
+    sealing_free(pod->sealing);
     link_free(pod->link);
     offers_free(pod->offers);
     appraiser_free(pod->appraiser);

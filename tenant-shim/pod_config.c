@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "pod_manifest.h"
+#include "sealed/manifest.h"
 #include "shim/tenant_conf.h"
 
 #define CRI  "io.kubernetes.cri."
@@ -92,9 +94,6 @@ int pod_config_check(const struct pod_demands *demands, struct error *err)
     if (demands->user_namespace)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "user namespaces are not available in the guest");
-    if (demands->sealed)
-        return error_set(err, STATUS_UNIMPLEMENTED,
-                         "cleave.dev/manifest: sealed pods are not available in this version");
     return 0;
 }
 
@@ -211,6 +210,11 @@ int pod_config_set_guest_root(struct pod_config *config, const char *wish,
     return 0;
 }
 
+int pod_config_seal(struct pod_config *config, const char *annotation, struct error *err)
+{
+    return annotation ? pod_manifest_read(annotation, config, &config->manifest, err) : 0;
+}
+
 int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
                          struct pod_config **ret, struct error *err)
 {
@@ -220,7 +224,6 @@ int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
     struct pod_demands demands = {
         .host_network = !has_namespace(spec, "network"),
         .user_namespace = has_namespace(spec, "user"),
-        .sealed = annotation(spec, "cleave.dev/manifest"),
     };
     struct pod_size size = read_size(spec);
 
@@ -238,6 +241,8 @@ int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
         return -1;
     if (take_files(config, spec, err) < 0)
         return error_wrap(err, "the pod's files");
+    if (pod_config_seal(config, annotation(spec, "cleave.dev/manifest"), err) < 0)
+        return -1;
     *ret = take_ptr(config);
     return 0;
 }
@@ -261,6 +266,7 @@ void pod_config_free(struct pod_config *config)
     free(config->sandbox_dir);
     free(config->shm_source);
     free(config->netns);
+    manifest_free(config->manifest);
     for (size_t i = 0; i < config->namespace_path_count; i++)
         free(config->namespace_paths[i]);
     free(config);

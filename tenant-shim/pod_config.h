@@ -10,6 +10,7 @@
 
 struct error;
 struct js;
+struct manifest;
 struct tenant_conf;
 
 enum { POD_SYSCTLS_MAX = 256, POD_NAMESPACES_MAX = 8, POD_FILE_MAX = 64 * 1024 };
@@ -29,8 +30,9 @@ struct pod_config {
     size_t sysctl_count;
     uint32_t vcpus;
     uint64_t memory;
-    bool guest_root;   /* tenant.conf's, unless the pod gives it up */
-    char *endpoint;    /* cleave.dev/endpoint, or NULL */
+    struct manifest *manifest; /* of a sealed pod; NULL: it is open */
+    bool guest_root;           /* tenant.conf's, unless the pod gives it up */
+    char *endpoint;            /* cleave.dev/endpoint, or NULL */
     char *sandbox_dir; /* of this node: holds hosts, hostname, resolv.conf; NULL if unknown */
     char *shm_source;  /* NULL if unknown */
     char *namespace_paths[POD_NAMESPACES_MAX]; /* of the pod's namespaces on this node */
@@ -40,7 +42,7 @@ struct pod_config {
 
 /* What cannot be had, and is refused by name. */
 struct pod_demands {
-    bool host_network, user_namespace, sealed;
+    bool host_network, user_namespace;
 };
 int pod_config_check(const struct pod_demands *demands, struct error *err) must_check;
 
@@ -56,8 +58,12 @@ int pod_config_set_guest_root(struct pod_config *config, const char *wish,
 int pod_config_add_sysctl(struct pod_config *config, const char *name, const char *value,
                           struct error *err) must_check;
 
-/* From pause's config.json (podsandbox mode). hostNetwork, user namespaces and a sealed manifest
- * are refused by name. */
+/* Last of all: the manifest must be of the pod that is described so far. annotation NULL: open. */
+int pod_config_seal(struct pod_config *config, const char *annotation,
+                    struct error *err) must_check;
+
+/* From pause's config.json (podsandbox mode). hostNetwork and user namespaces are refused by name.
+ */
 int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
                          struct pod_config **ret, struct error *err) must_check;
 void pod_config_free(struct pod_config *config);

@@ -7,11 +7,13 @@
 
 #include "base/dial_out.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "io/child.h"
 #include "pod_config.h"
 #include "program.h"
+#include "sealed/manifest.h"
 #include "shim/tenant_conf.h"
 
 enum { ID_DIGITS = 32 };
@@ -210,6 +212,14 @@ static struct js *describe_dial_out(const struct dial_out *to)
     return object;
 }
 
+static void describe_manifest(const struct manifest *manifest, struct js *input)
+{
+    char digest[2 * MANIFEST_DIGEST_SIZE + 1];
+
+    hex_encode(manifest->digest, MANIFEST_DIGEST_SIZE, digest);
+    js_set_string(input, "manifest_digest", digest);
+}
+
 static char *create_input(const struct provision_options *options, const struct pod_config *config,
                           const struct tenant_conf *conf)
 {
@@ -224,6 +234,8 @@ static char *create_input(const struct provision_options *options, const struct 
     js_set(input, "guest_root", js_new_boolean(config->guest_root));
     if (config->endpoint)
         js_set_string(input, "endpoint", config->endpoint);
+    if (config->manifest)
+        describe_manifest(config->manifest, input);
     if (options->dial_out)
         js_set(input, "dial_out", describe_dial_out(options->dial_out));
     return js_print(input);

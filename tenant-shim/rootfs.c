@@ -427,6 +427,14 @@ static void begin_tree(struct rootfs *rootfs)
     };
     struct error err;
 
+    if (rootfs->options.needs_digests) {
+        error_set(&err, STATUS_FAILED_PRECONDITION,
+                  "the pod is sealed, and this node has the image's files, but not the layers "
+                  "whose digests are in the manifest: so it is with CRI-O, and where containerd "
+                  "has discard_unpacked_layers = true");
+        fail(rootfs, &err);
+        return;
+    }
     push_free(take_ptr(rootfs->push));
     content_request_free(take_ptr(rootfs->request));
     if (rootfs->listening)

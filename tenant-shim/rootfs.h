@@ -20,6 +20,7 @@ struct rootfs_options {
     const char *tree;        /* what the root is on this node (tree.h), or NULL */
     const char *container_id;
     bool pad;
+    bool needs_digests; /* a layer that is made of a tree will not do: the pod is sealed */
 };
 
 /* Once: the layers, lowest first, are in the guest; or err. Never from inside; may free. */

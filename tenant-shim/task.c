@@ -16,8 +16,10 @@
 #include "link.h"
 #include "pod.h"
 #include "pod_config.h"
+#include "pod_manifest.h"
 #include "pod_stdio.h"
 #include "rootfs.h"
+#include "sealed/manifest.h"
 #include "shim/bundle.h"
 #include "shim/tenant_conf.h"
 #include "spec_rules.h"
@@ -194,6 +196,7 @@ static void on_rootfs(void *user, const struct agent_layer *layers, size_t count
     ask = ask_new(task, (struct task_answer){0});
     guest = ask_guest(ask, CREATE_MS);
     guest.done = created;
+    name.slot = task->slot ? task->slot->name : NULL;
     task->is_in_guest = true;
     ask->link_call = agent_create(&guest, &name, task->spec, layers, count);
     rootfs_free(take_ptr(task->rootfs));
@@ -216,7 +219,12 @@ static int translate(struct task *task, const struct bundle *bundle, struct erro
         .user = task->tasks,
     };
 
+    if (pod->manifest &&
+        pod_manifest_slot(pod->manifest, context.annotations, &task->slot, err) < 0)
+        return -1;
     if (spec_rules_apply(bundle->spec, &context, &task->spec, err) < 0)
+        return -1;
+    if (task->slot && pod_manifest_check_shares(task->slot, task->spec, err) < 0)
         return -1;
     task->termination_log = xstrdup(task->spec->termination_log);
     if (task->spec->dropped[0])
@@ -259,6 +267,7 @@ static int begin_rootfs(struct task *task, struct error *err)
         .container_id = task->entry->id,
         .tree = task->tree,
         .pad = pod_conf(task->tasks->pod)->pad_blobs,
+        .needs_digests = task->slot,
     };
 
     return rootfs_prepare(&options, on_rootfs, task, &task->rootfs, err);

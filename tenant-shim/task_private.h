@@ -7,6 +7,7 @@ struct bring;
 struct share_request;
 struct guest_spec;
 struct link_call;
+struct manifest_slot;
 struct parked;
 struct pipes;
 struct rootfs;
@@ -29,8 +30,9 @@ struct task {
     struct pipes *pipes;
     struct ask *asks;
 
-    char *tree;          /* where the root is on this node, or NULL */
-    struct bring *bring; /* during creation, with the five below */
+    const struct manifest_slot *slot; /* what it is in a sealed pod, or NULL; borrowed */
+    char *tree;                       /* where the root is on this node, or NULL */
+    struct bring *bring;              /* during creation, with the five below */
     struct share_request *sharing;
     struct rootfs *rootfs;
     struct guest_spec *spec;

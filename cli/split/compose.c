@@ -133,7 +133,7 @@ static int fill_slot(const struct compose *compose, struct js *slot, struct erro
 {
     scoped(environment_clear) struct environment environment = {0};
     struct js *execs = js_new_array();
-    bool has_stdin;
+    bool has_stdin = false;
 
     js_set(slot, "exec", execs);
     if (environment_read(compose->pod, compose->container, &environment, err) < 0 ||

@@ -63,7 +63,7 @@ static int has_all(const struct js *list, bool *ret, struct error *err)
 {
     *ret = false;
     for (size_t i = 0; i < js_length(list); i++) {
-        size_t index;
+        size_t index = 0;
 
         if (capability_of(js_at(list, i), &index, err) < 0)
             return -1;
@@ -91,7 +91,7 @@ static void set_defaults(bool set[CAPABILITIES])
 static void change(bool set[CAPABILITIES], const struct js *list, bool value)
 {
     struct error err;
-    size_t index;
+    size_t index = 0;
 
     for (size_t i = 0; i < js_length(list); i++) {
         if (capability_of(js_at(list, i), &index, &err) == 0 && index < CAPABILITIES)

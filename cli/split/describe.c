@@ -98,23 +98,22 @@ static const char *kind_of(const struct js *container, const char *list)
     return text_equal(restart, "Always") ? "sidecar" : NULL;
 }
 
-static int compose_one(const struct describe *describe, struct compose *compose, const char *list,
+static int compose_one(const struct describe *describe, struct compose compose, const char *list,
                        struct js *slots, struct error *err)
 {
     scoped(layout_image_clear) struct layout_image image = {0};
     const char *reference;
     struct js *slot = NULL;
 
-    compose->kind = kind_of(compose->container, list);
-    if (!compose->kind)
+    compose.image = &image;
+    compose.kind = kind_of(compose.container, list);
+    if (!compose.kind)
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "restartPolicy: of a single container only Always, of an init container "
                          "(a sidecar)");
-    if (js_need_string(compose->container, "image", &reference, err) < 0 ||
-        layout_find(describe->layouts, reference, &image, err) < 0)
-        return -1;
-    compose->image = &image;
-    if (compose_slot(compose, &slot, err) < 0)
+    if (js_need_string(compose.container, "image", &reference, err) < 0 ||
+        layout_find(describe->layouts, reference, &image, err) < 0 ||
+        compose_slot(&compose, &slot, err) < 0)
         return -1;
     js_append(slots, slot);
     return 0;
@@ -147,7 +146,7 @@ static int describe_containers(const struct describe *describe, const char *name
         if (has_slot(slots, own))
             return error_set(err, STATUS_INVALID_ARGUMENT, "two containers are called '%.64s'",
                              own);
-        if (compose_one(describe, &compose, name, slots, err) < 0)
+        if (compose_one(describe, compose, name, slots, err) < 0)
             return error_wrap(err, "container '%.64s'", own);
     }
     return 0;

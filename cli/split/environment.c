@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "sealed/kube_name.h"
 
 void environment_clear(struct environment *environment)
 {
@@ -87,15 +88,6 @@ static int expand(const struct environment *environment, lookup_fn *lookup, cons
     return r;
 }
 
-/* Names as Kubernetes makes them for services. */
-static bool is_of_service(const char *name)
-{
-    const char *port = strstr(name, "_PORT");
-
-    return text_ends(name, "_SERVICE_HOST") || strstr(name, "_SERVICE_PORT") ||
-           (port && (port[5] == '\0' || port[5] == '_'));
-}
-
 static int known_value(const struct environment *environment, const char *name, const char **ret,
                        struct error *err)
 {
@@ -106,7 +98,7 @@ static int known_value(const struct environment *environment, const char *name, 
                          "$(%.64s) stands for a value that only the tenant's node will know: let "
                          "the program read the variable itself",
                          name);
-    if (!variable && is_of_service(name))
+    if (!variable && kube_name_is_service_variable(name))
         return error_set(err, STATUS_INVALID_ARGUMENT,
                          "$(%.64s) would be a variable of a service, whose value is not known yet: "
                          "let the program read the variable itself",

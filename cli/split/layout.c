@@ -127,7 +127,8 @@ static int find_image(const struct layouts *layouts, const char *digest, struct 
         return -1;
     memcpy(image.config_digest, manifest.config.digest, sizeof(image.config_digest));
     *ret = image;
-    image = (struct layout_image){0};
+    image.config.diff_ids = NULL;
+    image.process.root = NULL;
     return 0;
 }
 

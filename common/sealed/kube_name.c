@@ -6,7 +6,13 @@
 #include "base/scoped.h"
 #include "base/text.h"
 
-enum { LABEL_MAX = 63, SUBDOMAIN_MAX = 253, PORT_NAME_MAX = 15, PORT_DIGITS_MAX = 5 };
+enum {
+    LABEL_MAX = 63,
+    SUBDOMAIN_MAX = 253,
+    PORT_NAME_MAX = 15,
+    PORT_DIGITS_MAX = 5,
+    ADDRESS_MAX = 45
+};
 
 #define DIGITS "0123456789"
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
@@ -96,4 +102,46 @@ bool kube_name_is_service_variable(const char *text)
         if (text[i] == '_' && text[i - 1] != '_' && is_service_tail(text + i))
             return true;
     return false;
+}
+
+/* IPv4 or IPv6; what else these characters spell leads nowhere. */
+static bool is_address(const char *text, size_t length)
+{
+    size_t good = strspn(text, DIGITS "abcdef:.");
+
+    return length <= ADDRESS_MAX && good >= length &&
+           (memchr(text, '.', length) || memchr(text, ':', length));
+}
+
+static bool is_port(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length <= PORT_DIGITS_MAX && strspn(text, DIGITS) == length;
+}
+
+static bool is_endpoint(const char *text)
+{
+    const char *end = strrchr(text, ':');
+
+    if (!end || !is_port(end + 1))
+        return false;
+    if (text[0] == '[' && end[-1] == ']')
+        return is_address(text + 1, (size_t) (end - text) - 2);
+    return is_address(text, (size_t) (end - text));
+}
+
+bool kube_name_is_service_value(const char *text)
+{
+    static const char *const protocols[] = {"tcp", "udp", "sctp"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(protocols); i++) {
+        size_t length = strlen(protocols[i]);
+
+        if (text_equal(text, protocols[i]) ||
+            (text_starts(text, protocols[i]) && text_starts(text + length, "://") &&
+             is_endpoint(text + length + strlen("://"))))
+            return true;
+    }
+    return is_port(text) || is_address(text, strlen(text));
 }

@@ -13,3 +13,6 @@ bool kube_name_is_variable(const char *text);
  * REDIS_SERVICE_PORT, REDIS_SERVICE_PORT_DATA, REDIS_PORT, REDIS_PORT_6379_TCP and, behind that,
  * _PROTO, _PORT, _ADDR. */
 bool kube_name_is_service_variable(const char *text);
+/* Of what may stand in one: an address, a port, a protocol, or tcp://address:port. Nothing that a
+ * shell or a list of options would take for more. */
+bool kube_name_is_service_value(const char *text);

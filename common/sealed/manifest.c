@@ -11,7 +11,7 @@
 #include "sealed/manifest_private.h"
 #include "sealed/kube_name.h"
 
-enum { MANIFEST_VERSION = 1, HOSTNAME_LENGTH_MAX = 64 };
+enum { MANIFEST_VERSION = 1, HOSTNAME_LENGTH_MAX = 63 };
 
 _Static_assert((int) MANIFEST_DIGEST_SIZE == (int) SHA384_SIZE, "the digest is SHA-384");
 
@@ -333,15 +333,33 @@ const struct manifest_volume *manifest_volume(const struct manifest *manifest, c
     return NULL;
 }
 
-bool manifest_is_hole(const struct manifest *manifest, const struct manifest_slot *slot,
-                      const char *variable)
+static bool is_named(const struct manifest_slot *slot, const char *variable)
 {
     for (size_t i = 0; i < slot->environment_count; i++)
         if (text_equal(slot->environment[i], variable))
             return true;
-    /* Whoever can make a service chooses its name, but not what the manifest has set. */
+    return false;
+}
+
+/* Whoever can make a service chooses its name, but not what the manifest has set. */
+static bool is_of_service(const struct manifest *manifest, const struct manifest_slot *slot,
+                          const char *variable)
+{
     return manifest->service_environment && kube_name_is_service_variable(variable) &&
            !manifest_spec_sets(slot->spec, variable);
+}
+
+bool manifest_is_hole(const struct manifest *manifest, const struct manifest_slot *slot,
+                      const char *variable)
+{
+    return is_named(slot, variable) || is_of_service(manifest, slot, variable);
+}
+
+bool manifest_takes(const struct manifest *manifest, const struct manifest_slot *slot,
+                    const char *variable, const char *value)
+{
+    return is_named(slot, variable) ||
+           (is_of_service(manifest, slot, variable) && kube_name_is_service_value(value));
 }
 
 const char *manifest_volume_kind_name(enum manifest_volume_kind kind)

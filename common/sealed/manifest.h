@@ -109,6 +109,10 @@ const struct manifest_volume *manifest_volume(const struct manifest *manifest, c
 /* A variable's name: one of the slot's holes, or of a service where the manifest allows them. */
 bool manifest_is_hole(const struct manifest *manifest, const struct manifest_slot *slot,
                       const char *variable);
+/* The same, and this may be in it: any text where the slot names the variable, an address or a port
+ * where it is a service's. */
+bool manifest_takes(const struct manifest *manifest, const struct manifest_slot *slot,
+                    const char *variable, const char *value);
 
 const char *manifest_kind_name(enum manifest_kind kind);               /* "init" */
 const char *manifest_volume_kind_name(enum manifest_volume_kind kind); /* "empty" */

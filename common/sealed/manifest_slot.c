@@ -161,6 +161,41 @@ static bool is_taken(const struct manifest_slot *slot, size_t index)
     return false;
 }
 
+static bool is_beneath(const char *path, const char *directory)
+{
+    return text_starts(path, directory) && path[strlen(directory)] == '/';
+}
+
+/* The runtime goes through links on its way to a destination. In a share they are those of the
+ * tenant's node, which could so lead a mount over any directory of the container. */
+static int check_share(const struct manifest_slot *slot, const struct manifest_mount *share,
+                       struct error *err)
+{
+    const struct js *others = js_get(slot->spec, "mounts");
+
+    for (size_t i = 0; i < slot->mount_count + js_length(others); i++) {
+        const char *path = i < slot->mount_count
+                               ? slot->mounts[i].destination
+                               : js_get_string(js_at(others, i - slot->mount_count), "destination");
+
+        if (is_beneath(path, share->destination))
+            return error_set(err, STATUS_INVALID_ARGUMENT,
+                             "'%.64s' lies in the share at '%.64s', where a link on the node could "
+                             "lead it anywhere in the container: mount it elsewhere",
+                             path, share->destination);
+    }
+    return 0;
+}
+
+static int check_shares(const struct manifest_slot *slot, struct error *err)
+{
+    for (size_t i = 0; i < slot->mount_count; i++)
+        if (slot->mounts[i].volume->kind == MANIFEST_SHARE &&
+            check_share(slot, &slot->mounts[i], err) < 0)
+            return error_wrap(err, "mounts[%zu]", i);
+    return 0;
+}
+
 static int read_mounts(const struct manifest *manifest, const struct js *node,
                        struct manifest_slot *slot, struct error *err)
 {
@@ -181,7 +216,7 @@ static int read_mounts(const struct manifest *manifest, const struct js *node,
                              "mounts[%zu]: something else is on '%.64s' already", i,
                              slot->mounts[i].destination);
     }
-    return 0;
+    return check_shares(slot, err);
 }
 
 static int read_spec(const struct js *node, struct manifest_slot *slot, struct error *err)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The real agent as a stub guest, spoken to over the real channel. Needs root and the image's tree:
 # a part of `make check`, not of `make check-unit`.
-agent_TESTS := agent_life agent_sealed agent_exec agent_exec_end agent_attest agent_network
+agent_TESTS := agent_life agent_sealed agent_sealed_hostile agent_exec agent_exec_end agent_attest agent_network
 agent_SRCS  := $(addprefix test/agent/,bed.c blobs.c exec_bed.c lease_peer.c pipe.c) test/fake/swtpm.c
 agent_LIBS  := grpc secure evidence io base proto
 agent_PKGS  := libprotobuf-c json-c libevent_core libmd grpc_unsecure gpr check

@@ -4,10 +4,12 @@ import os
 import re
 import time
 
+import grpc
 import pytest
 
 import crio as crio_program
 import images
+import sealed
 import ttrpc
 from conftest import LAYERS, configure, eventually, find_processes, kill9, new_lines
 from test_tenant import GUEST, tombstones
@@ -219,4 +221,9 @@ def test_discarded_layers_are_made_of_the_snapshot(discarding, stub, tenant, bed
     made = re.findall("unverified, made of the files on this node: (sha256:[0-9a-f]+)", log)
     assert len(made) == 2 and len(set(made)) == 1, "the second container's is sent again"
     assert tenant.exec(two, "cat", "/data/kept")[1] == b"first\n"
+    config = tenant.cri.pod_config("sealed")
+    sealed.seal(config, sealed.slot("one", ["sleep", "1000"], images.standard()["layers:1"]))
+    refused = tenant.create(tenant.run_pod(config=config), "one", LAYERS)
+    with pytest.raises(grpc.RpcError, match="the pod is sealed, and this node has the image's files, but not the layers"):
+        tenant.start_container(refused)
     assert not find_processes(bed, "tenant", "cleave-tree")

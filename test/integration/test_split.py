@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 
+import grpc
 import pytest
 from google.protobuf.json_format import ParseDict
 
@@ -141,7 +142,7 @@ class Kubelet:
     """The part of a kubelet: what is recorded, asked for again, and its files."""
 
     def __init__(self, node, references):
-        self.node, self.references, self.binds = node, references, []
+        self.node, self.references, self.binds, self.logs = node, references, [], set()
 
     def enter(self, *words):
         done = subprocess.run(["nsenter", "-m", "-p", "-t", str(self.node.bed.pid("tenant")), *words], capture_output=True, text=True,
@@ -157,6 +158,8 @@ class Kubelet:
             self.node.file(path, source["text"])
         else:
             os.makedirs(real)
+        os.chmod(real, source["mode"])
+        os.chown(real, source["uid"], source["gid"])
         if "volume-subpaths" in path and "text" not in source:
             origin = KUBELET + source["bind"]
             os.makedirs(self.node.file(origin), exist_ok=True)
@@ -166,17 +169,19 @@ class Kubelet:
     def clean(self):
         for path in self.binds:
             self.enter("umount", "-n", path)
-        self.enter("rm", "-rf", f"{KUBELET}/pods", "/run/split", "/run/volumes/kept")
+        self.enter("rm", "-rf", f"{KUBELET}/pods", "/run/split", "/run/volumes/kept", *self.logs)
 
-    def spec(self, sandbox, config, container):
-        """containerd's specification of one container."""
+    def create(self, sandbox, config, container):
         for path, source in container["sources"].items():
             self.make(path, source)
         request = pb.CreateContainerRequest(pod_sandbox_id=sandbox, sandbox_config=config)
         ParseDict(adopt(container["config"], self.references), request.config)
-        identity = self.node.call("CreateContainer", request, pb.ContainerId).container_id
+        return self.node.call("CreateContainer", request, pb.ContainerId).container_id
+
+    def spec(self, identity):
+        """containerd's specification of one container."""
         status = self.node.call("ContainerStatus", pb.ContainerId(container_id=identity, verbose=True), pb.ContainerStatusResponse)
-        return identity, json.loads(status.info["info"])["runtimeSpec"]
+        return json.loads(status.info["info"])["runtimeSpec"]
 
     def guest_spec(self, identity, spec, uid):
         """What the tenant shim would send of it."""
@@ -186,20 +191,26 @@ class Kubelet:
         self.node.file("/run/split/config.json", json.dumps(spec))
         return json.loads(self.enter(BUILD + "/test/guest-spec", "/run/split", KUBELET, uid, identity, sandbox, shm))
 
-    def run(self, name, recorded):
-        """{container: (containerd's specification, the guest's)}"""
+    def run_pod(self, recorded, annotations=()):
         config = ParseDict(recorded["sandbox"], pb.PodSandboxConfig())
+        config.annotations.update(annotations)
         os.makedirs(self.node.file(config.log_directory), exist_ok=True)
-        sandbox = self.node.run_pod(runtime=self.node.handler, config=config)
+        self.logs.add(config.log_directory)
+        return config, self.node.run_pod(runtime=self.node.handler, config=config)
+
+    def specs(self, recorded):
+        """{container: (containerd's specification, the guest's)}"""
+        config, sandbox = self.run_pod(recorded)
         specs = {}
         for container in recorded["containers"]:
-            identity, spec = self.spec(sandbox, config, container)
+            identity = self.create(sandbox, config, container)
+            spec = self.spec(identity)
             specs[container["config"]["metadata"]["name"]] = spec, self.guest_spec(identity, spec, config.metadata.uid)
         return specs
 
 
 @pytest.fixture(scope="module")
-def kubelet(running_bed):
+def whole_kubelet(running_bed):
     running_bed.use_guest("stub")
     node = Column(running_bed, "cleave")
     made = {"BUSYBOX": ("busybox", images.standard()["busybox:1"]), "CONFIGURED": ("configured", images.busybox(**CONFIGURED))}
@@ -211,9 +222,15 @@ def kubelet(running_bed):
     node.pull(f"{images.REGISTRY}/pause:1")
     played = Kubelet(node, references)
     yield played, [image for _, image in made.values()]
-    node.remove_everything()
     played.clean()
     node.close()
+
+
+@pytest.fixture
+def kubelet(whole_kubelet, logged_bed):
+    """(kubelet, images); its pods end with the test."""
+    yield whole_kubelet
+    whole_kubelet[0].node.remove_everything()
 
 
 SET = ("bounding", "effective", "permitted")
@@ -288,7 +305,7 @@ with open(PODS + ".json", encoding="utf-8") as recording:
 @pytest.mark.parametrize("name", RECORDED)
 def test_split_composes_what_containerd_makes(name, kubelet, tmp_path):
     played, made = kubelet
-    specs = played.run(name, RECORDED[name])
+    specs = played.specs(RECORDED[name])
     profiles = [spec["linux"]["seccomp"] for spec, _ in specs.values() if "seccomp" in spec["linux"]]
     words = ["--seccomp", write(tmp_path / "seccomp", json.dumps(profiles[0]))] if profiles else []
     manifest = split_pod(name, played, made, tmp_path, *words)
@@ -299,3 +316,33 @@ def test_split_composes_what_containerd_makes(name, kubelet, tmp_path):
         settle(manifest, slot, guest, container["config"])
         for part in sorted(set(guest) | set(slot["spec"])):
             assert slot["spec"].get(part) == guest.get(part), (slot["name"], part)
+
+
+# ---- in a guest ------------------------------------------------------------------------------
+
+
+def sealed(name, kubelet, made, tmp_path):
+    """The pod of a recording, with the manifest of its split: (configuration, pod)."""
+    manifest = split_pod(name, kubelet, made, tmp_path)
+    half = json.loads((tmp_path / "tenant-pod.json").read_bytes())
+    key = "cleave.dev/manifest"
+    return manifest, *kubelet.run_pod(RECORDED[name], {key: half["metadata"]["annotations"][key]})
+
+
+def test_a_split_pod_runs_as_its_kubelet_runs_it(kubelet, tmp_path):
+    """An init container, a sidecar, probes and hooks, and a volume with a subPath."""
+    played, made = kubelet
+    node = played.node
+    manifest, config, sandbox = sealed("whole", played, made, tmp_path)
+    for container, slot in zip(RECORDED["whole"]["containers"], manifest["containers"]):
+        ctr = played.create(sandbox, config, container)
+        node.start_container(ctr)
+        if slot["kind"] == "init":
+            assert node.wait_exit(ctr).exit_code == 0
+        for command in slot["exec"]:
+            assert node.exec(ctr, *command)[0] == 0, command
+    assert [len(slot["exec"]) for slot in manifest["containers"]] == [0, 1, 2]
+    with pytest.raises(grpc.RpcError, match="exec"):
+        node.exec(ctr, "cat", "/data/first")
+    with open(node.file(f"{config.log_directory}/main/0.log"), encoding="utf-8") as log:
+        assert "first" in log.read()

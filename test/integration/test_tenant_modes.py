@@ -113,7 +113,7 @@ def test_what_cannot_be_is_refused_by_name(stub, tenant, runtime):
     config = tenant.cri.pod_config("wrong", annotations={"cleave.dev/manifest": "x"})
     with pytest.raises(grpc.RpcError) as failure:
         tenant.run_pod(config=config, runtime=runtime)
-    assert "sealed pods are not available" in failure.value.details()
+    assert "cleave.dev/manifest: package: " in failure.value.details()
 
 
 def test_containerd_restarts_and_nothing_is_lost(stub, tenant, bed, runtime):

@@ -50,7 +50,16 @@ test_spec_table_SRCS := test/unit/test_spec_table.c \
 	namespaces.c volume_source.c share_mount.c share_rules.c mountinfo.c)
 test_window_SRCS := test/unit/test_window.c tenant-shim/window.c
 test_tenant_parts_SRCS := test/unit/test_tenant_parts.c \
-	$(addprefix tenant-shim/,pod_config.c codec_pod_config.c provision.c program.c pids.c codec_stats.c)
+	$(addprefix tenant-shim/,pod_config.c pod_manifest.c codec_pod_config.c provision.c program.c pids.c \
+	codec_stats.c)
+test_tenant_parts_LIBS := shim sealed oci ttrpc io base proto
+test_tenant_parts_PKGS := libprotobuf-c json-c libevent_core libmd zlib
+test_pod_manifest_SRCS := test/unit/test_pod_manifest.c tenant-shim/pod_manifest.c
+test_pod_manifest_LIBS := sealed oci base
+test_pod_manifest_PKGS := json-c libmd zlib
+test_sealing_SRCS := test/unit/test_sealing.c tenant-shim/sealing.c
+test_sealing_LIBS := base
+test_sealing_PKGS := libmd
 test_cli_toml_scan_SRCS   := test/unit/test_cli_toml_scan.c cli/toml_scan.c
 test_owners_SRCS := test/unit/test_owners.c cli/split/owners.c cli/split/owners_table.c
 test_owners_LIBS := base
@@ -208,8 +217,8 @@ test_split_layout_PKGS := json-c libmd
 test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/,compose.c \
 	compose_execs.c compose_mounts.c compose_process.c compose_resources.c compose_security.c \
 	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
-test_split_compose_LIBS := oci base
-test_split_compose_PKGS := yaml-0.1 json-c libmd
+test_split_compose_LIBS := sealed oci base
+test_split_compose_PKGS := yaml-0.1 zlib json-c libmd
 test_manifest_LIBS := sealed base
 test_manifest_PKGS := json-c libmd
 test_package_LIBS := sealed base

@@ -331,6 +331,25 @@ static const char *order(const char *kinds)
     return parse(text) < 0 ? err.message : NULL;
 }
 
+START_TEST(nothing_is_mounted_in_a_share)
+{
+    static const struct change changes[] = {
+        {"\"/scratch\"", "\"/data/scratch\"", "'/data/scratch' lies in the share at '/data'"},
+        {"\"destination\":\"/data\"", "\"destination\":\"/etc\"", "'/etc/web' lies in the share"},
+        {"\"destination\":\"/proc\"", "\"destination\":\"/data/a/proc\"", "'/data/a/proc' lies"},
+    };
+    scoped(freep) char *beside = changed("\"sidecar\"", "\"/scratch\"", "\"/data2\"");
+    scoped(freep) char *empty = changed("\"sidecar\"", "\"/etc/web\"", "\"/scratch/web\"");
+
+    ck_assert_msg(parse(beside) == 0, "%s", err.message);
+    ck_assert_msg(parse(empty) == 0, "%s", err.message);
+    for (size_t i = 0; i < ARRAY_LENGTH(changes); i++) {
+        each_is_refused("\"kind\":\"app\"", &changes[i], 1);
+        ck_assert_msg(strstr(err.message, "containers[2]: 'web': mounts[2]: "), "%s", err.message);
+    }
+}
+END_TEST
+
 START_TEST(what_begins_first_stands_first)
 {
     ck_assert_ptr_null(order("a"));
@@ -492,6 +511,36 @@ START_TEST(variables_of_services_are_known_by_their_form)
 }
 END_TEST
 
+START_TEST(a_service_has_an_address_and_nothing_else)
+{
+    static const char *const good[] = {
+        "10.96.0.1", "fd00::1",           "6379", "tcp", "sctp", "tcp://10.96.0.1:6379",
+        "udp",       "udp://[fd00::1]:53"};
+    static const char *const bad[] = {
+        "",           "x",
+        "123456",     "$(id)",
+        "10.0.0.1 x", "10.0.0.1;id",
+        "/evil.so",   "http://10.0.0.1:80",
+        "tcp://",     "tcp://host:80",
+        "tcp:80",     "tcp://10.0.0.1:80/x",
+        "[fd00::1]",  "tcp://]:1",
+        "tcp://[:1",  "10.0.0.1.10.0.0.1.10.0.0.1.10.0.0.1.10.0.0.1.10"};
+    scoped(js_freep) struct js *pod = fixture_manifest();
+
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++)
+        ck_assert_msg(kube_name_is_service_value(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+        ck_assert_msg(!kube_name_is_service_value(bad[i]), "%s", bad[i]);
+    js_set(pod, "service_environment", js_new_boolean(true));
+    scoped(manifest_freep) struct manifest *manifest = fixture_parse(pod);
+    const struct manifest_slot *web = manifest_slot(manifest, "web");
+    ck_assert(manifest_takes(manifest, web, "DEBUG_PORT", "6379"));
+    ck_assert(!manifest_takes(manifest, web, "DEBUG_PORT", "6379,suspend=n"));
+    ck_assert(manifest_takes(manifest, web, "DB_HOST", "any text"));
+    ck_assert(!manifest_takes(manifest, web, "OTHER", "6379"));
+}
+END_TEST
+
 START_TEST(names_have_their_lengths)
 {
     char label[65], pod[300];
@@ -516,16 +565,25 @@ END_TEST
 
 int main(void)
 {
-    return suite_run(
-        "manifest",
-        (const TTest *[]){
-            a_good_one_is_read, a_slot_has_all_that_stands_in_it,
-            each_member_of_the_document_is_needed, each_member_of_a_slot_is_needed,
-            only_the_canonical_form_is_taken, what_is_wrong_with_the_pod_is_named,
-            what_is_wrong_with_a_volume_is_named, what_is_wrong_with_a_slot_is_named,
-            what_is_wrong_with_a_spec_is_named, what_is_wrong_with_a_mount_is_named,
-            what_begins_first_stands_first, two_slots_of_one_name_are_refused,
-            each_list_has_its_limit, too_much_and_nothing_are_refused,
-            holes_are_what_the_slot_names, a_service_sets_nothing_that_the_manifest_sets,
-            variables_of_services_are_known_by_their_form, names_have_their_lengths, NULL});
+    return suite_run("manifest", (const TTest *[]){a_good_one_is_read,
+                                                   a_slot_has_all_that_stands_in_it,
+                                                   each_member_of_the_document_is_needed,
+                                                   each_member_of_a_slot_is_needed,
+                                                   only_the_canonical_form_is_taken,
+                                                   what_is_wrong_with_the_pod_is_named,
+                                                   what_is_wrong_with_a_volume_is_named,
+                                                   what_is_wrong_with_a_slot_is_named,
+                                                   what_is_wrong_with_a_spec_is_named,
+                                                   what_is_wrong_with_a_mount_is_named,
+                                                   nothing_is_mounted_in_a_share,
+                                                   what_begins_first_stands_first,
+                                                   two_slots_of_one_name_are_refused,
+                                                   each_list_has_its_limit,
+                                                   too_much_and_nothing_are_refused,
+                                                   holes_are_what_the_slot_names,
+                                                   a_service_sets_nothing_that_the_manifest_sets,
+                                                   variables_of_services_are_known_by_their_form,
+                                                   a_service_has_an_address_and_nothing_else,
+                                                   names_have_their_lengths,
+                                                   NULL});
 }

@@ -166,6 +166,8 @@ static const struct {
     {"TOKEN=", "TOKEN", "", false},
     {"WEB_SERVICE_HOST=10.0.0.1", "WEB_SERVICE_HOST", "10.0.0.1", false},
     {"WEB_PORT_80_TCP_ADDR=10.0.0.1", "WEB_PORT_80_TCP_ADDR", "10.0.0.1", false},
+    {"WEB_PORT=tcp://10.0.0.1:80", "WEB_PORT", "tcp://10.0.0.1:80", false},
+    {"JAVA_DEBUG_PORT=6,server=y", "JAVA_DEBUG_PORT", NULL, true},
     {"MODE=other", "MODE", "fixed", true},
     {"PATH=/evil:/bin", "PATH", "/bin", true},
     {"LD_PRELOAD=/evil.so", "LD_PRELOAD", NULL, true},

@@ -26,7 +26,8 @@ static struct manifest *manifest_with(const char *policy)
     return fixture_manifest(text);
 }
 
-/* Words of a script: X+ is created, X- may not be, X! is started, X0 and X7 end with that. */
+/* Words of a script: X+ is created, X- may not be, X! is started, X? gets a signal, X0 and X7 end
+ * with that. */
 struct life {
     const char *policy, *script, *why; /* of the last refusal */
 };
@@ -47,6 +48,11 @@ static const struct life lives[] = {
     {"Always", "i+ i! i0 s+ s! a-", "container 'a' begins when the init container 'j'"},
     {"Always", "i+ i! i7 i+ i! s-", "init container 'i'"},
     {"Always", "i+ i! i7 i+ i! i0 s+", NULL},
+    /* what ends with 0 because it was asked to has not done its work */
+    {"Always", "i+ i! i? i0 s-", "and not by a signal that was sent to it"},
+    {"Always", "i+ i! i? i0 i+ i! i0 s+", NULL},
+    {"OnFailure", "i+ i! i? i0 i+ i? i! i0 s+", NULL},
+    {"Never", "i+ i! i? i0 i-", "does not come again"},
     /* a sidecar that has ended was started all the same */
     {"Always", "i+ i! i0 s+ s! s7 j+", NULL},
     /* one at a time */
@@ -95,6 +101,9 @@ static void play(const struct life *life, const struct manifest *manifest,
             break;
         case '!':
             sealed_slots_started(slots, slot);
+            break;
+        case '?':
+            sealed_slots_told(slots, slot);
             break;
         default:
             sealed_slots_ended(slots, slot, (unsigned) (word[1] - '0'));

@@ -165,7 +165,7 @@ START_TEST(depth_and_size_are_bounded)
 {
     scoped(freep) char *deep = xalloc(2 * JS_DEPTH_MAX + 16), *large = NULL;
 
-    strcpy(deep, "a: ");
+    memcpy(deep, "a: ", 4);
     memset(deep + 3, '[', JS_DEPTH_MAX);
     expect_error(deep, "nested too deep");
     large = xalloc(DOCUMENT_SIZE_MAX + 2);

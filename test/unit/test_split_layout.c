@@ -22,7 +22,7 @@ static void setup(void)
 {
     scoped(freep) char *blobs = NULL, *mark = NULL;
 
-    strcpy(directory + strlen(directory) - 6, "XXXXXX");
+    memcpy(directory + strlen(directory) - 6, "XXXXXX", 6);
     ck_assert_ptr_nonnull(mkdtemp(directory));
     blobs = xformat("%s/blobs/sha256", directory);
     mark = xformat("%s/oci-layout", directory);

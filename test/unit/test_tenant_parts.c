@@ -16,6 +16,8 @@
 #include "pids.h"
 #include "pod_config.h"
 #include "provision.h"
+#include "sealed/manifest.h"
+#include "pod_manifest_fixture.h"
 #include "shim/tenant_conf.h"
 #include "suite.h"
 
@@ -207,7 +209,7 @@ START_TEST(a_pod_is_read_from_pause)
 }
 END_TEST
 
-START_TEST(host_network_and_manifests_are_refused_by_name)
+START_TEST(host_network_and_what_is_no_manifest_are_refused_by_name)
 {
     scoped(js_freep) struct js *spec = pause_spec();
     struct pod_config *config = NULL;
@@ -243,6 +245,39 @@ static int decode(const Cri__PodSandboxConfig *pod, struct pod_config **ret, str
 {
     return decode_with("default_memory = \"256MiB\"", pod, ret, err);
 }
+
+START_TEST(a_pod_with_a_manifest_is_sealed_in_both_modes)
+{
+    scoped(js_freep) struct js *spec = pause_spec();
+    scoped(pod_config_freep) struct pod_config *paused = NULL, *sandboxed = NULL, *open = NULL;
+    scoped(freep) char *annotation = sealed_annotation("", "false");
+    Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
+    Cri__PodSandboxMetadata metadata = CRI__POD_SANDBOX_METADATA__INIT;
+    Cri__MapEntry entry = CRI__MAP_ENTRY__INIT, *entries[] = {&entry};
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse("", &conf, &err) == 0);
+    ck_assert(pod_config_from_spec(spec, &conf, &open, &err) == 0);
+    ck_assert_ptr_null(open->manifest);
+    js_set_string(js_get(spec, "annotations"), "cleave.dev/manifest", annotation);
+    ck_assert_msg(pod_config_from_spec(spec, &conf, &paused, &err) == 0, "%s", err.message);
+    tenant_conf_fini(&conf);
+    ck_assert_uint_eq(paused->manifest->slot_count, 1);
+    pod.hostname = metadata.name = (char *) "golden";
+    metadata.namespace_ = (char *) "test";
+    entry.key = (char *) "cleave.dev/manifest";
+    entry.value = annotation;
+    pod.metadata = &metadata;
+    pod.annotations = entries;
+    pod.n_annotations = 1;
+    ck_assert_msg(decode(&pod, &sandboxed, &err) == 0, "%s", err.message);
+    ck_assert_mem_eq(sandboxed->manifest->digest, paused->manifest->digest, MANIFEST_DIGEST_SIZE);
+    pod.hostname = (char *) "another";
+    ck_assert(decode(&pod, &open, &err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "its hostname is 'golden'"));
+}
+END_TEST
 
 static int decode_guest_root(const char *text, const char *wish, struct pod_config **ret,
                              struct error *err)
@@ -462,7 +497,8 @@ int main(void)
                           wrong_configurations_are_refused, peers_are_a_role_and_a_digest,
                           a_wrong_peer_is_named, a_ninth_peer_is_refused, a_pod_is_read_from_pause,
                           a_pod_narrows_guest_root_and_never_widens_it,
-                          host_network_and_manifests_are_refused_by_name,
+                          host_network_and_what_is_no_manifest_are_refused_by_name,
+                          a_pod_with_a_manifest_is_sealed_in_both_modes,
                           a_pod_is_read_from_the_sandbox_api,
                           what_a_dns_line_cannot_hold_is_refused, sysctls_are_counted,
                           a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,

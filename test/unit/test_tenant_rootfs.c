@@ -155,11 +155,15 @@ static void turn(void)
         ck_assert_int_eq(loop_turn(loop, 0, &err), 0);
 }
 
+static bool is_sealed;
+
 static void begin(void)
 {
     static int anything;
-    const struct rootfs_options options = {
-        .content = (struct content *) &anything, .tree = "the root", .container_id = "one"};
+    const struct rootfs_options options = {.content = (struct content *) &anything,
+                                           .tree = "the root",
+                                           .container_id = "one",
+                                           .needs_digests = is_sealed};
     struct rootfs_options all = options;
     struct error err;
 
@@ -314,6 +318,16 @@ START_TEST(a_layer_that_is_gone_is_made_of_the_files)
 }
 END_TEST
 
+START_TEST(in_a_sealed_pod_files_are_no_layer)
+{
+    is_sealed = true;
+    begin_layer();
+    end_push(STATUS_NOT_FOUND, true);
+    expect_failure(STATUS_FAILED_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(outcome.message, "image of 'one': the pod is sealed"));
+}
+END_TEST
+
 START_TEST(files_that_cannot_be_read_are_an_error)
 {
     begin_layer();
@@ -332,5 +346,6 @@ int main(void)
                                        a_missing_manifest_or_configuration_is_an_error,
                                        a_guest_cannot_bring_its_tenant_to_the_files,
                                        a_layer_that_is_gone_is_made_of_the_files,
+                                       in_a_sealed_pod_files_are_no_layer,
                                        files_that_cannot_be_read_are_an_error, NULL});
 }
