@@ -15,12 +15,16 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"check", check_main, "what is wrong on this node, and what to do about it"},
+    {"diff", diff_main, "what two manifests of sealed pods say differently"},
     {"evidence", evidence_main, "a verdict on a hardware report, offline, from files"},
+    {"explain", explain_main, "which half of a split pod gets which field, and why"},
+    {"join", join_main, "the pod that two halves were made of"},
     {"measure", measure_main, "what the hardware will say of a guest, calculated offline"},
     {"policy", policy_main, "what a file of reference values demands, in words"},
     {"split", split_main,
      "a sealed pod: what its guest will run, and the Pod for the tenant's cluster"},
     {"status", status_main, "the last appraisal of the pods of this tenant node"},
+    {"verify", verify_main, "a sealed pod's manifest, held against the pod and its images"},
     {"version", version_main, "this build: its version, the evidence that its channel takes"},
 };
 

@@ -8,7 +8,9 @@ cleave_SRCS   := cli/main.c cli/status.c cli/version.c cli/checks.c cli/check_co
 	cli/check_reference.c cli/reference_file.c \
 	$(addprefix cli/split/,account.c document.c scalar.c layer_file.c layout.c compose.c compose_execs.c compose_mounts.c compose_process.c \
 	compose_resources.c compose_security.c compose_user.c defaults.c describe.c environment.c paths.c quantity.c split.c \
-	volumes.c)
+	volumes.c) \
+	$(addprefix cli/split/,diff.c difference.c explain.c halves.c host_half.c join.c owners.c owners_table.c pod_size.c \
+	sealed_file.c seccomp_profile.c verify.c)
 cleave_LIBS   := shim sealed measure evidence oci io base
 cleave_PKGS   := json-c libevent_core libmd liblzma yaml-0.1 zlib
 cleave_LDLIBS := $(MBEDTLS)
