@@ -159,9 +159,10 @@ START_TEST(a_value_that_nobody_knows_yet_is_a_hole)
     };
 
     expect_rows("environment", rows, ARRAY_LENGTH(rows));
-    /* Not even the image's value stays where the node is to give one. */
-    expect(&(struct given){.container = "env: [{name: PATH, " SECRET "}]"}, "spec.process.env",
-           "[\"HOSTNAME=shop\"]");
+    /* Where none comes, the image's stays. */
+    expect(&(struct given){.image = "{\"Cmd\":[\"sh\"],\"Env\":[\"A=1\",\"B=2\"]}",
+                           .container = "env: [{name: A, " SECRET "}]"},
+           "spec.process.env", "[" PATH ",\"HOSTNAME=shop\",\"A=1\",\"B=2\"]");
     expect_error(&(struct given){.container = "env: [{name: A, " SECRET "}], args: [$(A)]"},
                  "only the tenant's node will know");
     expect_error(&(struct given){.container = "args: [$(SHOP_SERVICE_HOST)]"}, "of a service");
