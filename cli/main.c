@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
     {"split", split_main,
      "a sealed pod: what its guest will run, and the Pod for the tenant's cluster"},
     {"status", status_main, "the last appraisal of the pods of this tenant node"},
+    {"verify", verify_main, "a sealed pod's manifest, held against the pod and its images"},
     {"version", version_main, "this build: its version, the evidence that its channel takes"},
 };
 

@@ -13,4 +13,5 @@ int measure_main(int argc, char *argv[]);
 int policy_main(int argc, char *argv[]);
 int split_main(int argc, char *argv[]);
 int status_main(int argc, char *argv[]);
+int verify_main(int argc, char *argv[]);
 int version_main(int argc, char *argv[]);

@@ -11,47 +11,6 @@
 #include "layout.h"
 #include "volumes.h"
 
-/* ---- what a sealed pod cannot be ----------------------------------------------------------- */
-
-enum when { WHEN_THERE, WHEN_TRUE, WHEN_FALSE };
-
-static const struct {
-    const char *member; /* of spec */
-    enum when when;
-    const char *why;
-} refusals[] = {
-    {"hostNetwork", WHEN_TRUE, "the pod's machine is not on this node"},
-    {"hostPID", WHEN_TRUE, "the node's processes are not in the guest"},
-    {"hostIPC", WHEN_TRUE, "the node's memory is not in the guest"},
-    {"hostUsers", WHEN_FALSE, "user namespaces are not available in the guest"},
-    {"setHostnameAsFQDN", WHEN_TRUE, "the domain is the cluster's, and not known here"},
-    {"hostnameOverride", WHEN_THERE, "hostname says it"},
-    {"ephemeralContainers", WHEN_THERE, "they are added to a running pod (--debug lets them in)"},
-    {"resources", WHEN_THERE, "say it of each container"},
-    {"resourceClaims", WHEN_THERE, "the node's devices are not in the guest"},
-};
-
-static bool applies(const struct js *value, enum when when)
-{
-    bool is_empty = (js_type(value) == JS_ARRAY || js_type(value) == JS_OBJECT) &&
-                    js_length(value) == 0;
-
-    if (!value || is_empty)
-        return false;
-    return when == WHEN_THERE || js_type(value) != JS_BOOLEAN ||
-           js_boolean(value, false) == (when == WHEN_TRUE);
-}
-
-static int refuse(const struct js *spec, struct error *err)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(refusals); i++) {
-        if (applies(js_get(spec, refusals[i].member), refusals[i].when))
-            return error_set(err, STATUS_INVALID_ARGUMENT, "spec.%s is refused: %s",
-                             refusals[i].member, refusals[i].why);
-    }
-    return 0;
-}
-
 int describe_check(const struct js *pod, struct error *err)
 {
     const char *kind = js_get_string(pod, "kind");
@@ -70,7 +29,7 @@ int describe_check(const struct js *pod, struct error *err)
             "say it");
     if (js_type(spec) != JS_OBJECT || js_length(js_get(spec, "containers")) == 0)
         return error_set(err, STATUS_INVALID_ARGUMENT, "spec.containers: there is none");
-    return refuse(spec, err);
+    return 0;
 }
 
 /* ---- the pod ------------------------------------------------------------------------------- */
@@ -147,6 +106,7 @@ static int compose_one(const struct describe *describe, struct compose compose, 
     struct js *slot = NULL;
 
     compose.image = &image;
+    compose.layouts = describe->layouts;
     compose.kind = kind_of(compose.container, list);
     if (!compose.kind)
         return error_set(err, STATUS_INVALID_ARGUMENT,

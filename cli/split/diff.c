@@ -14,7 +14,7 @@
 #include "sealed_file.h"
 #include "verbs.h"
 
-enum { EXIT_DIFFERENT = 1, VALUE_MAX = 400 };
+enum { EXIT_DIFFERENT = 1 };
 
 static int usage(FILE *to)
 {
@@ -33,13 +33,6 @@ static int usage(FILE *to)
     return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
-static void say_value(const struct js *value)
-{
-    scoped(freep) char *text = js_print_canonical(value);
-
-    printf("%.*s%s", VALUE_MAX, text, strlen(text) > VALUE_MAX ? "..." : "");
-}
-
 static void say(void *user, const char *path, const struct js *a, const struct js *b)
 {
     size_t *different = user;
@@ -47,17 +40,7 @@ static void say(void *user, const char *path, const struct js *a, const struct j
     if (text_equal(path, "salt"))
         return;
     (*different)++;
-    printf("%s: ", path);
-    if (a && b) {
-        fputs("A has ", stdout);
-        say_value(a);
-        fputs(", B has ", stdout);
-        say_value(b);
-    } else {
-        fputs(a ? "only A has " : "only B has ", stdout);
-        say_value(a ? a : b);
-    }
-    fputs("\n", stdout);
+    difference_print(path, &(struct difference_side){"A", a}, &(struct difference_side){"B", b});
 }
 
 static int compare(const struct manifest *a, const struct manifest *b)

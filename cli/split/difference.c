@@ -2,11 +2,14 @@
 #include "difference.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
+
+enum { VALUE_MAX = 400 };
 
 struct search {
     difference_fn *fn;
@@ -149,4 +152,25 @@ size_t difference_find(const struct js *a, const struct js *b, difference_fn *fn
 
     compare(&search, "", a, b);
     return search.found;
+}
+
+static void print_side(const char *before, const struct difference_side *side)
+{
+    scoped(freep) char *text = js_print_canonical(side->value);
+
+    printf("%s%s has %.*s%s", before, side->name, VALUE_MAX, text,
+           strlen(text) > VALUE_MAX ? "..." : "");
+}
+
+void difference_print(const char *path, const struct difference_side *a,
+                      const struct difference_side *b)
+{
+    printf("%s: ", path);
+    if (a->value && b->value) {
+        print_side("", a);
+        print_side(", ", b);
+    } else {
+        print_side("only ", a->value ? a : b);
+    }
+    fputs("\n", stdout);
 }

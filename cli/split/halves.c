@@ -48,7 +48,7 @@ static int keep(void *user, const struct owner_leaf *leaf, struct error *err)
     case OWNER_REFUSED:
         if (halves_asks_nothing(leaf))
             return LEAF_DROP;
-        return error_set(err, STATUS_INVALID_ARGUMENT, "'%s' is refused: %s", leaf->name,
+        return error_set(err, STATUS_INVALID_ARGUMENT, "%s is refused: %s", leaf->name,
                          leaf->row->reason);
     default:
         return LEAF_KEEP;
@@ -69,19 +69,6 @@ static int check_annotations(const struct js *pod, struct error *err)
     return 0;
 }
 
-static int check_class(const struct js *pod, struct error *err)
-{
-    const struct js *class = js_path(pod, "spec", "runtimeClassName");
-
-    if (!class || text_equal(js_string(class), "") ||
-        text_equal(js_string(class), TENANT_HALF_CLASS))
-        return 0;
-    return error_set(err, STATUS_INVALID_ARGUMENT,
-                     "spec.runtimeClassName '%.64s' is another runtime's: the pod has to name "
-                     "'" TENANT_HALF_CLASS "' or none",
-                     js_string(class) ?: "");
-}
-
 int halves_normalise(const struct js *pod, struct js **ret, struct error *err)
 {
     scoped(js_freep) struct js *copy = NULL;
@@ -92,12 +79,12 @@ int halves_normalise(const struct js *pod, struct js **ret, struct error *err)
                          "a Pod (v1) is wanted, not %.64s: of what makes pods, take the Pod of its "
                          "template, with a name",
                          js_get_string(pod, "kind") ?: "this");
-    if (check_annotations(pod, err) < 0 || check_class(pod, err) < 0 ||
-        owners_project(pod, keep, NULL, &copy, err) < 0)
+    if (check_annotations(pod, err) < 0 || owners_project(pod, keep, NULL, &copy, err) < 0)
         return -1;
     if (!js_get(copy, "spec"))
         return error_set(err, STATUS_INVALID_ARGUMENT, "the pod has no spec");
-    js_set_string(js_get(copy, "spec"), "runtimeClassName", TENANT_HALF_CLASS);
+    if (!js_path(copy, "spec", "runtimeClassName"))
+        js_set_string(js_get(copy, "spec"), "runtimeClassName", TENANT_HALF_CLASS);
     *ret = take_ptr(copy);
     return 0;
 }
@@ -155,15 +142,21 @@ static int lacks_what_is_the_hosts(const struct js *pod, struct error *err)
                      text);
 }
 
+void halves_strip(struct js *tenant)
+{
+    struct js *annotations = js_path(tenant, "metadata", "annotations");
+
+    js_remove(annotations, LINK_ANNOTATION);
+    js_remove(annotations, MANIFEST_ANNOTATION);
+}
+
 int halves_join(const struct js *host, const struct js *tenant, struct js **ret, struct error *err)
 {
     scoped(js_freep) struct js *bare = js_copy(tenant), *pod = NULL;
-    struct js *annotations = js_path(bare, "metadata", "annotations");
 
     if (same_link(host, tenant, err) < 0)
         return -1;
-    js_remove(annotations, LINK_ANNOTATION);
-    js_remove(annotations, MANIFEST_ANNOTATION);
+    halves_strip(bare);
     if (halves_normalise(bare, &pod, err) < 0 || lacks_what_is_the_hosts(pod, err) < 0)
         return error_wrap(err, "the tenant half");
     if (owners_take(host, BIT(OWNER_HOST), pod, err) < 0 || host_half_check(host, pod, err) < 0)

@@ -13,7 +13,8 @@ struct js;
 #define HOST_HALF_CONTAINER "anchor"
 #define LINK_ANNOTATION     "cleave.dev/link" /* the same in both halves */
 
-enum { LINK_SIZE = 32, HOST_HALF_LABELS_MAX = 16, HOST_HALF_GUEST_MEMORY_MIB = 512 };
+enum { LINK_SIZE = 32, HOST_HALF_LABELS_MAX = 16 };
+#define HOST_HALF_GUEST_MEMORY (INT64_C(512) << 20)
 
 struct host_half_options {
     char link[LINK_SIZE + 1];                 /* random, 32 hexadecimal digits */

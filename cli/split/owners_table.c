@@ -27,7 +27,6 @@
 #define SHARED    "mounted on the tenant's node, a live share in the guest"
 #define CLAIM     "a volume of the tenant's cluster: mounted on its node, a live share in the guest"
 #define IN_GUEST  "done in the guest"
-#define NO_HOST   "there is no node around a guest to share it with"
 #define ANCHOR    "the host half's pod runs until its machine ends"
 
 static const struct owner_row rows[] = {
@@ -104,9 +103,9 @@ static const struct owner_row rows[] = {
     {"spec.resources", OWNER_REFUSED, "say it of each container"},
     {"spec.resourceClaims", OWNER_REFUSED, NO_DEVICE},
     {"spec.os.name", OWNER_REFUSED, WINDOWS},
-    {"spec.hostNetwork", OWNER_REFUSED, NO_HOST},
-    {"spec.hostPID", OWNER_REFUSED, NO_HOST},
-    {"spec.hostIPC", OWNER_REFUSED, NO_HOST},
+    {"spec.hostNetwork", OWNER_REFUSED, "the pod's machine is not on this node"},
+    {"spec.hostPID", OWNER_REFUSED, "the node's processes are not in the guest"},
+    {"spec.hostIPC", OWNER_REFUSED, "the node's memory is not in the guest"},
     {"spec.hostUsers", OWNER_REFUSED, "user namespaces are not available in the guest"},
     {"spec.shareProcessNamespace", OWNER_TENANT, IN_GUEST},
     {"spec.serviceAccountName", OWNER_TENANT, "the host half has no token of any account"},
@@ -167,7 +166,7 @@ static const struct owner_row rows[] = {
     {"spec.containers[].env[].valueFrom.resourceFieldRef.divisor", OWNER_TENANT, RESOLVED},
     {"spec.containers[].env[].valueFrom.resourceFieldRef.resource", OWNER_TENANT, RESOLVED},
     {"spec.containers[].env[].valueFrom.secretKeyRef", OWNER_LIKE, "spec.containers[].env[].valueFrom.configMapKeyRef"},
-    {"spec.containers[].envFrom", OWNER_REFUSED, "which variables it brings is not known before the pod is there: name each in env, with valueFrom"},
+    {"spec.containers[].envFrom", OWNER_REFUSED, "which variables it brings is not known before the pod is there: name each one in env, with valueFrom"},
     {"spec.containers[].ports[].containerPort", OWNER_TENANT, NETWORK},
     {"spec.containers[].ports[].hostIP", OWNER_TENANT, "an address of the tenant's node"},
     {"spec.containers[].ports[].hostPort", OWNER_TENANT, "a port of the tenant's node"},

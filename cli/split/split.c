@@ -16,12 +16,15 @@
 #include "defaults.h"
 #include "describe.h"
 #include "document.h"
+#include "halves.h"
+#include "host_half.h"
 #include "layout.h"
 #include "sealed/manifest.h"
 #include "sealed/package.h"
+#include "seccomp_profile.h"
 #include "verbs.h"
 
-enum { SECCOMP_SIZE_MAX = 256 * 1024, FILE_MODE = 0600, DIRECTORY_MODE = 0700 };
+enum { FILE_MODE = 0600, DIRECTORY_MODE = 0700 };
 
 struct options {
     const char *pod;
@@ -29,18 +32,23 @@ struct options {
     const char *seccomp;
     const char *salt;
     struct layouts layouts;
+    struct host_half_options half; /* without an anchor's image there is none */
     enum describe_flags flags;
 };
 
 static int usage(FILE *to)
 {
     fputs(
-        "Usage: cleave split POD --layout DIR [--layout DIR]... [--output DIR]\n\n"
-        "Makes of a Pod (YAML or JSON, \"-\" is standard input) the two files of a sealed pod "
+        "Usage: cleave split POD --layout DIR [--layout DIR]... [--output DIR]\n"
+        "                    [--anchor-image IMAGE [--host-label KEY]... [--guest-memory SIZE]]\n\n"
+        "Makes of a Pod (YAML or JSON, \"-\" is standard input) the files of a sealed pod "
         "(docs/sealed-pods.md):\n\n"
         "  tenant.json      the manifest: all that its guest will run\n"
         "  tenant-pod.json  the Pod for the tenant's cluster, with the manifest as an "
-        "annotation\n\n"
+        "annotation\n"
+        "  host-pod.json    with --anchor-image: a shell of a Pod for the host's cluster "
+        "(docs/spec-split.md);\n"
+        "                   what says on which node the pod runs is then there alone\n\n"
         "and prints the manifest's digest. Images have to be pinned (NAME@sha256:...) and are read "
         "from OCI image\n"
         "layouts. What admission would add to the pod, such as a service account's token, is not "
@@ -55,36 +63,18 @@ static int usage(FILE *to)
         "  --output DIR    where to, instead of here\n"
         "  --salt HEX      the manifest's salt, 64 digits, instead of a random one: the same input "
         "gives the same\n"
-        "                  bytes, and a host that knows it can guess what the digest stands for\n\n"
+        "                  manifest, and a host that knows it can guess what the digest stands "
+        "for\n"
+        "  --anchor-image IMAGE  of the host half's one container, which is never started\n"
+        "  --host-label KEY      a label of the pod that the host half gets, too\n"
+        "  --guest-memory SIZE   for the guest itself, besides what its containers may use: 512MiB "
+        "if not given\n\n"
         "Exit code: 0 it is done, 1 it is not (and says why), 2 the command line was wrong.\n",
         to);
     return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
 /* ---- the parts ----------------------------------------------------------------------------- */
-
-static int read_seccomp(const char *path, struct js **ret, struct error *err)
-{
-    static const char *const members[] = {"defaultAction", "defaultErrnoRet", "architectures",
-                                          "flags",         "syscalls",        NULL};
-    scoped(js_freep) struct js *profile = NULL;
-    scoped(freep) char *text = NULL;
-    size_t length;
-
-    if (!path)
-        return 0;
-    if (file_read(path, SECCOMP_SIZE_MAX, &text, &length, err) < 0)
-        return -1;
-    if (js_parse(text, length, &profile, err) < 0 || js_only(profile, members, err) < 0)
-        return error_wrap(err, "%s", path);
-    if (!js_get_string(profile, "defaultAction"))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "%s: no defaultAction: a LinuxSeccomp object of the OCI specification is "
-                         "wanted",
-                         path);
-    *ret = take_ptr(profile);
-    return 0;
-}
 
 static int make_salt(const char *given, char ret[2 * MANIFEST_SALT_SIZE + 1], struct error *err)
 {
@@ -98,18 +88,23 @@ static int make_salt(const char *given, char ret[2 * MANIFEST_SALT_SIZE + 1], st
     return 0;
 }
 
-/* The Pod as it was given, with what makes it sealed. */
-static struct js *tenant_half(const struct js *pod, const char *package)
+static void set_annotation(struct js *pod, const char *name, const char *value)
 {
-    struct js *half = js_copy(pod), *metadata = js_get(half, "metadata");
+    struct js *metadata = js_get(pod, "metadata");
 
     if (js_type(js_get(metadata, "annotations")) != JS_OBJECT)
         js_set(metadata, "annotations", js_new_object());
-    js_set_string(js_get(metadata, "annotations"), "cleave.dev/manifest", package);
-    if (!js_get(js_get(half, "spec"), "runtimeClassName"))
-        js_set_string(js_get(half, "spec"), "runtimeClassName", "cleave");
-    js_remove(half, "status");
-    return half;
+    js_set_string(js_get(metadata, "annotations"), name, value);
+}
+
+/* Without a host half, whoever makes it decides where it runs, and the pod stays whole. */
+static int make_halves(const struct options *options, const struct js *pod, struct js **ret_host,
+                       struct js **ret_tenant, struct error *err)
+{
+    if (options->half.anchor_image)
+        return halves_split(pod, &options->half, ret_host, ret_tenant, err);
+    *ret_tenant = js_copy(pod);
+    return 0;
 }
 
 static int write_file(const char *directory, const char *name, const char *text, struct error *err)
@@ -119,20 +114,30 @@ static int write_file(const char *directory, const char *name, const char *text,
     return file_write_atomic(path, text, strlen(text), FILE_MODE, err);
 }
 
+static int write_pod(const char *directory, const char *name, const struct js *pod,
+                     struct error *err)
+{
+    scoped(freep) char *text = js_print_canonical(pod);
+
+    return write_file(directory, name, text, err);
+}
+
 static int write_halves(const struct options *options, const struct js *pod, const char *manifest,
                         struct error *err)
 {
-    scoped(freep) char *package = NULL, *text = NULL;
-    scoped(js_freep) struct js *half = NULL;
+    scoped(js_freep) struct js *host = NULL, *tenant = NULL;
+    scoped(freep) char *package = NULL;
 
     if (package_make(manifest, strlen(manifest), &package, err) < 0)
-        return error_wrap(err, "the annotation cleave.dev/manifest");
-    half = tenant_half(pod, package);
-    text = js_print_canonical(half);
+        return error_wrap(err, "the annotation " MANIFEST_ANNOTATION);
+    if (make_halves(options, pod, &host, &tenant, err) < 0)
+        return error_wrap(err, "the host half");
+    set_annotation(tenant, MANIFEST_ANNOTATION, package);
     if (file_make_directories(options->output, DIRECTORY_MODE, err) < 0 ||
-        write_file(options->output, "tenant.json", manifest, err) < 0)
+        write_file(options->output, "tenant.json", manifest, err) < 0 ||
+        write_pod(options->output, "tenant-pod.json", tenant, err) < 0)
         return -1;
-    return write_file(options->output, "tenant-pod.json", text, err);
+    return host ? write_pod(options->output, "host-pod.json", host, err) : 0;
 }
 
 static void say_digest(const struct manifest *manifest)
@@ -146,14 +151,15 @@ static void say_digest(const struct manifest *manifest)
 
 static int split(const struct options *options, struct error *err)
 {
-    scoped(js_freep) struct js *pod = NULL, *seccomp = NULL, *description = NULL;
+    scoped(js_freep) struct js *given = NULL, *pod = NULL, *seccomp = NULL, *description = NULL;
     scoped(manifest_freep) struct manifest *manifest = NULL;
     scoped(freep) char *text = NULL;
     char salt[2 * MANIFEST_SALT_SIZE + 1];
 
     if (make_salt(options->salt, salt, err) < 0 ||
-        read_seccomp(options->seccomp, &seccomp, err) < 0 ||
-        document_read(options->pod, &pod, err) < 0 || describe_check(pod, err) < 0)
+        seccomp_profile_read(options->seccomp, &seccomp, err) < 0 ||
+        document_read(options->pod, &given, err) < 0 || describe_check(given, err) < 0 ||
+        halves_normalise(given, &pod, err) < 0)
         return -1;
     defaults_apply(pod);
     if (describe_pod(&(struct describe){.pod = pod,
@@ -173,6 +179,27 @@ static int split(const struct options *options, struct error *err)
     return 0;
 }
 
+static int add_label(struct host_half_options *half, const char *key, struct error *err)
+{
+    if (half->label_count == HOST_HALF_LABELS_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED, "--host-label: more than %d",
+                         HOST_HALF_LABELS_MAX);
+    half->labels[half->label_count++] = key;
+    return 0;
+}
+
+static int set_guest_memory(struct host_half_options *half, const char *text, struct error *err)
+{
+    uint64_t size;
+
+    if (text_to_size(text, &size, err) < 0)
+        return error_wrap(err, "--guest-memory");
+    if (size > INT64_MAX)
+        return error_set(err, STATUS_OUT_OF_RANGE, "--guest-memory: more than there can be");
+    half->guest_memory = (int64_t) size;
+    return 0;
+}
+
 static int take_option(struct options *options, int option, struct error *err)
 {
     switch (option) {
@@ -184,6 +211,13 @@ static int take_option(struct options *options, int option, struct error *err)
     case 'd':
         options->flags |= DESCRIBE_DEBUG;
         return 0;
+    case 'a':
+        options->half.anchor_image = optarg;
+        return 0;
+    case 'b':
+        return add_label(&options->half, optarg, err);
+    case 'm':
+        return set_guest_memory(&options->half, optarg, err);
     case 'o':
         options->output = optarg;
         return 0;
@@ -200,9 +234,12 @@ int split_main(int argc, char *argv[])
                                           {"debug", no_argument, NULL, 'd'},
                                           {"output", required_argument, NULL, 'o'},
                                           {"salt", required_argument, NULL, 'x'},
+                                          {"anchor-image", required_argument, NULL, 'a'},
+                                          {"host-label", required_argument, NULL, 'b'},
+                                          {"guest-memory", required_argument, NULL, 'm'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-    struct options options = {.output = "."};
+    struct options options = {.output = ".", .half.guest_memory = HOST_HALF_GUEST_MEMORY};
     struct error err;
     int option;
 
@@ -220,6 +257,7 @@ int split_main(int argc, char *argv[])
     if (argc - optind != 1)
         return usage(stderr);
     options.pod = argv[optind];
+    host_half_new_link(options.half.link);
     if (split(&options, &err) == 0)
         return EXIT_SUCCESS;
     fprintf(stderr, "cleave split: %s\n", err.message);

@@ -40,10 +40,10 @@ def write(path, data):
 
 
 def layout(directory, *made):
-    """An OCI image layout with these images, without their layers."""
+    """An OCI image layout with these images."""
     write(f"{directory}/oci-layout", '{"imageLayoutVersion":"1.0.0"}')
     for image in made:
-        for blob in (image.manifest, image.config):
+        for blob in (image.manifest, *image.blobs):
             write(f"{directory}/blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
     return str(directory)
 
@@ -101,7 +101,6 @@ REFUSALS = {
     "from": ({"containers": [{"name": "one", "image": "IMAGE", "envFrom": [{"secretRef": {"name": "s"}}]}]}, "name each one in env"),
     "twice": ({"initContainers": [{"name": "one", "image": "IMAGE"}]}, "two containers are called 'one'"),
     "seccomp": ({"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}, "--seccomp FILE"),
-    "group": ({"securityContext": {"runAsUser": 1000}}, "securityContext.runAsGroup"),
     "privileged": ({"containers": [{"name": "one", "image": "IMAGE", "securityContext": {"privileged": True}}]}, "privileged"),
     "restart": ({"initContainers": [{"name": "two", "image": "IMAGE", "restartPolicy": "Never"}]}, "(a sidecar)"),
     "value": (env(name="A", value=1), "write it in quotes"),
@@ -216,7 +215,8 @@ class Kubelet:
 def whole_kubelet(running_bed):
     running_bed.use_guest("stub")
     node = Column(running_bed, "cleave")
-    made = {"BUSYBOX": ("busybox", images.standard()["busybox:1"]), "CONFIGURED": ("configured", images.busybox(**CONFIGURED))}
+    made = {"BUSYBOX": ("busybox", images.standard()["busybox:1"]), "CONFIGURED": ("configured", images.busybox(**CONFIGURED)),
+            "NAMED": ("named", images.busybox(User="user:extra"))}
     references = {}
     for name, (repository, image) in made.items():
         node.push(f"{repository}:pinned", image)

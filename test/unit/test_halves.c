@@ -101,8 +101,6 @@ static struct js *make_leaf(struct maker *maker, const char *path)
         return js_new_string("v1");
     if (text_equal(path, "kind"))
         return js_new_string("Pod");
-    if (text_equal(path, "spec.runtimeClassName"))
-        return js_new_string("cleave");
     if (text_equal(path, "spec.initContainers[].restartPolicy"))
         return js_new_string("Always");
     if (row->owner == OWNER_BOTH || row->owner == OWNER_REFUSED) /* the latter: limits.* */
