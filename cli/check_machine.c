@@ -256,7 +256,7 @@ void check_domain(struct node *node, struct check_result *result)
 
     if (!helper || node->root[0] || node->conf_path || !node->host.firmware[0])
         return;
-    if (node_ask_helper(helper, "check", &err) == 0) {
+    if (node_ask_program(helper, "check", &err) == 0) {
         check_ok(result, "libvirt can make the machines that are asked for");
         return;
     }

@@ -121,18 +121,26 @@ static void check_provisioner(struct node *node, struct check_result *result)
     check_advise(result, "install it, or set provisioner");
 }
 
+/* What the node's kernel lets it do only root can try. */
 static void check_shares(struct node *node, struct check_result *result)
 {
     scoped(freep) char *found = find_program(node, "cleave-share");
+    struct error err;
 
     if (!node->tenant.live_shares) {
         check_ok(result, "containers with hostPath or persistent volumes are refused");
-    } else if (found) {
-        check_ok(result, "%s", found);
-    } else {
+    } else if (!found) {
         check_fail(result, "no program 'cleave-share' beside the shim or in PATH: containers with "
                            "hostPath or persistent volumes cannot be created");
         check_advise(result, "install it, or set live_shares = false");
+    } else if (geteuid() != 0 || node_ask_program(found, "check", &err) == 0) {
+        check_ok(result, "%s", found);
+    } else {
+        check_fail(result, "containers with hostPath or persistent volumes cannot be created: %s",
+                   err.message);
+        check_advise(result, "a kernel of 5.12 or newer with namespaces of mounts, processes, "
+                             "network and IPC, and all of root's capabilities; or set live_shares "
+                             "= false");
     }
 }
 

@@ -132,7 +132,7 @@ int node_program_version(const char *program, char **ret, struct error *err)
     return 0;
 }
 
-int node_ask_helper(const char *program, const char *verb, struct error *err)
+int node_ask_program(const char *program, const char *verb, struct error *err)
 {
     const char *const argv[] = {program, verb, NULL};
     const struct child_options options = {.argv = argv, .deadline_ms = HELPER_MS};

@@ -47,6 +47,6 @@ int node_connect(const struct node *node, const char *path, struct error *err)
 /* What `program --version` prints, program as node_find_program() gives it. */
 int node_program_version(const char *program, char **ret, struct error *err)
     __attribute__((warn_unused_result));
-/* What the host's helper answers to a verb that asks nothing: 0, or -1 with its own sentence. */
-int node_ask_helper(const char *program, const char *verb, struct error *err)
+/* What a program of ours answers to a verb that asks nothing: 0, or -1 with its own sentence. */
+int node_ask_program(const char *program, const char *verb, struct error *err)
     __attribute__((warn_unused_result));

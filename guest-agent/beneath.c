@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/fsuid.h>
@@ -139,6 +140,51 @@ static int make_target(int fd, const char *path, struct error *err)
                          "what is to be mounted is neither a file nor a directory");
     r = S_ISDIR(stat.stx_mode) ? mkdir(path, 0700) : mknod(path, S_IFREG | 0600, 0);
     return r < 0 ? error_errno(err, errno, "make '%s'", path) : 0;
+}
+
+static int name_of(int fd, char ret[PATH_MAX], struct error *err)
+{
+    char link[32];
+    ssize_t length;
+
+    if (text_format(link, sizeof(link), err, "/proc/self/fd/%d", fd) < 0)
+        return -1;
+    length = readlink(link, ret, PATH_MAX - 1);
+    if (length < 0)
+        return error_errno(err, errno, "read '%s'", link);
+    ret[length] = '\0';
+    return 0;
+}
+
+static int name_within(int root, int fd, const char *rest, char **ret, struct error *err)
+{
+    char whole[PATH_MAX], head[PATH_MAX];
+    size_t length;
+
+    if (name_of(root, head, err) < 0 || name_of(fd, whole, err) < 0)
+        return -1;
+    length = text_equal(head, "/") ? 0 : strlen(head);
+    if (strncmp(whole, head, length) != 0 || (whole[length] && whole[length] != '/'))
+        return error_set(err, STATUS_INTERNAL, "'%.100s' is not in '%.100s'", whole, head);
+    *ret = xformat("%s%s", text_equal(whole + length, "/") ? "" : whole + length, rest);
+    return 0;
+}
+
+int beneath_real(int root, const char *path, char **ret, struct error *err)
+{
+    size_t length = strlen(path);
+
+    for (;;) {
+        scoped(freep) char *head = xstrndup(path, length);
+        scoped(closep) int fd = resolve(root, head, RESOLVE_IN_ROOT);
+
+        if (fd >= 0)
+            return name_within(root, fd, path + length, ret, err);
+        if (length == 0 || (errno != ENOENT && errno != ENOTDIR))
+            return failed(path, err);
+        while (length > 0 && path[--length] != '/')
+            ;
+    }
 }
 
 int beneath_bind(int fd, const char *path, struct error *err)

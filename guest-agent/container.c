@@ -18,6 +18,7 @@
 #include "exec_block.h"
 #include "layer_store.h"
 #include "mounts.h"
+#include "nesting.h"
 #include "oci/spec.h"
 #include "process.h"
 #include "rootfs.h"
@@ -131,6 +132,8 @@ static int write_config(struct container *container, const struct container_opti
     container_note_process(container, js_get(spec, "process"));
     container_confinement(container, options->wanted, &root, &confinement);
     places.root = root;
+    if (container->slot && nesting_check(root, js_get(spec, "mounts"), err) < 0)
+        return -1;
     if (confine_spec(spec, &confinement, err) < 0 ||
         mounts_rewrite(js_get(spec, "mounts"), &places, &mounts, err) < 0)
         return -1;

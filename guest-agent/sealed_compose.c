@@ -106,7 +106,8 @@ static int compose_environment(const struct sealed_composition *composition, str
 /* ---- mounts ---- */
 
 /* Files of the pod: where the content is a hole, the node may have one of its own for this
- * container. The name is the manifest's, and so is what is in /etc/hostname. */
+ * container. The name is the manifest's, and so is what is in /etc/hostname, but where the manifest
+ * itself wants the node's. */
 static void fill_file(struct js *mount, const struct js *came)
 {
     static const struct {
@@ -121,15 +122,17 @@ static void fill_file(struct js *mount, const struct js *came)
     const char *source = js_get_string(mount, "source");
 
     for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
-        bool came_from_node = text_equal(js_get_string(spec_mount(came, destination), "source"),
-                                         files[i].nodes);
+        bool wants_nodes = text_equal(source, files[i].nodes);
+        bool has_nodes = text_equal(js_get_string(spec_mount(came, destination), "source"),
+                                    files[i].nodes);
 
-        if (text_equal(destination, files[i].destination) &&
-            (text_equal(source, files[i].agents) || text_equal(source, files[i].nodes))) {
-            js_set_string(mount, "source",
-                          files[i].is_hole && came_from_node ? files[i].nodes : files[i].agents);
-            return;
-        }
+        if (!text_equal(destination, files[i].destination) ||
+            (!wants_nodes && !text_equal(source, files[i].agents)))
+            continue;
+        js_set_string(mount, "source",
+                      has_nodes && (wants_nodes || files[i].is_hole) ? files[i].nodes
+                                                                     : files[i].agents);
+        return;
     }
 }
 

@@ -14,6 +14,7 @@
 #include "pod.h"
 #include "service.h"
 #include "session.h"
+#include "share.h"
 
 enum { NEVER_RAN = 255 };
 
@@ -142,6 +143,16 @@ static int delete_exec(struct container *container, const char *exec_id,
     return 0;
 }
 
+/* One that waits for the live share is no container yet; whoever deletes it wants it no more. */
+static int withdraw(struct pod *pod, const char *container_id, struct idempotency_entry *entry)
+{
+    if (!pod->share || !share_withdraw(pod->share, container_id))
+        return -1;
+    idempotency_forget(pod->answers, container_id);
+    deleted(entry, NULL, NULL);
+    return 0;
+}
+
 void service_delete(struct rpc *rpc, const struct ProtobufCMessage *message)
 {
     const Agent__DeleteRequest *request = (const Agent__DeleteRequest *) message;
@@ -160,6 +171,8 @@ void service_delete(struct rpc *rpc, const struct ProtobufCMessage *message)
         result = delete_exec(container, request->exec_id, entry, &err);
     else if (container)
         result = container_delete(container, deleted, entry, &err);
+    else if (!*request->exec_id)
+        result = withdraw(pod, request->container_id, entry);
     if (result < 0)
         answer_fail(entry, &err);
 }

@@ -144,7 +144,9 @@ static int open_shared(struct pod *pod, struct idempotency_entry *entry,
     waiting->entry = entry;
     waiting->length = length;
     (void) agent__create_request__pack(request, waiting->request);
-    return share_open(pod->share, shared->names, shared->count, on_opened, waiting, err);
+    return share_open(pod->share,
+                      &(struct share_wish){request->container_id, shared->names, shared->count},
+                      on_opened, waiting, err);
 }
 
 static int parse_spec(const ProtobufCBinaryData *text, struct js **ret, struct error *err)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "io/loop.h"
 #include "io/replay.h"
 #include "io/shuttle.h"
@@ -16,8 +17,9 @@
 struct asked { /* for names to be opened */
     struct asked *next;
     struct share *share;
+    char *container;
     struct share_opening *opening;
-    share_opened_fn *done;
+    share_opened_fn *done; /* NULL: withdrawn, but its thread cannot be called back */
     void *user;
 };
 
@@ -33,12 +35,13 @@ struct share {
     bool over;
     struct error why;
     struct asked *asked;
+    size_t asked_count;
 };
 
 static void disconnect(struct share *share)
 {
+    channel_free(take_ptr(share->channel)); /* first of all, for it drives the shuttle */
     shuttle_free(take_ptr(share->shuttle));
-    channel_free(take_ptr(share->channel));
 }
 
 /* After that the shuttle of a later connection has nothing to do but to say so. */
@@ -71,10 +74,14 @@ static void lose(struct share *share, const struct error *err)
         source_rearm(share->outage, share->outage_ms);
 }
 
+/* Its peer may have said before that nothing follows. */
 static void on_channel_end(void *user, struct channel *channel, const struct error *err)
 {
+    struct share *share = user;
+
     (void) channel;
-    lose(user, err);
+    if (!shuttle_tell(share->shuttle))
+        lose(share, err);
 }
 
 static void on_over(void *user, enum shuttle_outcome outcome, const struct error *err)
@@ -86,7 +93,6 @@ static void on_over(void *user, enum shuttle_outcome outcome, const struct error
     };
     struct share *share = user;
 
-    shuttle_free(take_ptr(share->shuttle));
     if (outcome != SHUTTLE_OWN_ENDED) /* else it ends behind the last word */
         channel_free(take_ptr(share->channel));
     if (!share->over && replay_has_ended(share->replay))
@@ -123,7 +129,9 @@ static void forget(struct asked *asked)
     while (*link != asked)
         link = &(*link)->next;
     *link = asked->next;
+    asked->share->asked_count--;
     share_opening_free(asked->opening);
+    free(asked->container);
     free(asked->user);
     free(asked);
 }
@@ -150,8 +158,8 @@ int share_carry(struct share *share, struct channel *channel, struct error *err)
 
     disconnect(share);
     share->channel = channel;
-    if (channel_take_fd(channel, &options.stream, err) < 0 ||
-        shuttle_new(&options, &share->shuttle, err) < 0) {
+    if (shuttle_new(&options, &share->shuttle, err) < 0 ||
+        channel_carry(channel, share->shuttle, err) < 0) {
         lose(share, err);
         return -1;
     }
@@ -180,24 +188,55 @@ static void on_opened(void *user, const struct share_name *names, size_t count,
 {
     struct asked *asked = user;
 
-    asked->done(asked->user, names, count, err);
+    if (asked->done)
+        asked->done(asked->user, names, count, err);
     forget(asked);
 }
 
-int share_open(struct share *share, const struct share_name *names, size_t count,
-               share_opened_fn *done, void *user, struct error *err)
+int share_open(struct share *share, const struct share_wish *wish, share_opened_fn *done,
+               void *user, struct error *err)
 {
     scoped(freep) void *taken = user;
     struct share_opening *opening;
     struct asked *asked;
 
-    if (share_check(share, err) < 0 ||
-        share_opening_new(share->loop, share_device_root(share->device), names, count, &opening,
-                          err) < 0)
+    if (share_check(share, err) < 0)
+        return -1;
+    if (share->asked_count >= SHARE_OPENINGS_MAX)
+        return error_set(err, STATUS_RESOURCE_EXHAUSTED,
+                         "the live volumes of %d containers are being looked up, and the tenant's "
+                         "node does not answer",
+                         SHARE_OPENINGS_MAX);
+    if (share_opening_new(share->loop, share_device_root(share->device), wish->names, wish->count,
+                          &opening, err) < 0)
         return -1;
     asked = xnew(struct asked);
-    *asked = (struct asked){share->asked, share, opening, done, take_ptr(taken)};
+    *asked = (struct asked){.next = share->asked,
+                            .share = share,
+                            .container = xstrdup(wish->container),
+                            .opening = opening,
+                            .done = done,
+                            .user = take_ptr(taken)};
     share->asked = asked;
+    share->asked_count++;
     share_opening_on_done(opening, on_opened, asked);
     return 0;
+}
+
+bool share_withdraw(struct share *share, const char *container)
+{
+    bool found = false;
+    struct error err;
+
+    error_set(&err, STATUS_ABORTED, "container '%.100s' was deleted meanwhile", container);
+    for (struct asked *asked = share->asked; asked; asked = asked->next) {
+        share_opened_fn *done = asked->done;
+
+        if (!done || !text_equal(asked->container, container))
+            continue;
+        asked->done = NULL;
+        found = true;
+        done(asked->user, NULL, 0, &err);
+    }
+    return found;
 }

@@ -4,6 +4,7 @@
  * requests go to the node by a connection of class `share`. While there is none they wait, for so
  * long that a connection can come back and no longer; then, or when the node's server is gone, the
  * share is over: who uses a file of it gets I/O errors, and the pod lives on. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,10 @@ struct share;
  * at worst), and below what is left of a lease when its channel is lost (45 s of 60): who waits in
  * the kernel cannot be frozen there, so a lease that lapses finds nobody who does. */
 enum { SHARE_OUTAGE_MS = 30 * 1000 };
+
+/* Creations whose names are looked up at once, each in a thread: those that were withdrawn count
+ * until they have their answer. */
+enum { SHARE_OPENINGS_MAX = 64 };
 
 struct share_options {
     const char *place;  /* the directory for the mount; made */
@@ -45,8 +50,17 @@ int share_check(const struct share *share, struct error *err) __attribute__((war
 /* Once, on the loop: names for the length of the call, or err. */
 typedef void share_opened_fn(void *user, const struct share_name *names, size_t count,
                              const struct error *err);
-/* Each look-up waits for the tenant's node, so done may come late; not after share_free(). names
- * are copied; user is taken: free()d after done, or with the share, or if this fails. */
-int share_open(struct share *share, const struct share_name *names, size_t count,
-               share_opened_fn *done, void *user, struct error *err)
-    __attribute__((warn_unused_result));
+
+struct share_wish {
+    const char *container; /* whose it is */
+    const struct share_name *names;
+    size_t count;
+};
+
+/* Each look-up waits for the tenant's node, so done may come late; not after share_free(). The wish
+ * is copied; user is taken: free()d some time after done, or with the share, or if this fails. */
+int share_open(struct share *share, const struct share_wish *wish, share_opened_fn *done,
+               void *user, struct error *err) __attribute__((warn_unused_result));
+/* A container is not to be made any more: whoever waits for its names is told ABORTED. False if
+ * nobody does. */
+bool share_withdraw(struct share *share, const char *container);

@@ -16,3 +16,6 @@ struct processes_options {
 
 /* Until the peer or the control closes. Takes both. */
 int processes_run(const struct processes_options *options, struct error *err);
+/* All of it for which the kernel, or who confines this process, may not give leave: up to where a
+ * server would serve. There is no way back. */
+int processes_try(struct error *err);

@@ -60,8 +60,8 @@ int pod_share_new(struct loop *loop, struct link *link, struct pod_share **ret, 
 
 static void disconnect(struct pod_share *share)
 {
+    channel_free(take_ptr(share->channel)); /* first of all, for it drives the shuttle */
     shuttle_free(take_ptr(share->shuttle));
-    channel_free(take_ptr(share->channel));
 }
 
 void pod_share_free(struct pod_share *share)
@@ -111,10 +111,14 @@ static void lose(struct pod_share *share, const struct error *err)
         joiner_lost(share->joiner);
 }
 
+/* Its peer may have said before that nothing follows. */
 static void on_channel_end(void *user, struct channel *channel, const struct error *err)
 {
+    struct pod_share *share = user;
+
     (void) channel;
-    lose(user, err);
+    if (!shuttle_tell(share->shuttle))
+        lose(share, err);
 }
 
 static void on_over(void *user, enum shuttle_outcome outcome, const struct error *err)
@@ -126,7 +130,6 @@ static void on_over(void *user, enum shuttle_outcome outcome, const struct error
     };
     struct pod_share *share = user;
 
-    shuttle_free(take_ptr(share->shuttle));
     if (outcome == SHUTTLE_OWN_ENDED) /* it ends behind the last word */
         channel_on_replacement_due(share->channel, NULL, NULL);
     else
@@ -149,8 +152,8 @@ static int adopt(void *user, struct channel *channel, struct error *err)
 
     disconnect(share);
     share->channel = channel;
-    if (channel_take_fd(channel, &options.stream, err) < 0 ||
-        shuttle_new(&options, &share->shuttle, err) < 0) {
+    if (shuttle_new(&options, &share->shuttle, err) < 0 ||
+        channel_carry(channel, share->shuttle, err) < 0) {
         disconnect(share);
         return -1;
     }

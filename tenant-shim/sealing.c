@@ -24,7 +24,7 @@ static void fail(struct sealing *sealing, const struct error *err)
     struct error error = *err;
 
     (void) error_wrap(&error, err->status == STATUS_UNIMPLEMENTED
-                                  ? "a sealed pod needs a guest image of a release that has them"
+                                  ? "a sealed pod needs a guest image of this release"
                                   : "the manifest");
     sealing->done(sealing->user, &error);
 }

@@ -141,7 +141,7 @@ static void take_answer(struct shares *shares, const struct question *question, 
         shares_remove(shares, words + strlen("ok "));
     if (!request && !good)
         log_warn("cleave-share: '%s' -> '%s'", question->text, words);
-    if (!request)
+    if (!request || !question->share)
         return;
     request->open--;
     source_rearm(shares->tell, 0);
@@ -285,14 +285,32 @@ int shares_add(struct shares *shares, struct spec_share *list, size_t count, sha
     return 0;
 }
 
+/* The first one was asked, and its answer comes; the others are not, or a storage that hangs would
+ * find all that was given up meanwhile in its queue. */
+static void withdraw(struct shares *shares, const struct share_request *request)
+{
+    struct question **at = &shares->questions;
+
+    if (*at && (*at)->request == request)
+        (*at)->request = NULL;
+    while (*at) {
+        struct question *question = *at;
+
+        if (question->request == request) {
+            *at = question->next;
+            question_free(question);
+        } else {
+            at = &question->next;
+        }
+    }
+}
+
 void share_request_free(struct share_request *request)
 {
     if (!request)
         return;
     if (request->shares) {
-        for (struct question *at = request->shares->questions; at; at = at->next)
-            if (at->request == request)
-                at->request = NULL;
+        withdraw(request->shares, request);
         unlink_request(request);
     }
     free(request);

@@ -26,7 +26,7 @@ typedef void shares_done_fn(void *user, const struct error *err);
 /* The list is the caller's and stays until the request is freed. */
 int shares_add(struct shares *shares, struct spec_share *list, size_t count, shares_done_fn *done,
                void *user, struct share_request **ret, struct error *err) must_check;
-/* Before the shares are freed. What was added stays: its names are in the list; what comes later is
- * removed again. */
+/* Before the shares are freed. What was added stays: its names are in the list; what cleave-share
+ * is at is removed again when it is there, and the rest not asked for. */
 void share_request_free(struct share_request *request);
 void shares_remove(struct shares *shares, const char *name);

@@ -3,6 +3,7 @@
 with the printed difference."""
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -185,6 +186,15 @@ def eventually(condition, seconds=15.0, what="the condition"):
             return value
         assert time.monotonic() < deadline, f"{what} did not come true in {seconds} s"
         time.sleep(0.05)
+
+
+def until_it_listens(bed, watch):
+    """`ctr events` of the tenant node does not say when it listens: something is made until it tells of it."""
+    def hears():
+        for verb in ("create", "remove"):
+            bed.run("tenant", "ctr", "namespaces", verb, "listens")
+        return select.select([watch.stdout], [], [], 0.2)[0]
+    eventually(hears, 30, "the watcher")
 
 
 def find_processes(bed, role, pattern):

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Carries messages between an end of this machine (a FUSE device, a server's socket) and one
- * connection, by a thread of its own. What is on the way outlives the connection in a replay, and
- * goes on with the next shuttle. */
+ * connection. What is on the way outlives the connection in a replay, and goes on with the next
+ * shuttle.
+ *
+ * It has no thread: who has the connection (secure/channel.h) drives it by one of his, from where
+ * he took it to where he has ended. So a message is enciphered where it was read, and wakes
+ * nobody in between. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,7 +25,7 @@ enum shuttle_result {
     SHUTTLE_FAILED, /* with err */
 };
 
-/* The two kinds of end. Called by the thread only, and never before a former shuttle has ended. */
+/* The two kinds of end. Called by the carrier only, and never before a former shuttle has ended. */
 struct shuttle_end {
     /* One message into REPLAY_MESSAGE_MAX bytes; *filled of them are there already, and it says how
      * many are there then. */
@@ -40,28 +45,51 @@ struct shuttle_state {
 };
 
 enum shuttle_outcome {
-    SHUTTLE_LOST,       /* the connection ended: another may go on */
+    SHUTTLE_LOST,       /* the last word did not go out in time: another connection may say it */
     SHUTTLE_PEER_ENDED, /* the other end is over */
     SHUTTLE_PEER_BROKE, /* it broke the rules */
     SHUTTLE_OWN_ENDED,  /* the end of this machine is over, and the other one was told */
 };
-/* Once, on the loop; may free it. err: why, or NULL. After anything but LOST there is nothing to go
- * on with. */
+/* Once, on the loop, if it was not the connection that ended. err: why, or NULL. After anything but
+ * LOST there is nothing to go on with. */
 typedef void shuttle_over_fn(void *user, enum shuttle_outcome outcome, const struct error *err);
 
-/* state is borrowed, the stream (the plaintext end of a channel) taken, also on failure. */
 struct shuttle_options {
     struct loop *loop;
-    struct shuttle_state *state;
-    int stream;
+    struct shuttle_state *state; /* borrowed */
     shuttle_over_fn *over;
     void *user;
 };
 int shuttle_new(const struct shuttle_options *options, struct shuttle **ret,
                 struct error *err) must_check;
-/* The thread has ended when this returns, and the stream is closed; no event comes after this. */
+/* Nobody carries it any more. No event comes after this. */
 void shuttle_free(struct shuttle *shuttle);
 SCOPED_PTR(struct shuttle, shuttle_free)
+/* For who hears that the connection has ended: if the shuttle was over before that, it is said
+ * now. */
+bool shuttle_tell(struct shuttle *shuttle);
+
+/* ---- who carries it -------------------------------------------------------------------------- */
+
+enum shuttle_output {
+    SHUTTLE_BYTES,
+    SHUTTLE_NOTHING,  /* now */
+    SHUTTLE_FINISHED, /* nothing follows: the connection ends behind what was sent */
+    SHUTTLE_OVER,     /* the connection is not wanted any more */
+};
+/* What goes to the peer next, the same until all of it was sent. Reads this machine's end for it.
+ */
+enum shuttle_output shuttle_output(struct shuttle *shuttle, const uint8_t **ret,
+                                   size_t *ret_length);
+void shuttle_sent(struct shuttle *shuttle, size_t length);
+/* Where to put what comes from the peer. Then how much did; -1: over. */
+uint8_t *shuttle_space(struct shuttle *shuttle, size_t *ret_length);
+int shuttle_received(struct shuttle *shuttle, size_t length);
+/* What this machine's end is waited for (LOOP_READ, LOOP_WRITE), and for how long; 0: for ever. */
+int shuttle_fd(const struct shuttle *shuttle);
+uint32_t shuttle_events(const struct shuttle *shuttle);
+uint64_t shuttle_patience_ms(const struct shuttle *shuttle);
+void shuttle_rest(struct shuttle *shuttle); /* nothing has happened for so long */
 
 /* The end that is a stream socket, on which each message begins with its length: u32 in the order
  * of this machine. user: a pointer to the descriptor. */

@@ -11,6 +11,8 @@
 #include "secure/join.h"
 #include "secure/key.h"
 #include "secure/pump.h"
+#include "secure/pump_shuttle.h"
+#include "secure/pump_socket.h"
 
 static const char *const class_names[] = {
     [CHANNEL_CONTROL] = "control",
@@ -60,6 +62,7 @@ static void release(struct channel *channel)
     channel_evidence_cancel(channel);
     channel_offer_release(channel);
     pump_runner_free(take_ptr(channel->runner));
+    pump_socket_free(take_ptr(channel->plain_socket));
     for (size_t i = 0; i < ARRAY_LENGTH(sources); i++) {
         source_freep(sources[i]);
         *sources[i] = NULL;
@@ -147,13 +150,13 @@ static void on_due(void *user)
         channel->due_fn(channel->due_user, channel);
 }
 
-static int start_pump(struct channel *channel, struct error *err)
+static int start_pump(struct channel *channel, const struct pump_plain *plain, struct error *err)
 {
     static const struct pump_events events = {on_pump_ended, on_due};
     const struct pump_options options = {
         .tls = channel->tls,
         .socket = channel->socket,
-        .plain = channel->plain_inner,
+        .plain = *plain,
         .records_max = channel->records_max,
     };
 
@@ -162,18 +165,26 @@ static int start_pump(struct channel *channel, struct error *err)
     return pump_run_in_thread(channel->loop, &options, &events, channel, &channel->runner, err);
 }
 
-static int open_plain(struct channel *channel, struct error *err)
+static int open_socket(struct channel *channel, struct error *err)
 {
+    struct pump_plain plain;
     int pair[2];
 
-    source_freep(&channel->socket_source);
-    channel->socket_source = NULL;
-    source_freep(&channel->deadline);
-    channel->deadline = NULL;
     if (fd_pair(pair, err) < 0)
         return -1;
     channel->plain_inner = pair[0];
     channel->plain_outer = pair[1];
+    channel->plain_socket = pump_socket_new(channel->plain_inner);
+    plain = pump_socket_plain(channel->plain_socket);
+    return start_pump(channel, &plain, err);
+}
+
+static int open_plain(struct channel *channel, struct error *err)
+{
+    source_freep(&channel->socket_source);
+    channel->socket_source = NULL;
+    source_freep(&channel->deadline);
+    channel->deadline = NULL;
     if (loop_after(channel->loop, channel->age_ms, on_due, channel, &channel->age, err) < 0)
         return -1;
     if (channel_class_is_raw(channel->class))
@@ -181,7 +192,7 @@ static int open_plain(struct channel *channel, struct error *err)
     tls_forget_secret(channel->tls);
     drop_input(channel);
     channel->opened_ms = clock_monotonic_ms();
-    return start_pump(channel, err);
+    return channel->class == CHANNEL_SHARE ? 0 : open_socket(channel, err);
 }
 
 /* ---- stages ---------------------------------------------------------------------------------- */
@@ -497,10 +508,23 @@ int channel_take_fd(struct channel *channel, int *ret_fd, struct error *err)
 {
     if (channel->stage != STAGE_OPEN)
         return error_set(err, STATUS_FAILED_PRECONDITION, "the channel is not open");
+    if (!channel->runner && open_socket(channel, err) < 0)
+        return -1;
     if (channel->plain_outer < 0)
         return error_set(err, STATUS_FAILED_PRECONDITION, "the descriptor was taken already");
     *ret_fd = take_fd(channel->plain_outer);
     return 0;
+}
+
+int channel_carry(struct channel *channel, struct shuttle *shuttle, struct error *err)
+{
+    const struct pump_plain plain = pump_shuttle_plain(shuttle);
+
+    if (channel->stage != STAGE_OPEN)
+        return error_set(err, STATUS_FAILED_PRECONDITION, "the channel is not open");
+    if (channel->runner)
+        return error_set(err, STATUS_FAILED_PRECONDITION, "the channel carries something already");
+    return start_pump(channel, &plain, err);
 }
 
 void channel_on_end(struct channel *channel, channel_end_fn *fn, void *user)

@@ -20,6 +20,7 @@ struct error;
 struct key;
 struct loop;
 struct maker;
+struct shuttle;
 
 enum channel_class { CHANNEL_CONTROL = 1, CHANNEL_BULK, CHANNEL_FRAMES, CHANNEL_SHARE };
 
@@ -46,6 +47,11 @@ static inline void channel_freep(struct channel **p)
 /* The plaintext end: a connected, non-blocking stream socket. Once; the caller owns it. Closing it
  * ends the channel after what was written has been sent. */
 int channel_take_fd(struct channel *channel, int *ret_fd, struct error *err)
+    __attribute__((warn_unused_result));
+
+/* Instead, of the class share: a thread of the channel's drives it, until it says that it is over,
+ * the channel has ended or is freed. Borrowed until then. */
+int channel_carry(struct channel *channel, struct shuttle *shuttle, struct error *err)
     __attribute__((warn_unused_result));
 
 /* After the channel was open and ended: err NULL if in order (either side closed). Once. */

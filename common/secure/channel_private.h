@@ -14,6 +14,7 @@
 struct making;
 struct maker;
 struct pump_runner;
+struct pump_socket;
 struct source;
 
 enum channel_stage {
@@ -74,7 +75,8 @@ struct channel {
     struct channel *joined[CHANNEL_JOINED_MAX];
     uint16_t serial; /* of the last JOIN */
 
-    int plain_inner, plain_outer;
+    int plain_inner, plain_outer; /* of the class share once it was taken */
+    struct pump_socket *plain_socket;
     struct pump_runner *runner;
     uint64_t records_max, age_ms, retire_ms;
     struct source *age, *retirement;

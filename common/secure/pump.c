@@ -10,9 +10,9 @@
 #include "secure/tls.h"
 
 /* Rounds per step: one busy connection must not keep the loop from the others. */
-enum { ROUNDS_MAX = 16 };
+enum { ROUNDS_MAX = 8, WASTE = 16 * 1024 };
 
-enum moved { MOVED_FAILED = -1, MOVED_NOTHING = 0, MOVED_BYTES = 1 };
+enum moved { MOVED_FAILED = -1, MOVED_NOTHING = 0, MOVED_BYTES = 1, MOVED_LEFT = 2 };
 
 static enum moved blocked(struct pump_wants *wants, enum tls_result result)
 {
@@ -22,99 +22,94 @@ static enum moved blocked(struct pump_wants *wants, enum tls_result result)
     return MOVED_NOTHING;
 }
 
-static void fill_from_plain(struct pump *pump, struct pump_wants *wants)
-{
-    ssize_t n = recv(pump->options.plain, pump->up.data, sizeof(pump->up.data), 0);
-
-    if (n > 0) {
-        pump->up.offset = 0;
-        pump->up.length = (size_t) n;
-    } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        wants->plain |= LOOP_READ;
-    } else {
-        pump->plain_ended = true;
-    }
-}
-
+/* mbedTLS wants the same bytes again after it could not write: they are kept until they went. */
 static enum moved move_up(struct pump *pump, struct pump_wants *wants, struct error *err)
 {
+    const struct pump_plain *plain = &pump->options.plain;
+    enum pump_plain_output output = PUMP_PLAIN_NOTHING;
+    enum tls_result result;
     size_t written;
 
-    if (!pump->up.length && !pump->plain_ended)
-        fill_from_plain(pump, wants);
-    if (!pump->up.length)
+    if (!pump->up_length && !pump->plain_ended)
+        output = plain->ops->output(plain->user, &pump->up, &pump->up_length);
+    if (output == PUMP_PLAIN_OVER)
+        return MOVED_LEFT;
+    pump->plain_ended |= output == PUMP_PLAIN_ENDED;
+    if (!pump->up_length)
         return MOVED_NOTHING;
-    enum tls_result result = tls_write(pump->options.tls, pump->up.data + pump->up.offset,
-                                       pump->up.length, &written, err);
+    result = tls_write(pump->options.tls, pump->up, pump->up_length, &written, err);
     if (result != TLS_OK)
         return blocked(wants, result);
-    pump->up.offset += written;
-    pump->up.length -= written;
+    pump->up += written;
+    pump->up_length -= written;
+    plain->ops->sent(plain->user, written);
     return MOVED_BYTES;
 }
 
-static enum moved fill_from_tls(struct pump *pump, struct pump_wants *wants, struct error *err)
+/* *ret_taken: what came before the peer's end was handed on as well. */
+static enum moved move_down(struct pump *pump, struct pump_wants *wants, bool *ret_taken,
+                            struct error *err)
 {
-    size_t length;
-    enum tls_result result = tls_read(pump->options.tls, pump->down.data, sizeof(pump->down.data),
-                                      &length, err);
+    const struct pump_plain *plain = &pump->options.plain;
+    size_t room, length;
+    uint8_t *space = plain->ops->space(plain->user, &room);
+    enum tls_result result;
 
+    *ret_taken = space != NULL;
+    if (!space || pump->tls_ended)
+        return MOVED_NOTHING;
+    result = tls_read(pump->options.tls, space, room, &length, err);
     if (result == TLS_END) {
         pump->tls_ended = true;
         return MOVED_NOTHING;
     }
     if (result != TLS_OK)
         return blocked(wants, result);
-    pump->down.offset = 0;
-    pump->down.length = pump->plain_broken ? 0 : length;
-    return MOVED_BYTES;
+    return plain->ops->received(plain->user, length) < 0 ? MOVED_LEFT : MOVED_BYTES;
 }
 
-static enum moved move_down(struct pump *pump, struct pump_wants *wants, struct error *err)
+static int check_records(const struct pump *pump, struct error *err)
 {
-    if (!pump->down.length)
-        return pump->tls_ended ? MOVED_NOTHING : fill_from_tls(pump, wants, err);
-    ssize_t n = send(pump->options.plain, pump->down.data + pump->down.offset, pump->down.length,
-                     MSG_NOSIGNAL);
-    if (n >= 0) {
-        pump->down.offset += (size_t) n;
-        pump->down.length -= (size_t) n;
-        return MOVED_BYTES;
-    }
-    if (errno == EAGAIN || errno == EINTR) {
-        wants->plain |= LOOP_WRITE;
-        return MOVED_NOTHING;
-    }
-    /* The reader is gone; what it wrote before that still goes out. */
-    pump->plain_broken = true;
-    pump->down.length = 0;
-    return MOVED_BYTES;
+    struct tls_records records = tls_records(pump->options.tls);
+    uint64_t most = 2 * pump->options.records_max;
+
+    if (records.in <= most && records.out <= most)
+        return 0;
+    return error_set(err, STATUS_RESOURCE_EXHAUSTED, "too many records on one connection");
+}
+
+static void want_plain(const struct pump *pump, struct pump_wants *wants)
+{
+    const struct pump_plain *plain = &pump->options.plain;
+    struct pump_plain_wants found = plain->ops->wants(plain->user);
+
+    wants->plain = pump->up_length || pump->plain_ended ? found.events & ~(uint32_t) LOOP_READ
+                                                        : found.events;
+    wants->timeout_ms = found.patience_ms;
 }
 
 static enum pump_result step_run(struct pump *pump, struct pump_wants *wants, struct error *err)
 {
-    enum moved up = move_up(pump, wants, err);
+    bool taken = false;
+    enum moved up = move_up(pump, wants, err), down = up;
 
-    if (up == MOVED_FAILED)
-        return PUMP_FAILED;
-    enum moved down = move_down(pump, wants, err);
-    if (down == MOVED_FAILED)
-        return PUMP_FAILED;
-    struct tls_records records = tls_records(pump->options.tls);
-    if (records.in > 2 * pump->options.records_max || records.out > 2 * pump->options.records_max) {
-        error_set(err, STATUS_RESOURCE_EXHAUSTED, "too many records on one connection");
-        return PUMP_FAILED;
+    if (pump->plain_ended && !pump->up_length && up != MOVED_FAILED) {
+        pump->stage = PUMP_CLOSE;
+        return PUMP_AGAIN;
     }
-    if (pump->tls_ended && !pump->down.length) {
+    if (up == MOVED_BYTES || up == MOVED_NOTHING)
+        down = move_down(pump, wants, &taken, err);
+    if (down == MOVED_LEFT)
+        return PUMP_LEFT;
+    if (down == MOVED_FAILED || check_records(pump, err) < 0)
+        return PUMP_FAILED;
+    if (pump->tls_ended && taken) {
         struct error ignored;
 
         (void) tls_close(pump->options.tls, &ignored);
         return PUMP_DONE;
     }
-    if (pump->plain_ended && !pump->up.length) {
-        pump->stage = PUMP_CLOSE;
-        return PUMP_AGAIN;
-    }
+    want_plain(pump, wants);
     return up == MOVED_BYTES || down == MOVED_BYTES ? PUMP_AGAIN : PUMP_WAIT;
 }
 
@@ -142,7 +137,8 @@ static enum pump_result step_linger(struct pump *pump, struct pump_wants *wants)
 
     if (now >= pump->linger_until)
         return PUMP_DONE;
-    ssize_t n = recv(pump->options.socket, pump->down.data, sizeof(pump->down.data), 0);
+    uint8_t waste[WASTE];
+    ssize_t n = recv(pump->options.socket, waste, sizeof(waste), 0);
     if (n > 0)
         return PUMP_AGAIN;
     if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -178,4 +174,10 @@ bool pump_due(const struct pump *pump)
     struct tls_records records = tls_records(pump->options.tls);
 
     return records.in >= pump->options.records_max || records.out >= pump->options.records_max;
+}
+
+void pump_rest(struct pump *pump)
+{
+    if (pump->stage == PUMP_RUN)
+        pump->options.plain.ops->rest(pump->options.plain.user);
 }

@@ -64,7 +64,7 @@ int pump_run_on_loop(struct loop *loop, const struct pump_options *options,
     runner->base.user = user;
     runner->base.free = loop_runner_free;
     if (loop_watch_fd(loop, options->socket, 0, on_ready, runner, &runner->socket, err) < 0 ||
-        loop_watch_fd(loop, options->plain, 0, on_ready, runner, &runner->plain, err) < 0 ||
+        loop_watch_fd(loop, options->plain.fd, 0, on_ready, runner, &runner->plain, err) < 0 ||
         loop_after(loop, 0, on_timer, runner, &runner->timer, err) < 0) {
         loop_runner_free(&runner->base);
         return -1;

@@ -11,15 +11,15 @@
 #include "io/loop.h"
 #include "secure/pump_runner.h"
 
-/* The thread owns the pump while it runs. Two eventfds are all that it shares with the loop: `stop`
- * asks it to end, `news` says that it is due or has ended. */
+/* The thread owns the pump while it runs. What it shares with the loop is `stopping`, with `stop`
+ * for a thread that waits, and `news`, which says that it is due or has ended. */
 struct thread_runner {
     struct pump_runner base;
     pthread_t thread;
     bool started;
     int stop, news;
     struct source *source;
-    atomic_bool due, ended;
+    atomic_bool stopping, due, ended;
     bool failed; /* with err, written before `ended` */
     struct error err;
 };
@@ -37,19 +37,20 @@ static short poll_events(uint32_t wants)
 }
 
 /* A descriptor from which nothing is wanted stays out, else its hang-up would spin. False: stop. */
-static bool wait_for(const struct thread_runner *runner, const struct pump_wants *wants,
+static bool wait_for(struct thread_runner *runner, const struct pump_wants *wants,
                      enum pump_result result)
 {
     const struct pump_options *options = &runner->base.pump.options;
     struct pollfd fds[] = {
         {runner->stop, POLLIN, 0},
         {wants->socket ? options->socket : -1, poll_events(wants->socket), 0},
-        {wants->plain ? options->plain : -1, poll_events(wants->plain), 0},
+        {wants->plain ? options->plain.fd : -1, poll_events(wants->plain), 0},
     };
-    int timeout = result == PUMP_AGAIN ? 0 : wants->timeout_ms ? (int) wants->timeout_ms : -1;
+    int timeout = wants->timeout_ms ? (int) wants->timeout_ms : -1;
 
-    (void) poll(fds, ARRAY_LENGTH(fds), timeout);
-    return !(fds[0].revents & POLLIN);
+    if (result == PUMP_WAIT && poll(fds, ARRAY_LENGTH(fds), timeout) == 0)
+        pump_rest(&runner->base.pump);
+    return !atomic_load(&runner->stopping);
 }
 
 static void *run(void *user)
@@ -60,6 +61,8 @@ static void *run(void *user)
 
     do {
         result = pump_step(&runner->base.pump, &wants, &runner->err);
+        if (result == PUMP_LEFT)
+            return NULL;
         if (result == PUMP_DONE || result == PUMP_FAILED)
             break;
         if (!atomic_load(&runner->due) && pump_due(&runner->base.pump)) {
@@ -94,6 +97,7 @@ static void thread_runner_free(struct pump_runner *base)
     struct thread_runner *runner = container_of(base, struct thread_runner, base);
 
     if (runner->started) {
+        atomic_store(&runner->stopping, true);
         tell(runner->stop);
         pthread_join(runner->thread, NULL);
     }

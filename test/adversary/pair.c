@@ -14,6 +14,7 @@
 #include "io/loop.h"
 #include "secure/key.h"
 
+const uint64_t pair_deadlines_ms[PAIR_DEADLINES] = {200, 1000, 4000, 16000};
 const char *const pair_allow_sample[] = {"sample", NULL};
 
 static void must(int rc, const struct error *err)

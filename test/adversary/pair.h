@@ -12,7 +12,11 @@
 struct key;
 struct loop;
 
-enum { PAIR_CHANNELS_MAX = 16, PAIR_TURNS_MAX = 4000 };
+enum { PAIR_CHANNELS_MAX = 16, PAIR_TURNS_MAX = 4000, PAIR_DEADLINES = 4 };
+
+/* A test in which a deadline passes has to get somewhere before it does. On a busy machine it may
+ * not, and begins anew with the next of these. */
+extern const uint64_t pair_deadlines_ms[PAIR_DEADLINES];
 
 struct outcome { /* of one channel */
     struct channel *channel;

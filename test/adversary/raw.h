@@ -37,8 +37,9 @@ bool raw_send_frame(struct raw *raw, uint8_t type, const void *body, size_t leng
 /* False: the connection ended or broke. */
 bool raw_read_frame(struct raw *raw);
 bool raw_is_ended(struct raw *raw); /* waits for the end; false if a byte comes instead */
-/* HELLO with a nonce of zeros; reads EVIDENCE. */
-void raw_hello(struct raw *raw, uint16_t number);
+/* HELLO with a nonce of zeros; whether EVIDENCE came. */
+bool raw_ask(struct raw *raw, uint16_t number);
+void raw_hello(struct raw *raw, uint16_t number); /* the same, and it must come */
 /* Handshake, HELLO, EVIDENCE, ACCEPT. */
 void raw_open_control(struct raw *raw);
 int raw_accept(struct pair *pair, int listening);

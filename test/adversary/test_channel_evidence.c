@@ -86,8 +86,7 @@ static void on_open(void *user, struct channel *channel, const struct error *err
         outcome->err = *err;
 }
 
-/* Until the device has been asked. */
-static void dial(void)
+static void begin(void)
 {
     struct channel_dial_options options;
     struct error err;
@@ -95,6 +94,12 @@ static void dial(void)
     pair_listen(&pair);
     options = pair_dial_options(&pair);
     ck_assert_int_eq(channel_dial(pair.loop, &options, on_open, &tenant, &tenant.channel, &err), 0);
+}
+
+/* Until the device has been asked. */
+static void dial(void)
+{
+    begin();
     pair_until(&pair, &device.busy);
 }
 
@@ -141,9 +146,13 @@ END_TEST
 
 START_TEST(a_device_that_never_answers_is_given_up_at_the_deadline)
 {
-    pair.guest_deadline_ms = 300;
-    dial();
-    pair_until_refused(&pair, 1);
+    for (size_t i = 0; i < PAIR_DEADLINES && device.started == 0; i++) {
+        teardown();
+        setup();
+        pair.guest_deadline_ms = pair_deadlines_ms[i];
+        begin();
+        pair_until_refused(&pair, 1);
+    }
     ck_assert_ptr_nonnull(strstr(pair.refused.message, "while evidence was made"));
     ck_assert_int_eq(device.cancelled, 1);
 }

@@ -317,36 +317,53 @@ START_TEST(oversized_frames_are_refused_by_their_header)
 }
 END_TEST
 
-START_TEST(a_peer_that_is_slow_is_cut_off)
+static void again(uint64_t deadline_ms)
+{
+    teardown();
+    pair_init(&pair);
+    pair.guest_deadline_ms = deadline_ms;
+    pair_listen(&pair);
+    raw = raw_dial(&pair, pair.tenant_key);
+}
+
+START_TEST(a_peer_that_says_nothing_is_cut_off)
 {
     teardown();
     pair_init(&pair);
     pair.guest_deadline_ms = 150;
     pair_listen(&pair);
-    int fd = pair_connect(&pair);
     uint64_t start = clock_monotonic_ms();
+    int fd = pair_connect(&pair);
     pair_until_refused(&pair, 1);
     ck_assert_ptr_nonnull(strstr(pair.refused.message, "deadline passed during the TLS handshake"));
     ck_assert_uint_ge(clock_monotonic_ms() - start, 140);
     close(fd);
+}
+END_TEST
 
-    shake(); /* and one that shakes hands, then says half a header */
-    raw_send(raw, "\1\0", 2);
-    pair_until_refused(&pair, 2);
-    ck_assert_ptr_nonnull(
-        strstr(pair.refused.message, "deadline passed while a frame was awaited"));
-    ck_assert_uint_eq(pair.guest_count, 0);
+START_TEST(a_peer_that_says_half_a_header_is_cut_off)
+{
+    for (size_t i = 0; i < PAIR_DEADLINES; i++) {
+        again(pair_deadlines_ms[i]);
+        if (raw_handshake(raw))
+            raw_send(raw, "\1\0", 2);
+        pair_until_refused(&pair, 1);
+        if (!strstr(pair.refused.message, "during the TLS handshake"))
+            break;
+    }
+    refused_for("deadline passed while a frame was awaited");
 }
 END_TEST
 
 START_TEST(a_peer_that_never_accepts_is_cut_off)
 {
-    teardown();
-    pair_init(&pair);
-    pair.guest_deadline_ms = 300;
-    pair_listen(&pair);
-    shake();
-    raw_hello(raw, 1);
+    bool asked = false;
+
+    for (size_t i = 0; i < PAIR_DEADLINES && !asked; i++) {
+        again(pair_deadlines_ms[i]);
+        asked = raw_handshake(raw) && raw_ask(raw, 1);
+    }
+    ck_assert(asked);
     refused_for("deadline passed");
 }
 END_TEST
@@ -438,7 +455,8 @@ int main(void)
                           hello_after_evidence_is_refused,
                           frames_of_the_guest_are_refused_from_a_tenant,
                           oversized_frames_are_refused_by_their_header,
-                          a_peer_that_is_slow_is_cut_off,
+                          a_peer_that_says_nothing_is_cut_off,
+                          a_peer_that_says_half_a_header_is_cut_off,
                           a_peer_that_never_accepts_is_cut_off,
                           a_third_handshake_in_flight_is_refused,
                           many_failed_handshakes_leave_the_guest_working,

@@ -179,7 +179,6 @@ START_TEST(bulk_carries_megabytes)
     transfer(a, b, total);
     uint64_t ms = clock_monotonic_ms() - start;
     printf("bulk: %zu MiB in %u ms\n", total >> 20, (unsigned) ms);
-    ck_assert_uint_lt(ms, 20000);
     transfer(b, a, 1 << 20);
     close(a);
     pair_until(&pair, &guest->ended);

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,7 +26,7 @@
 #include "share_fixture.h"
 #include "suite.h"
 
-enum { OUTAGE_MS = 4000, ROUNDS = 400 };
+enum { OUTAGE_MS = 4000, SHORT_OUTAGE_MS = 1500, CUTS = 30, ENDLESS = 1 << 30 };
 
 static struct pair pair;
 static struct outcome control, joined;
@@ -56,36 +58,49 @@ static void join(void)
     struct outcome *guest = pair_join_class(&pair, &control, CHANNEL_SHARE, &joined);
 
     over = false;
-    OK(channel_take_fd(joined.channel, &options.stream, &err));
     OK(shuttle_new(&options, &shuttle, &err));
+    OK(channel_carry(joined.channel, shuttle, &err));
     OK(share_carry(share, take_ptr(guest->channel), &err));
     pair.guest_count--; /* the agent's now */
 }
 
+/* Of who uses the share, in memory that is that process's as well. */
+static struct {
+    atomic_int rounds; /* that are done */
+    atomic_bool is_enough;
+} * progress;
+
 /* Nothing that was on the way arrives. */
 static void cut(void)
 {
-    shuttle_free(take_ptr(shuttle));
     channel_free(take_ptr(joined.channel));
+    shuttle_free(take_ptr(shuttle));
     outcome_fini(&joined);
+}
+
+static void open_share(uint64_t outage_ms)
+{
+    scoped(freep) char *place = xformat("%s/mnt", fixture.base);
+
+    OK(share_new(pair.loop, &(struct share_options){.place = place, .outage_ms = outage_ms}, &share,
+                 &err));
 }
 
 static void setup(void)
 {
-    char place[96];
-
     share_fixture_start(&fixture);
-    (void) snprintf(place, sizeof(place), "%s/mnt", fixture.base);
     pair_init(&pair);
     pair_listen(&pair);
     (void) pair_open(&pair, &control);
-    OK(share_new(pair.loop, &(struct share_options){.place = place, .outage_ms = OUTAGE_MS}, &share,
-                 &err));
+    open_share(OUTAGE_MS);
     replay = replay_new();
     stream = fixture.peer;
     fixture.peer = -1;
     state = (struct shuttle_state){
         .end = &shuttle_socket, .user = &stream, .fd = stream, .replay = replay};
+    progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                    0);
+    ck_assert_ptr_ne(progress, MAP_FAILED);
 }
 
 static void teardown(void)
@@ -138,8 +153,10 @@ static pid_t user(int rounds)
         return pid;
     fd_close_from(3, NULL, 0); /* its copies would keep connections open, and the device */
     scoped(freep) char *directory = xformat("%s/mnt/rw", fixture.base);
-    for (int i = 0; i < rounds; i++)
+    for (int i = 0; i < rounds && !progress->is_enough; i++) {
         wrong += work(directory, i);
+        progress->rounds++;
+    }
     _exit(wrong > 100 ? 100 : wrong);
 }
 
@@ -159,6 +176,32 @@ static int ended(pid_t pid)
     if (waitpid(pid, &status, WNOHANG) != pid)
         return -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000;
+}
+
+/* Some rounds more than there are. */
+static void until_goes_on(void)
+{
+    int rounds = progress->rounds + 20;
+
+    while (progress->rounds < rounds)
+        OK(loop_turn(pair.loop, 20, &err));
+}
+
+/* It runs until it asks the share something, and waits: 'S' for the answer, 'D' for somebody to
+ * ask. */
+static void until_waits(pid_t pid, char as)
+{
+    scoped(freep) char *path = xformat("/proc/%d/stat", (int) pid);
+    char how = 'R';
+
+    while (how != as) {
+        scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char text[512] = "";
+
+        OK(loop_turn(pair.loop, 20, &err));
+        ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
+        ck_assert_int_eq(sscanf(text, "%*d (%*[^)]) %c", &how), 1);
+    }
 }
 
 static int until_ended(pid_t pid)
@@ -184,40 +227,42 @@ static int count_files(void)
     return count;
 }
 
+/* All that it saw was right, and what it made is there. */
+static void is_without_fault(pid_t pid)
+{
+    until_goes_on();
+    progress->is_enough = true;
+    ck_assert_int_eq(until_ended(pid), 0);
+    ck_assert_int_eq(count_files(), (progress->rounds + 1) / 2);
+}
+
 START_TEST(cuts_are_not_noticed_but_by_the_clock)
 {
-    pid_t pid = user(ROUNDS);
+    pid_t pid = user(ENDLESS);
 
     join();
     for (int i = 0; i < 2; i++) {
-        turn_for(150);
-        ck_assert_int_eq(ended(pid), -1);
+        until_goes_on();
         cut();
-        turn_for(1500);
+        turn_for(OUTAGE_MS / 8);
         join();
     }
-    ck_assert_int_eq(until_ended(pid), 0);
-    ck_assert_int_eq(count_files(), ROUNDS / 2);
+    is_without_fault(pid);
 }
 END_TEST
 
 /* Dozens of cuts, each in the middle of something. */
 START_TEST(cuts_one_after_the_other_lose_nothing)
 {
-    pid_t pid = user(ROUNDS);
-    int cuts = 0;
+    pid_t pid = user(ENDLESS);
 
     join();
-    while (ended(pid) < 0 && cuts < 60) {
-        turn_for(5 + cuts % 7 * 5);
+    for (int i = 0; i < CUTS; i++) {
+        turn_for(5 + i % 7 * 5);
         cut();
         join();
-        cuts++;
     }
-    if (cuts == 60)
-        ck_assert_int_eq(until_ended(pid), 0);
-    ck_assert_int_ge(cuts, 10);
-    ck_assert_int_eq(count_files(), ROUNDS / 2);
+    is_without_fault(pid);
 }
 END_TEST
 
@@ -227,19 +272,19 @@ START_TEST(nobody_waits_longer_than_the_outage)
     uint64_t before;
     pid_t pid;
 
+    share_free(take_ptr(share));
+    open_share(SHORT_OUTAGE_MS);
     join();
     ck_assert_int_eq(until_ended(user(10)), 0);
     ck_assert_int_eq(kill(fixture.server, SIGSTOP), 0);
     pid = user(1);
-    turn_for(300);
+    until_waits(pid, 'S');
     before = clock_monotonic_ms();
     cut();
     (void) kill(pid, SIGKILL);
-    turn_for(OUTAGE_MS / 2);
-    ck_assert_int_eq(ended(pid), -1);
     ck_assert_int_eq(until_ended(pid), 1000);
-    ck_assert_uint_ge(clock_monotonic_ms() - before, OUTAGE_MS);
-    ck_assert_int_gt(until_ended(user(1)), 5); /* errors, at once */
+    ck_assert_uint_ge(clock_monotonic_ms() - before, SHORT_OUTAGE_MS - 100); /* by its own clock */
+    ck_assert_int_gt(until_ended(user(1)), 5);                               /* errors, at once */
     ck_assert_int_lt(share_check(share, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.message, "no connection"));
     join(); /* and who comes back hears of it */
@@ -250,16 +295,14 @@ END_TEST
 
 START_TEST(the_death_of_the_server_is_told_at_once)
 {
-    pid_t pid = user(100000);
+    pid_t pid = user(ENDLESS);
 
     join();
-    turn_for(300);
-    ck_assert_int_eq(ended(pid), -1);
+    until_goes_on();
     ck_assert_int_eq(kill(fixture.server, SIGKILL), 0);
     ck_assert_int_eq(share_fixture_wait(&fixture), -1);
     pair_until(&pair, &over);
     ck_assert_int_eq(outcome, SHUTTLE_OWN_ENDED);
-    shuttle_free(take_ptr(shuttle));
     while (share_check(share, &err) == 0)
         OK(loop_turn(pair.loop, 20, &err));
     (void) kill(pid, SIGKILL);
@@ -271,6 +314,7 @@ END_TEST
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static struct share_name found[3];
+static unsigned answers;
 static bool answered, failed;
 
 static void on_names(void *of, const struct share_name *names, size_t count,
@@ -278,6 +322,7 @@ static void on_names(void *of, const struct share_name *names, size_t count,
 {
     (void) of;
     answered = true;
+    answers++;
     failed = fault != NULL;
     if (fault)
         why = *fault;
@@ -287,14 +332,19 @@ static void on_names(void *of, const struct share_name *names, size_t count,
     }
 }
 
-static void look_up(const char *first, const char *second)
+static int try_to_look_up(const char *container, const char *first, const char *second)
 {
     struct share_name names[2];
 
     answered = false;
     OK(share_name_set(&names[0], first, &err));
     OK(share_name_set(&names[1], second, &err));
-    OK(share_open(share, names, 2, on_names, NULL, &err));
+    return share_open(share, &(struct share_wish){container, names, 2}, on_names, NULL, &err);
+}
+
+static void look_up(const char *first, const char *second)
+{
+    OK(try_to_look_up("one", first, second));
 }
 
 START_TEST(names_are_opened_when_a_connection_is_there)
@@ -318,13 +368,42 @@ START_TEST(names_are_opened_when_a_connection_is_there)
 }
 END_TEST
 
+START_TEST(what_is_withdrawn_is_told_at_once_and_only_then)
+{
+    look_up("rw", "ro");
+    OK(try_to_look_up("two", "rw", "ro"));
+    ck_assert(!share_withdraw(share, "three"));
+    ck_assert(!answered);
+    ck_assert(share_withdraw(share, "one"));
+    ck_assert(answered && failed);
+    ck_assert_int_eq(why.status, STATUS_ABORTED);
+    ck_assert(!share_withdraw(share, "one"));
+    for (int i = 2; i < SHARE_OPENINGS_MAX; i++) /* what was withdrawn is one of them */
+        OK(try_to_look_up("more", "rw", "ro"));
+    ck_assert_int_lt(try_to_look_up("more", "rw", "ro"), 0);
+    ck_assert_int_eq(err.status, STATUS_RESOURCE_EXHAUSTED);
+    ck_assert(share_withdraw(share, "more"));
+    answers = 0;
+    answered = false;
+    join();
+    pair_until(&pair, &answered); /* the other container's */
+    ck_assert_msg(!failed, "%s", why.message);
+    (void) close(found[0].fd);
+    (void) close(found[1].fd);
+    while (try_to_look_up("four", "rw", "nothing") < 0) /* the threads end one by one */
+        turn_for(10);
+    pair_until(&pair, &answered);
+    turn_for(100);
+    ck_assert_uint_eq(answers, 2);
+}
+END_TEST
+
 START_TEST(a_pod_that_ends_waits_for_nobody)
 {
     pid_t pid = user(1);
 
     look_up("rw", "ro");
-    turn_for(300);
-    ck_assert_int_eq(ended(pid), -1);
+    until_waits(pid, 'D');
     share_free(take_ptr(share)); /* in the middle of all that */
     ck_assert_int_ge(until_ended(pid), 0);
     ck_assert(!answered);
@@ -341,8 +420,8 @@ static void join_hostile(void)
     struct outcome *guest = pair_join_class(&pair, &control, CHANNEL_SHARE, &joined);
 
     over = false;
-    OK(channel_take_fd(joined.channel, &options.stream, &err));
     OK(shuttle_new(&options, &shuttle, &err));
+    OK(channel_carry(joined.channel, shuttle, &err));
     OK(channel_take_fd(guest->channel, &hostile, &err));
 }
 
@@ -432,7 +511,8 @@ int main(void)
         (const TTest *[]){
             cuts_are_not_noticed_but_by_the_clock, cuts_one_after_the_other_lose_nothing,
             nobody_waits_longer_than_the_outage, the_death_of_the_server_is_told_at_once,
-            names_are_opened_when_a_connection_is_there, a_pod_that_ends_waits_for_nobody,
+            names_are_opened_when_a_connection_is_there,
+            what_is_withdrawn_is_told_at_once_and_only_then, a_pod_that_ends_waits_for_nobody,
             a_guest_that_acknowledges_what_was_not_sent_ends_it,
             a_guest_that_jumps_a_number_ends_it,
             a_message_that_lies_about_its_length_never_reaches_the_server,

@@ -21,7 +21,11 @@
 #define POD_ADDRESS  "10.98.0.2"
 #define PEER_ADDRESS "10.98.0.3"
 
-enum { QUESTION_MAX = FRAMES_HEAD_SIZE + FRAMES_VNET_SIZE + 64, PATIENCE_MS = 5000 };
+enum {
+    QUESTION_MAX = FRAMES_HEAD_SIZE + FRAMES_VNET_SIZE + 64,
+    PATIENCE_MS = 10000,
+    AGAIN_MS = 500
+};
 
 static const uint8_t pod_mac[6] = {2, 0, 0, 0, 0, 2}, peer_mac[6] = {2, 0, 0, 0, 0, 3};
 static unsigned steps;
@@ -157,11 +161,13 @@ static bool hear(struct wire *wire, enum frames_queue queue)
     return heard;
 }
 
+/* It is asked again: a device that is just up may lose its first answer. */
 static bool is_answered(struct bed *bed, struct wire *wire, enum frames_queue queue,
                         unsigned patience_ms)
 {
-    ask(wire, queue);
     for (unsigned ms = 0; ms < patience_ms; ms += 10) {
+        if (ms % AGAIN_MS == 0)
+            ask(wire, queue);
         bed_turn(bed, 10);
         if (hear(wire, queue))
             return true;

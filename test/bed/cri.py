@@ -92,8 +92,8 @@ class Cri:
     @staticmethod
     def pod_config(name, namespace="test", **fields):
         uid = str(uuid.uuid4())
-        config = {"hostname": name, "log_directory": f"/var/log/pods/{namespace}_{name}_{uid}",
-                  "linux": {"cgroup_parent": f"/pods/{uid}"}, **fields}
+        linux = {"cgroup_parent": f"/pods/{uid}", **fields.pop("linux", {})}
+        config = {"hostname": name, "log_directory": f"/var/log/pods/{namespace}_{name}_{uid}", "linux": linux, **fields}
         return pb.PodSandboxConfig(metadata={"name": name, "uid": uid, "namespace": namespace}, **config)
 
     def run_pod_start(self, config, runtime, timeout=LONG):
@@ -138,7 +138,8 @@ class Cri:
     def forget(self, config):
         """What a kubelet removes after a pod: its log directory and its control group."""
         shutil.rmtree(self.bed.path(self.role, config.log_directory), ignore_errors=True)
-        ns.cgroup_remove(f"{self.bed.name}/{self.role}{config.linux.cgroup_parent}")
+        if config.linux.cgroup_parent:      # else that would be the node's own
+            ns.cgroup_remove(f"{self.bed.name}/{self.role}{config.linux.cgroup_parent}")
 
     # ---- containers --------------------------------------------------------------------------
 

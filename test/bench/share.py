@@ -12,7 +12,7 @@ from report import Row
 
 DIRECTORY = "/run/volumes/bench"
 MIB = 1 << 20
-BYTES = {"write": "sequential write", "read": "sequential read, not cached", "warm": "warm read"}
+BYTES = {"write": "sequential write", "read": "sequential read, not cached"}
 NAMES = {"stat": "stat", "create": "create", "list": "list of 1000 names"}
 
 
@@ -45,11 +45,15 @@ def _bytes(build, mounts, sizes):
             found["local"].append(local.rate(kind, sizes["share_bytes"]))
     goals = {"write": 0.5, "read": None}
     for kind, found in rates.items():
-        if kind in goals:
-            yield Row.ratio("P35", f"live share, {BYTES[kind]}, over AES-256-GCM at both ends", found["ours"], found["cipher"], 1 / MIB, "MiB/s",
-                            goal=goals[kind], at_least=True)
-        yield Row.ratio("P35", f"live share, {BYTES[kind]}, over a local bind mount", found["ours"], found["local"], 1 / MIB, "MiB/s",
-                        goal=0.9 if kind == "warm" else None, at_least=True)
+        yield Row.ratio("P35", f"live share, {BYTES[kind]}, over AES-256-GCM at both ends", found["ours"], found["cipher"], 1 / MIB, "MiB/s",
+                        goal=goals[kind], at_least=True)
+        yield Row.ratio("P35", f"live share, {BYTES[kind]}, over a local bind mount", found["ours"], found["local"], 1 / MIB, "MiB/s")
+
+
+def _warm(mounts, sizes):
+    """One side right after the other, and no cipher between them."""
+    blocks = [[mount.rate("warm", sizes["share_bytes"]) for mount in mounts] for _ in range(sizes["share_blocks"])]
+    yield Row.ratio("P35", "live share, warm read, over a local bind mount", *zip(*blocks), 1 / MIB, "MiB/s", goal=0.9, at_least=True)
 
 
 def _names(mounts, sizes):
@@ -88,4 +92,4 @@ def rows(fleet, shims, sizes):
     """Of a pod of ours and one of runc's."""
     os.makedirs(fleet.bed.path("tenant", DIRECTORY))
     mounts = [Mount(fleet, shim) for shim in shims]
-    return [*_bytes(fleet.build, mounts, sizes), *_names(mounts, sizes), *_memory(fleet)]
+    return [*_bytes(fleet.build, mounts, sizes), *_warm(mounts, sizes), *_names(mounts, sizes), *_memory(fleet)]

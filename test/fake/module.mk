@@ -38,7 +38,7 @@ test-programs: $(BUILD)/test/$(1)
 endef
 $(eval $(call other_agent,agent-next,api_next,api_spoken))
 $(eval $(call other_agent,agent-newer,api_newer,api_spoken))
-$(eval $(call other_agent,agent-older,no_pod_network no_share,pod_network share share_device share_opening))
+$(eval $(call other_agent,agent-older,no_pod_network no_share no_sealing,pod_network share share_device share_opening service_seal))
 
 define fake
 $(BUILD)/test/$(1): $($(1)_SRCS:%.c=$(BUILD)/obj/%.o) $($(1)_LIBS:%=$(BUILD)/lib/lib%.a)

@@ -40,13 +40,19 @@ int share_check(const struct share *share, struct error *err)
     return error_set(err, STATUS_UNIMPLEMENTED, "there is no share");
 }
 
-int share_open(struct share *share, const struct share_name *names, size_t count,
-               share_opened_fn *done, void *user, struct error *err)
+int share_open(struct share *share, const struct share_wish *wish, share_opened_fn *done,
+               void *user, struct error *err)
 {
     (void) share;
-    (void) names;
-    (void) count;
+    (void) wish;
     (void) done;
     free(user);
     return error_set(err, STATUS_UNIMPLEMENTED, "there is no share");
+}
+
+bool share_withdraw(struct share *share, const char *container)
+{
+    (void) share;
+    (void) container;
+    return false;
 }

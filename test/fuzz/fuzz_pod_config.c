@@ -7,6 +7,7 @@
 #include "codec_pod_config.h"
 #include "cri.pb-c.h"
 #include "pod_config.h"
+#include "sealed/manifest.h"
 #include "shim/tenant_conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,6 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (strlen(config->resolv_conf) > POD_FILE_MAX || config->vcpus == 0 ||
         config->memory < conf.default_memory || config->sysctl_count > POD_SYSCTLS_MAX)
+        abort();
+    if (config->manifest && strcmp(config->manifest->pod_name, config->name) != 0)
         abort();
     return 0;
 }

@@ -57,7 +57,7 @@ def test_floods_that_nobody_reads_cost_no_memory_and_delay_nobody(stub, tenant, 
         # The address sanitiser keeps what was freed in a quarantine: there a process grows by what passed through it.
         assert max(grown) < ROOM or is_sanitised(), f"grown by {grown}"
         time.sleep(0.02)
-    assert late < 2, f"a call took {late:.1f} s"
+    assert late < 5, f"a call took {late:.1f} s"
     os.kill(bed.daemon_pid("tenant", "containerd"), signal.SIGCONT)
     for n, ctr in enumerate(floods):
         assert tenant.wait_exit(ctr, 120).exit_code == n

@@ -94,8 +94,9 @@ def test_layers_are_stacked_with_whiteouts(tenant, guest):
 
 def test_stop_sends_term_and_then_kill(tenant, quick_guest):
     pod = tenant.run_pod("web")
-    polite = tenant.run(pod, "polite", BUSYBOX, ["sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done"])
-    stubborn = tenant.run(pod, "stubborn", BUSYBOX, ["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"])
+    polite = tenant.run(pod, "polite", BUSYBOX, ["sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"])
+    stubborn = tenant.run(pod, "stubborn", BUSYBOX, ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done"])
+    eventually(lambda: tenant.log(polite) and tenant.log(stubborn), what="their traps")
     tenant.stop_container(polite, grace=10)
     assert tenant.container_status(polite).exit_code == 5
     tenant.stop_container(stubborn, grace=1)

@@ -6,7 +6,10 @@ import shutil
 
 import pytest
 
+import images
+import ns
 import scratch
+import setup
 from conftest import BUSYBOX, find_processes
 from test_volumes import at, kubelet_of_machine    # noqa: F401
 
@@ -37,9 +40,21 @@ def write_canary(tenant, ctr, path):
     sh(tenant, ctr, f"yes canary-of-the-workload | head -c {4 * MIB} > {path}; sync")
 
 
-def test_what_a_pod_writes_is_on_the_hosts_disk_and_says_nothing_there(bed, nodes, vm, kubelet_of_machine):    # noqa: F811
+@pytest.fixture
+def large(bed, tenant):
+    """An image of 132 MiB."""
+    made = images.busybox([("large", (b"a line of the workload's\n" * MIB)[:4 * MIB] * 33)])
+    assert ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(setup.REGISTRY_PORT, "large", "1"))
+    name = f"{images.REGISTRY}/large:1"
+    tenant.pull(name)
+    yield name
+    tenant.remove_everything()
+    tenant.remove_image(name)
+
+
+def test_what_a_pod_writes_is_on_the_hosts_disk_and_says_nothing_there(bed, nodes, vm, kubelet_of_machine, large):    # noqa: F811
     kubelet, tenant = kubelet_of_machine, nodes["tenant"]
-    bed.use_guest("vm", memory="256MiB", scratch="512MiB")
+    bed.use_guest("vm", memory="128MiB", scratch="512MiB")
     cache, memory = kubelet.empty("cache"), kubelet.empty("memory", memory="2m")
     pod = kubelet.run_pod()
     mounts = [at("/cache", cache), at("/memory", memory)]
@@ -51,6 +66,7 @@ def test_what_a_pod_writes_is_on_the_hosts_disk_and_says_nothing_there(bed, node
     # What is where.
     types = dict(line.split()[1:3] for line in sh(tenant, ctr, "cat /proc/mounts").splitlines())
     assert (types["/cache"], types["/memory"], types["/"]) == ("ext4", "tmpfs", "overlay")
+    sh(tenant, ctr, "sync")         # of the image, which shall stay whole
     before = scratch.blocks(disk)
     assert any(block.startswith(b"integrt\0") for block in before.values())     # the search finds what is plain
     assert allocated(disk) < 32 * MIB                                           # and nothing of the empty rest is there
@@ -63,17 +79,19 @@ def test_what_a_pod_writes_is_on_the_hosts_disk_and_says_nothing_there(bed, node
     assert len(set(written)) == len(written)                                    # not even that the same is the same
     assert sh(tenant, other, "head -n 1 /cache/canary") == "canary-of-the-workload\n"
 
-    # More than the guest's memory, which also takes the canaries out of it.
+    # More than the guest's memory, which also takes the canaries out of it: what is written, and an image.
     part = (b"a line of the workload's\n" * MIB)[:4 * MIB]
     sh(tenant, ctr, f"yes \"a line of the workload's\" | head -c {4 * MIB} > /cache/part; i=0; "
-                    "while [ $i -lt 56 ]; do cat /cache/part; i=$((i+1)); done > /cache/large; sync")
-    assert sh(tenant, other, "md5sum /cache/large").split()[0] == hashlib.md5(part * 56).hexdigest()
-    assert allocated(disk) > 224 * MIB
+                    "while [ $i -lt 33 ]; do cat /cache/part; i=$((i+1)); done > /cache/large; sync")
+    third = tenant.run(pod, "three", large, SLEEP, mounts=mounts)
+    for path in ("/cache/large", "/large"):
+        assert sh(tenant, third, f"md5sum {path}").split()[0] == hashlib.md5(part * 33).hexdigest()
+    assert allocated(disk) > 264 * MIB
 
-    # The host changes a byte of each block that came with the canaries.
+    # The host changes a byte of each block that came with the canaries, and was not there for anybody else's tags before.
     with open(disk, "r+b") as file:
         for place, block in after.items():
-            if before.get(place) != block:
+            if place not in before:
                 os.pwrite(file.fileno(), bytes([block[100] ^ 1]), place + 100)
     for path in ("/cache/canary", "/canary"):
         code, out, error = tenant.exec(ctr, "cat", path)

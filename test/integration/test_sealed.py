@@ -85,8 +85,8 @@ def test_volumes_are_those_of_the_manifest(kubelet, tenant, place):
     mounts = [sealed.volume_at("/conf", "conf", read_only=True), sealed.volume_at("/work", "work")]
     sealed.seal(kubelet.config,
                 sealed.slot("one", ["sh", "-c", "cp /conf/key /work/; exec sleep 1000"], mounts=mounts),
-                sealed.slot("two", SLEEP, mounts=[*mounts, sealed.volume_at("/live", "live")],
-                            exec=[["cat", "/work/key", "/live/file"], ["touch", "/live/made"], ["ls", "/conf", "/extra"]]),
+                sealed.slot("two", SLEEP, mounts=[*mounts, sealed.volume_at("/live", "live"), sealed.volume_at("/kept", "live", read_only=True)],
+                            exec=[["cat", "/work/key", "/live/file"], ["touch", "/live/made"], ["touch", "/kept/made"], ["ls", "/conf", "/extra"]]),
                 volumes={"conf": {"kind": "copied"}, "work": {"kind": "empty", "size": 0, "memory": False}, "live": {"kind": "share"}})
     pod = kubelet.run_pod()
     given = [at("/conf", conf, True), at("/work", work)]
@@ -95,8 +95,10 @@ def test_volumes_are_those_of_the_manifest(kubelet, tenant, place):
     assert f"mount '/live': '{TOP}' would be a live share of this node, and the manifest" in words
     tenant.remove_container(ctr)
     tenant.run(pod, "one", BUSYBOX, mounts=given)
-    two = tenant.run(pod, "two", BUSYBOX, mounts=[*given, at("/live", TOP), at("/extra", kubelet.empty("extra"))])
+    two = tenant.run(pod, "two", BUSYBOX, mounts=[*given, at("/live", TOP), at("/kept", TOP), at("/extra", kubelet.empty("extra"))])
     eventually(lambda: tenant.exec(two, "cat", "/work/key", "/live/file")[1] == b"value\nlive\n", what="both volumes")
+    assert b"Read-only" in tenant.exec(two, "touch", "/kept/made")[2]     # although the node serves it writable
+    assert not os.path.exists(place("made"))
     assert tenant.exec(two, "touch", "/live/made")[0] == 0
     assert os.path.exists(place("made"))
     code, out, _ = tenant.exec(two, "ls", "/conf", "/extra")

@@ -111,3 +111,29 @@ def test_a_killed_guest_leaves_nobody_who_waits(ctr, tenant, bed):
     eventually(lambda: not find_processes(bed, "tenant", WAITER), what="the end of who waits")
     tenant.remove_everything()
     work.thread.join(60)
+
+
+
+def inits(bed):
+    """The processes that the guest's agent waits for: of each container its init."""
+    guest, = find_processes(bed, "tenant", GUEST)
+    with open(f"/proc/{guest}/task/{guest}/children", encoding="utf-8") as children:
+        return children.read().split()
+
+
+def test_what_waits_for_a_storage_is_not_created_when_nobody_wants_it_any_more(ctr, tenant, bed):
+    """It waits in the guest, for the server. The storage hangs for longer than the shim looks after what it has given up."""
+    pod, before = tenant.containers()[0].pod_sandbox_id, len(inits(bed))
+    mount = {"container_path": "/live", "host_path": PLACE}
+    server = max(find_processes(bed, "tenant", SERVER))
+    os.kill(server, signal.SIGSTOP)
+    given_up = tenant.create(pod, "given-up", BUSYBOX, SLEEP, mounts=[mount])
+    with pytest.raises(grpc.RpcError):
+        tenant.start_container(given_up, timeout=1)
+    tenant.wait_exit(given_up)
+    tenant.remove_container(given_up)
+    time.sleep(3)
+    os.kill(server, signal.SIGCONT)
+    other = tenant.run(pod, "other", BUSYBOX, SLEEP, mounts=[mount])
+    assert tenant.exec(other, "ls", "/live")[0] == 0
+    assert len(inits(bed)) == before + 1

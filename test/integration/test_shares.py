@@ -147,6 +147,28 @@ def test_a_directory_that_is_swapped_is_seen_whole_and_a_database_is_warned_of(k
     eventually(lambda: logged(bed, f"'{TOP}' has the data of PostgreSQL: on a live share its locks"), what="the warning")
 
 
+WRITES = "cd /data; for i in x sub/file sub/x; do echo from the guest > $i && echo $i; done 2>/dev/null; cat sub/file"
+
+
+def test_recursively_read_only_is_so_below_as_well(kubelet, tenant, bed, place):
+    """Beside one that is read-only and no more. CRI cannot ask this runtime for it, another client of containerd can."""
+    def ctr(*words):
+        return bed.run("tenant", "ctr", "-n", "k8s.io", *words).stdout
+    os.makedirs(place("sub"))
+    bed.run("tenant", "mount", "-n", "-t", "tmpfs", "none", TOP + "/sub")
+    write(place("sub/file"), "from the node\n")
+    annotations = ["--annotation", "io.kubernetes.cri.container-type=container",
+                   "--annotation", "io.kubernetes.cri.sandbox-id=" + kubelet.run_pod()]
+    for options in ("rro", "ro"):
+        ctr("run", "-d", "--runtime", "io.containerd.cleave-tenant.v2", *annotations,
+            "--mount", f"type=bind,src={TOP},dst=/data,options=rbind:{options}", BUSYBOX, options, *SLEEP)
+    assert ctr("tasks", "exec", "--exec-id", "x", "rro", "sh", "-c", WRITES) == "from the node\n"
+    assert ctr("tasks", "exec", "--exec-id", "x", "ro", "sh", "-c", WRITES) == "sub/file\nsub/x\nfrom the guest\n"
+    write(place("sub/later"), "")       # of the node the mount is what it was
+    ctr("tasks", "rm", "-f", "rro", "ro")
+    ctr("containers", "rm", "rro", "ro")
+
+
 # ---- what is refused ---------------------------------------------------------------------------
 
 def refusal(tenant, pod, source, **options):

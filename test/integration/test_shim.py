@@ -7,7 +7,7 @@ import subprocess
 
 import bed as bed_program
 import pytest
-from conftest import BUILD, eventually, find_processes, kill9
+from conftest import BUILD, eventually, find_processes, kill9, until_it_listens
 
 CTR = bed_program.NODE_BIN + "/ctr"
 SHIM = BUILD + "/test/shim-echo"
@@ -85,7 +85,7 @@ def ctr(bed):
 
 def test_a_pod_has_one_shim_for_life(ctr):
     ctr.watch()
-    eventually(lambda: find_processes(ctr.bed, "tenant", "ctr -n demo events"))
+    until_it_listens(ctr.bed, ctr.events)
     ctr.run("pod", "pod", SANDBOX)          # what it says is nobody's: a detached ctr ends with the start
     ctr.run("web", "pod", MEMBER)
     assert ctr.tasks() == {"pod": "RUNNING", "web": "RUNNING"}

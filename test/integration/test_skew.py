@@ -6,6 +6,7 @@ import shutil
 import grpc
 import pytest
 
+import sealed
 from conftest import BUSYBOX, configure, eventually, find_processes, new_lines
 
 TENANT, HOST = "containerd-shim-cleave-tenant-v2", "containerd-shim-cleave-host-v2"
@@ -43,6 +44,12 @@ def test_an_agent_without_the_pods_network_is_refused_by_name(tenant, bed):
     with pytest.raises(grpc.RpcError) as failure:
         tenant.run(pod, "two", BUSYBOX, ["sleep", "1000"], mounts=[{"container_path": "/live", "host_path": "/srv"}])
     assert "live volumes need a guest image of this release" in failure.value.details()
+    tenant.remove_everything()
+    config = tenant.cri.pod_config("sealed")
+    sealed.seal(config, sealed.slot("one", ["sleep", "1000"]))
+    with pytest.raises(grpc.RpcError) as failure:
+        tenant.run_pod(config=config)
+    assert "a sealed pod needs a guest image of this release" in failure.value.details()
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def sleepers():
 
 
 def eventually(condition):
-    for _ in range(250):
+    for _ in range(1000):
         if condition():
             return
         time.sleep(0.02)

@@ -131,6 +131,7 @@ def test_containerd_restarts_and_nothing_is_lost(stub, tenant, bed, runtime):
     tenant.remove_container(gone)       # now `delete` runs for containers too: it must not touch the pod
     assert find_processes(bed, "tenant", SHIM) == shims
     assert tenant.wait_exit(ctr).exit_code == 9
+    eventually(lambda: len(tenant.log(ctr)) >= 60, what="the last line")
     assert text(tenant.log(ctr), "stdout").split() == [str(i) for i in range(60)]
     three = tenant.run(pod, "three", BUSYBOX, ["sleep", "1000"])
     assert tenant.exec(three, "true")[0] == 0
@@ -291,7 +292,7 @@ def test_stop_cancels_a_start_under_way(bare, bed):
     eventually(lambda: find_processes(bed, "tenant", "provision-wrapped create"), what="the provisioner")
     began = time.monotonic()
     assert ask(shim, "StopSandbox")[0] == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert starter.receive()[0] == 1
     assert ttrpc.fields(waiter.receive()[2])[1] == 137
     eventually(lambda: not find_processes(bed, "tenant", "provision-wrapped"), what="the end of the provisioner")

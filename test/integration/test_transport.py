@@ -159,6 +159,7 @@ def test_by_dial_out_containerd_restarts_and_nothing_is_lost(bed, tenant):
     tenant.reconnect()
     assert tenant.exec(ctr, "echo", "again")[1] == b"again\n"
     assert tenant.wait_exit(ctr).exit_code == 9
+    eventually(lambda: len(tenant.log(ctr)) >= 40, what="the last line")
     assert [line for _, line in tenant.log(ctr)] == [str(i) for i in range(40)]
 
 

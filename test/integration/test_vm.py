@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import bed as bed_program
 import cri as cri_program
 import images
 import ns
+import sealed
 import setup as bed_setup
 import ttrpc
 from conftest import BUSYBOX, configure, eventually, find_processes, kill9, new_lines
@@ -103,24 +105,36 @@ def wire(bed):
 
 
 def test_no_word_of_the_workload_reaches_the_host(bed, nodes, vm, wire):
+    """Nor of a manifest: what the host sees of it is a digest, and its salt keeps the words from being guessed."""
     tenant, host = nodes["tenant"], nodes["host"]
     words = {name: f"canary{name}{secrets.token_hex(6)}" for name in (
         "image", "podname", "namespace", "hostname", "label", "annotation", "command", "environment", "file",
         "stdout", "stderr", "stdin", "execution", "execout")}
+    words["salt"] = secrets.token_hex(32)
     image = f"{images.REGISTRY}/{words['image']}:1"
     made = images.busybox([("etc/word", words["file"].encode() + b"\n")])
     assert ns.call(bed.pid("tenant"), ns.NEWNET, lambda: made.push(bed_setup.REGISTRY_PORT, words["image"], "1"))
     tenant.pull(image)
-    pod = tenant.run_pod(words["podname"], config=cri_program.Cri.pod_config(
-        words["podname"], words["namespace"], hostname=words["hostname"],
-        labels={"app": words["label"]}, annotations={"note": words["annotation"]}))
-    ctr = tenant.run(pod, "one", image, ["sh", "-c", f"echo {words['stdout']}; echo {words['stderr']} >&2; "
-                                         f": {words['command']}; exec sleep 1000"],
-                     env={"WORD": words["environment"]})
-    assert words["file"].encode() in tenant.exec(ctr, "cat", "/etc/word")[1]
-    assert words["environment"].encode() in tenant.exec(ctr, "sh", "-c", "echo $WORD")[1]
-    assert tenant.exec(ctr, "hostname")[1].decode().strip() == words["hostname"]
-    assert tenant.exec(ctr, "sh", "-c", f"echo {words['execout']}; : {words['execution']}")[0] == 0
+    command = ["sh", "-c", f"echo {words['stdout']}; echo {words['stderr']} >&2; : {words['command']}; exec sleep 1000"]
+    execs = {"file": ["cat", "/etc/word"], "environment": ["sh", "-c", "echo $WORD"], "hostname": ["hostname"],
+             "execout": ["sh", "-c", f"echo {words['execout']}; : {words['execution']}"]}
+
+    def run(name, is_sealed):
+        config = tenant.cri.pod_config(name, words["namespace"], hostname=words["hostname"], labels={"app": words["label"]},
+                                       annotations={"note": words["annotation"]})
+        if is_sealed:
+            slot = sealed.slot("one", command, made, ["WORD=" + words["environment"]], exec=list(execs.values()))
+            sealed.seal(config, slot, salt=words["salt"])
+        pod = tenant.run_pod(config=config)
+        ctr = tenant.run(pod, "one", image, command, env={"WORD": words["environment"]})
+        for word, args in execs.items():
+            assert words[word].encode() in tenant.exec(ctr, *args)[1]
+        return pod, ctr
+
+    kept, one = run(words["podname"] + "-sealed", True)
+    with pytest.raises(grpc.RpcError, match="its manifest has no such command"):
+        tenant.exec(one, "cat", "/etc/passwd")
+    pod, ctr = run(words["podname"], False)
     done = bed.run("tenant", "ctr", "-n", "k8s.io", "tasks", "exec", "--exec-id", "in", ctr, "cat",
                    input=words["stdin"] + "\n", check=False)
     assert done.stdout == words["stdin"] + "\n"
@@ -138,8 +152,9 @@ def test_no_word_of_the_workload_reaches_the_host(bed, nodes, vm, wire):
     assert len(captured) > 1 << 20                          # the layers went over it
     hits += [f"{what} on the wire" for what, word in words.items() if word.encode() in captured]
     assert b"busybox" not in captured and hits == []
-    tenant.stop_pod(pod)
-    tenant.remove_pod(pod)
+    for each in (kept, pod):
+        tenant.stop_pod(each)
+        tenant.remove_pod(each)
     tenant.remove_image(image)
     hits = [f"{what} in {name}, after the pod" for name, content in everything_of_the_host(bed)
             for what, word in words.items() if word.encode() in content]
@@ -208,6 +223,7 @@ def test_containerd_restarts_and_the_pod_does_not_notice(bed, nodes, vm, role):
     assert tenant.pod_status(pod).status.state == host.pods()[0].state == cri_program.READY
     assert tenant.exec(counter, "echo", "again") == (0, b"again\n", b"")
     assert tenant.wait_exit(counter).exit_code == 9
+    eventually(lambda: len(tenant.log(counter)) >= 50, what="the last line")
     assert [text for _, text in tenant.log(counter)] == [str(i) for i in range(50)]
     assert find_processes(bed, "host", QEMU) == qemu
     two = tenant.run(pod, "two", BUSYBOX, ["sh", "-c", "exit 3"])
@@ -258,7 +274,7 @@ def test_the_tenant_shim_is_killed(bed, nodes, vm):
     pod = tenant.run_pod("web")
     ctr = tenant.run(pod, "one", BUSYBOX, SLEEP)
     kill9(find_processes(bed, "tenant", TENANT_SHIM))
-    eventually(lambda: not find_processes(bed, "host", QEMU), 10, "the end of the machine")
+    eventually(lambda: not find_processes(bed, "host", QEMU), what="the end of the machine")
     eventually(lambda: host.pods() == [], what="the end of the host's pod")
     assert tenant.wait_exit(ctr).state == cri_program.EXITED
     eventually(lambda: tenant.not_ready(pod), what="NOTREADY")
@@ -316,6 +332,7 @@ def test_a_partition_heals(bed, nodes, pair, partition, seconds, way):
 # ---- time stands still -----------------------------------------------------------------------
 
 # Numbered lines, each with the guest's own clock.
+SHARED = "/run/ticking"
 TICKS = ["sh", "-c", "i=0; while ! [ -e /end ]; do echo $i $(cut -d' ' -f1 /proc/uptime); i=$((i+1)); sleep 0.1; done; exit 9"]
 
 
@@ -358,11 +375,22 @@ def test_a_stopped_machine_is_frozen_until_it_is_appraised(bed, nodes, vm, secon
     assert max(b - a for a, b in zip(times, times[1:])) < seconds               # the guest did not see the stop
 
 
-def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm):
+@pytest.fixture
+def shared(bed, nodes, vm):
+    """A directory of the tenant's node that pods see live."""
+    os.makedirs(bed.path("tenant", SHARED))
+    yield SHARED
+    nodes["tenant"].remove_everything()
+    shutil.rmtree(bed.path("tenant", SHARED))
+
+
+def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm, shared):
+    """What it writes to its scratch disk and to a live share is all there afterwards."""
     tenant = nodes["tenant"]
     change(bed, "tenant", "/etc/cleave/tenant.conf", lease_ttl=4)
     pod = tenant.run_pod("web")
-    ctr = tenant.run(pod, "ticks", BUSYBOX, TICKS)
+    script = TICKS[2].replace("echo $i ", "echo $i >> /root/ticks; echo $i >> /live/ticks; sync; echo $i ")
+    ctr = tenant.run(pod, "ticks", BUSYBOX, ["sh", "-c", script], mounts=[{"container_path": "/live", "host_path": shared}])
     eventually(lambda: len(tenant.log(ctr)) > 5, what="the first lines")
     shims = find_processes(bed, "tenant", TENANT_SHIM)
     for pid in shims:
@@ -370,7 +398,10 @@ def test_a_lapse_freezes_what_runs_in_the_machine(bed, nodes, vm):
     time.sleep(9)
     for pid in shims:
         os.kill(pid, signal.SIGCONT)
+    assert tenant.exec(ctr, "sh", "-c", "i=0; while read -r line; do [ $line = $i ] || exit 1; i=$((i+1)); done < /root/ticks")[0] == 0
     times = end_of_ticks(tenant, ctr)               # a call waits for the appraised connection
+    with open(bed.path("tenant", shared + "/ticks"), encoding="ascii") as file:
+        assert [int(line) for line in file] == list(range(len(times)))
     assert 3 < max(b - a for a, b in zip(times, times[1:])) < 15
 
 

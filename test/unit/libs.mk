@@ -24,6 +24,11 @@ test_layer_store_LIBS := io base
 test_layer_store_PKGS := libarchive zlib libzstd libevent_core json-c libmd
 test_disks_SRCS := test/unit/test_disks.c guest-agent/disks.c
 test_disks_LIBS := io base
+test_scratch_crypt_SRCS := test/unit/test_scratch_crypt.c guest-agent/scratch_crypt.c
+test_scratch_crypt_LIBS := base
+test_scratch_crypt_PKGS := json-c libmd
+test_scratch_crypt_LDLIBS := -Wl,--wrap=syscall,--wrap=ioctl
+test_scratch_crypt_CPPFLAGS := -Iguest-agent
 test_mounts_SRCS := test/unit/test_mounts.c guest-agent/mounts.c $(volume_SRCS)
 test_mounts_LIBS := io base
 test_volumes_SRCS := test/unit/test_volumes.c $(volume_SRCS)
@@ -112,6 +117,9 @@ test_lease_SRCS := test/unit/test_lease.c guest-agent/lease.c
 test_gate_SRCS := test/unit/test_gate.c guest-agent/gate.c guest-agent/phase.c
 test_gate_LIBS := secure evidence io base proto
 test_gate_LDLIBS := $(MBEDTLS)
+test_sealed_SRCS := test/unit/test_sealed.c $(addprefix guest-agent/,sealed.c sealed_slots.c \
+	sealed_volumes.c share_name.c)
+test_sealed_LIBS := sealed oci base
 test_sealed_slots_SRCS := test/unit/test_sealed_slots.c guest-agent/sealed_slots.c
 test_sealed_slots_LIBS := sealed oci base
 test_sealed_compose_SRCS := test/unit/test_sealed_compose.c $(addprefix guest-agent/,sealed_compose.c \
@@ -196,7 +204,7 @@ $(1)_CPPFLAGS := -Ishare -DSHARE_PROGRAM='"$(abspath $(BUILD)/bin/cleave-share)"
 $(BUILD)/test/$(1): $(BUILD)/bin/cleave-share
 endef
 $(foreach t,test_share_export test_share_message test_share_nodes test_share_server test_share_mount test_share_hostile \
-	test_share_node test_share_exercise test_share_keeper,$(eval $(call share_test,$(t))))
+	test_share_node test_share_exercise test_share_keeper test_share_trial,$(eval $(call share_test,$(t))))
 $(BUILD)/obj/test/unit/test_share_message.o: CPPFLAGS += -DSHARE_CORPORA='"$(abspath test/fuzz/corpus)"'
 test_share_mount_SRCS := $(addprefix test/unit/,test_share_mount.c share_fixture.c share_matrix.c share_edges.c \
 	share_differences.c share_record.c)
@@ -219,6 +227,8 @@ test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/
 	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
 test_split_compose_LIBS := sealed oci base
 test_split_compose_PKGS := yaml-0.1 zlib json-c libmd
+test_nesting_SRCS := test/unit/test_nesting.c $(addprefix guest-agent/,nesting.c beneath.c)
+test_nesting_LIBS := base
 test_manifest_LIBS := sealed base
 test_manifest_PKGS := json-c libmd
 test_package_LIBS := sealed base

@@ -91,10 +91,10 @@ START_TEST(the_deadline_kills_the_whole_group)
 {
     uint64_t begin = clock_monotonic_ms();
 
-    run("sleep 60 & echo $!; exec sleep 60", "", 200);
+    run("sleep 600 & echo $!; exec sleep 600", "", 200);
     ck_assert(result.timed_out);
     ck_assert_int_eq(WTERMSIG(result.wait_status), SIGKILL);
-    ck_assert_uint_lt(clock_monotonic_ms() - begin, 5000);
+    ck_assert_uint_lt(clock_monotonic_ms() - begin, 30000);
     ck_assert_str_eq(explanation, "did not answer in time");
     /* The grandchild is gone too (or a zombie of whoever adopted it). */
     for (int i = 0; i < 100; i++) {
@@ -121,9 +121,9 @@ START_TEST(a_grandchild_that_holds_the_pipe_delays_nothing)
     uint64_t begin = clock_monotonic_ms();
     const char *pid;
 
-    run("setsid sleep 60 & echo $!", "", 20000);
+    run("setsid sleep 600 & echo $!", "", 60000);
     pid = output;
-    ck_assert_uint_lt(clock_monotonic_ms() - begin, 5000);
+    ck_assert_uint_lt(clock_monotonic_ms() - begin, 30000);
     ck_assert_int_eq(result.wait_status, 0);
     ck_assert_int_eq(kill(atoi(pid), SIGKILL), 0); /* a clean exit spares what was left behind */
     finish();

@@ -569,8 +569,12 @@ START_TEST(live_shares_need_their_server)
 {
     begin();
     expect(&tenant_realm, "shares", CHECK_FAIL, "no program 'cleave-share'");
-    put_program("/usr/bin/cleave-share", "");
+    put_program("/usr/bin/cleave-share", "#!/bin/sh\n[ $1 = check ]\n");
     expect(&tenant_realm, "shares", CHECK_OK, "/usr/bin/cleave-share");
+    put_program("/usr/bin/cleave-share",
+                "#!/bin/sh\necho '{\"message\":\"no such call\"}'; false\n");
+    if (geteuid() == 0)
+        expect(&tenant_realm, "shares", CHECK_FAIL, "cannot be created: no such call");
     put(TENANT_CONF, "live_shares = false\n");
     expect(&tenant_realm, "shares", CHECK_OK, "are refused");
     end();

@@ -219,6 +219,33 @@ START_TEST(what_nobody_waits_for_is_removed_again)
 }
 END_TEST
 
+START_TEST(what_is_given_up_while_a_storage_hangs_is_not_asked_for_later)
+{
+    struct spec_share one = wanted("", "rw"), next = wanted("", "ro");
+    struct spec_share list[] = {wanted("", "ro"), wanted("", "rrro"), wanted("", "rslave")};
+    struct share_request *request = NULL;
+    pid_t keeper;
+
+    add(&one, 1);
+    keeper = child();
+    ck_assert_int_eq(kill(keeper, SIGSTOP), 0);
+    ck_assert_int_eq(shares_add(shares, list, 3, on_done, NULL, &request, &err), 0);
+    share_request_free(request);
+    ck_assert_int_eq(kill(keeper, SIGCONT), 0);
+    add(&next, 1);
+    ck_assert_str_eq(next.name, "s2"); /* the first of the list, until its removal */
+    shares_remove(shares, next.name);
+    clear(&next);
+    next = wanted("", "ro");
+    add(&next, 1);
+    ck_assert_str_eq(next.name, "s3"); /* nothing else was attached meanwhile */
+    clear(&one);
+    clear(&next);
+    for (int i = 0; i < 3; i++)
+        clear(&list[i]);
+}
+END_TEST
+
 START_TEST(a_start_that_failed_is_tried_again_by_the_next)
 {
     struct error refusal;
@@ -284,6 +311,7 @@ int main(void)
     const TTest *const tests[] = {it_begins_with_the_first_share_and_ends_with_the_pod,
                                   what_cannot_be_shared_is_said_and_the_rest_goes_on,
                                   what_nobody_waits_for_is_removed_again,
+                                  what_is_given_up_while_a_storage_hangs_is_not_asked_for_later,
                                   a_start_that_failed_is_tried_again_by_the_next,
                                   the_death_of_the_server_is_told_to_who_waits_and_who_comes,
                                   it_does_not_outlive_the_shim,

@@ -59,7 +59,7 @@ static bool log_is(const char *text)
 
 static bool soon_empty(void)
 {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 1500; i++) {
         if (tombstone_count(directory) == 0)
             return true;
         (void) usleep(10000);
@@ -230,7 +230,7 @@ int main(int argc, char *argv[])
     if (!mkdtemp(root))
         return EXIT_FAILURE;
     failed = suite_run_with(
-        &(struct suite){.name = "tombstone", .setup = setup, .teardown = teardown, .timeout_s = 20},
+        &(struct suite){.name = "tombstone", .setup = setup, .teardown = teardown, .timeout_s = 60},
         (const TTest *[]){
             work_that_succeeds_is_gone, work_that_fails_stays_and_waits_longer_each_time,
             a_missing_program_is_a_failure_like_any_other, a_program_that_hangs_is_ended,

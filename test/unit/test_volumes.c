@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -429,6 +430,7 @@ START_TEST(an_empty_volume_is_on_the_disk_unless_memory_was_asked_for)
     struct volumes_put wanted = {.name = "empty", .mode = 02770, .gid = 7};
     struct volumes_put in_memory = {.name = "memory", .mode = 0777, .size = 1 << 20};
     scoped(freep) char *memory = xformat("%s/memory", base);
+    struct volumes_about about;
     struct stat st, there;
     struct error err;
 
@@ -443,7 +445,40 @@ START_TEST(an_empty_volume_is_on_the_disk_unless_memory_was_asked_for)
     ck_assert_int_eq(there.st_gid, 7);
     ck_assert_int_eq(stat(memory, &st), 0);
     ck_assert(st.st_dev != there.st_dev);
+    ck_assert(volumes_look(volumes, "empty", &about) && !about.is_in_memory);
+    ck_assert(volumes_look(volumes, "memory", &about) && about.is_in_memory);
     (void) umount2(memory, MNT_DETACH);
+}
+END_TEST
+
+static uint64_t size_of(const char *path)
+{
+    struct statfs fs;
+
+    ck_assert_int_eq(statfs(path, &fs), 0);
+    return (uint64_t) fs.f_blocks * (uint64_t) fs.f_bsize;
+}
+
+START_TEST(what_is_in_memory_can_be_limited_and_never_grows)
+{
+    struct volumes_put put = {.name = "empty", .mode = 02770, .gid = 7, .size = 8 << 20};
+    scoped(freep) char *path = xformat("%s/empty", base);
+    struct volumes_about about;
+    struct error err;
+    struct stat st;
+
+    ck_assert(!volumes_look(volumes, "empty", &about));
+    ck_assert_int_eq(volumes_limit(volumes, "empty", 1 << 20, &err), -1);
+    if (volumes_put_empty(volumes, &put, ROOM, &err) < 0 && strstr(err.message, "not permitted"))
+        return; /* without the power to mount */
+    ck_assert(volumes_look(volumes, "empty", &about) && !about.is_copied && about.is_in_memory);
+    ck_assert_msg(volumes_limit(volumes, "empty", 1 << 20, &err) == 0, "%s", err.message);
+    ck_assert_uint_eq(size_of(path), 1 << 20);
+    ck_assert_int_eq(volumes_limit(volumes, "empty", 4 << 20, &err), 0);
+    ck_assert_uint_eq(size_of(path), 1 << 20);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert(st.st_gid == 7 && (st.st_mode & 07777) == 02770);
+    (void) umount2(path, MNT_DETACH);
 }
 END_TEST
 
@@ -460,5 +495,6 @@ int main(void)
                           what_a_container_left_there_leads_nowhere,
                           a_directory_is_never_opened_to_others_by_a_race,
                           what_is_made_looks_like_what_it_is_in, a_copy_needs_room_in_the_guest,
-                          an_empty_volume_is_on_the_disk_unless_memory_was_asked_for, NULL});
+                          an_empty_volume_is_on_the_disk_unless_memory_was_asked_for,
+                          what_is_in_memory_can_be_limited_and_never_grows, NULL});
 }
