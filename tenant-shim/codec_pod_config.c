@@ -162,7 +162,7 @@ static int decode(const Cri__PodSandboxConfig *pod, const struct tenant_conf *co
     config->hosts = xstrdup(""); /* the agent makes it */
     if (take_dns(config, pod->dns_config, err) < 0 ||
         take_linux(config, pod->linux_config, conf, err) < 0 ||
-        pod_config_seal(config, manifest, err) < 0)
+        pod_config_seal(config, manifest, conf, err) < 0)
         return -1;
     *ret = take_ptr(config);
     return 0;

@@ -210,9 +210,16 @@ int pod_config_set_guest_root(struct pod_config *config, const char *wish,
     return 0;
 }
 
-int pod_config_seal(struct pod_config *config, const char *annotation, struct error *err)
+int pod_config_seal(struct pod_config *config, const char *annotation,
+                    const struct tenant_conf *conf, struct error *err)
 {
-    return annotation ? pod_manifest_read(annotation, config, &config->manifest, err) : 0;
+    if (annotation)
+        return pod_manifest_read(annotation, config, &config->manifest, err);
+    if (conf->open_pods)
+        return 0;
+    return error_set(err, STATUS_FAILED_PRECONDITION,
+                     "the pod has no annotation cleave.dev/manifest, and tenant.conf has open_pods "
+                     "= false: make one with `cleave split`");
 }
 
 int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
@@ -241,7 +248,7 @@ int pod_config_from_spec(const struct js *spec, const struct tenant_conf *conf,
         return -1;
     if (take_files(config, spec, err) < 0)
         return error_wrap(err, "the pod's files");
-    if (pod_config_seal(config, annotation(spec, "cleave.dev/manifest"), err) < 0)
+    if (pod_config_seal(config, annotation(spec, "cleave.dev/manifest"), conf, err) < 0)
         return -1;
     *ret = take_ptr(config);
     return 0;

@@ -58,9 +58,10 @@ int pod_config_set_guest_root(struct pod_config *config, const char *wish,
 int pod_config_add_sysctl(struct pod_config *config, const char *name, const char *value,
                           struct error *err) must_check;
 
-/* Last of all: the manifest must be of the pod that is described so far. annotation NULL: open. */
+/* Last of all: the manifest must be of the pod that is described so far. annotation NULL: open, if
+ * the node has such pods. */
 int pod_config_seal(struct pod_config *config, const char *annotation,
-                    struct error *err) must_check;
+                    const struct tenant_conf *conf, struct error *err) must_check;
 
 /* From pause's config.json (podsandbox mode). hostNetwork and user namespaces are refused by name.
  */

@@ -34,6 +34,7 @@ static const struct config_key keys[] = {
     KEY("", "guest_root", CONFIG_BOOLEAN, guest_root, 0, 0, "false"),
     KEY("", "kubelet_root", CONFIG_STRING, kubelet_root, 0, 0, "\"/var/lib/kubelet\""),
     KEY("", "live_shares", CONFIG_BOOLEAN, live_shares, 0, 0, "true"),
+    KEY("", "open_pods", CONFIG_BOOLEAN, open_pods, 0, 0, "true"),
     KEY("", "create_timeout", CONFIG_INTEGER, create_timeout, 1, 210, "210"),
     KEY("", "dial_timeout", CONFIG_INTEGER, dial_timeout, 1, 10, "10"),
     KEY("", "lease_ttl", CONFIG_INTEGER, lease_ttl, 4, 600, "60"),

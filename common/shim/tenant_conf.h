@@ -28,6 +28,7 @@ struct tenant_conf {
     char *network;      /* "tenant", "host", "none"; "": tenant_conf_network(), or the guest's */
     bool guest_root;    /* containers may hold power that reaches the agent */
     bool live_shares;   /* containers may see directories of this node live */
+    bool open_pods;     /* false: only those that come with a manifest */
     char *kubelet_root; /* below it kubelet has the volumes of pods */
     int64_t create_timeout;  /* seconds for the whole of RunPodSandbox's Create */
     int64_t dial_timeout;    /* seconds for one attempt to reach a guest that should be there */

@@ -246,6 +246,26 @@ static int decode(const Cri__PodSandboxConfig *pod, struct pod_config **ret, str
     return decode_with("default_memory = \"256MiB\"", pod, ret, err);
 }
 
+START_TEST(a_node_may_have_sealed_pods_only)
+{
+    scoped(js_freep) struct js *spec = pause_spec();
+    scoped(pod_config_freep) struct pod_config *open = NULL, *sealed = NULL, *sandboxed = NULL;
+    scoped(freep) char *annotation = sealed_annotation("", "false");
+    Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
+    struct tenant_conf conf;
+    struct error err;
+
+    ck_assert(tenant_conf_parse("open_pods = false", &conf, &err) == 0);
+    ck_assert(pod_config_from_spec(spec, &conf, &open, &err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "no annotation cleave.dev/manifest"));
+    js_set_string(js_get(spec, "annotations"), "cleave.dev/manifest", annotation);
+    ck_assert_msg(pod_config_from_spec(spec, &conf, &sealed, &err) == 0, "%s", err.message);
+    tenant_conf_fini(&conf);
+    ck_assert(decode_with("open_pods = false", &pod, &sandboxed, &err) < 0);
+    ck_assert_ptr_nonnull(strstr(err.message, "open_pods = false"));
+}
+END_TEST
+
 START_TEST(a_pod_with_a_manifest_is_sealed_in_both_modes)
 {
     scoped(js_freep) struct js *spec = pause_spec();
@@ -257,7 +277,7 @@ START_TEST(a_pod_with_a_manifest_is_sealed_in_both_modes)
     struct tenant_conf conf;
     struct error err;
 
-    ck_assert(tenant_conf_parse("", &conf, &err) == 0);
+    ck_assert(tenant_conf_parse("open_pods = true", &conf, &err) == 0);
     ck_assert(pod_config_from_spec(spec, &conf, &open, &err) == 0);
     ck_assert_ptr_null(open->manifest);
     js_set_string(js_get(spec, "annotations"), "cleave.dev/manifest", annotation);
@@ -493,14 +513,14 @@ int main(void)
 {
     return suite_run(
         "tenant_parts",
-        (const TTest *[]){the_example_configuration_is_the_default, guests_dial_one_of_some_ports,
-                          wrong_configurations_are_refused, peers_are_a_role_and_a_digest,
-                          a_wrong_peer_is_named, a_ninth_peer_is_refused, a_pod_is_read_from_pause,
-                          a_pod_narrows_guest_root_and_never_widens_it,
-                          host_network_and_what_is_no_manifest_are_refused_by_name,
-                          a_pod_with_a_manifest_is_sealed_in_both_modes,
-                          a_pod_is_read_from_the_sandbox_api,
-                          what_a_dns_line_cannot_hold_is_refused, sysctls_are_counted,
-                          a_provisioners_answer_is_checked, parked_ids_are_distinct_and_resolve,
-                          figures_reach_containerd_in_both_forms, NULL});
+        (const TTest *[]){
+            the_example_configuration_is_the_default, guests_dial_one_of_some_ports,
+            wrong_configurations_are_refused, peers_are_a_role_and_a_digest, a_wrong_peer_is_named,
+            a_ninth_peer_is_refused, a_pod_is_read_from_pause,
+            a_pod_narrows_guest_root_and_never_widens_it,
+            host_network_and_what_is_no_manifest_are_refused_by_name,
+            a_node_may_have_sealed_pods_only, a_pod_with_a_manifest_is_sealed_in_both_modes,
+            a_pod_is_read_from_the_sandbox_api, what_a_dns_line_cannot_hold_is_refused,
+            sysctls_are_counted, a_provisioners_answer_is_checked,
+            parked_ids_are_distinct_and_resolve, figures_reach_containerd_in_both_forms, NULL});
 }
