@@ -259,6 +259,13 @@ class Relay:
     def cut(self):
         return self._say(b"%d" % self.usual)
 
+    def cut_after(self, size):
+        """Once: the first connection that carries more bytes in one direction."""
+        self._say(b"after %d" % size)
+
+    def waits_to_cut(self):
+        return self._say(b"waits") > 0
+
     def hold(self):
         return self._say(b"hold")
 

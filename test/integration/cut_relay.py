@@ -4,7 +4,8 @@
 the path of a socket, and the way leads to the guest; or ADDRESS:PORT, which the guest dials, and the way
 leads to the port of that address that stands in the file CUT.port. A number that is sent to CUT breaks
 everything that is being relayed, if it has so many ends; how many is answered, or 0. "hold" breaks all and
-keeps new connections from coming through, until "free"."""
+keeps new connections from coming through, until "free". "after N" breaks the first connection that carries more than N bytes in
+one direction; "waits" answers whether that is still to come."""
 import os
 import re
 import socket
@@ -14,6 +15,7 @@ import threading
 
 live = set()
 held = threading.Event()
+budget = []     # of one direction of one connection; empty: none
 
 
 def guest():
@@ -28,8 +30,13 @@ def shim():
 
 
 def pump(a, b):
+    carried = 0
     try:
         while data := a.recv(65536):
+            carried += len(data)
+            if budget and carried > budget[0]:
+                budget.clear()
+                break
             b.sendall(data)
     except OSError:
         pass
@@ -77,6 +84,11 @@ def cut(peer):
     word = peer.recv(16)
     if word == b"free":
         held.clear()
+        peer.close()
+        return
+    if word.startswith(b"after ") or word == b"waits":
+        budget[:] = [int(word[6:])] if word != b"waits" else budget
+        peer.sendall(b"%d" % len(budget))
         peer.close()
         return
     if word == b"hold":

@@ -70,6 +70,14 @@ def test_the_guest_runs_what_the_manifest_says(stub, tenant, bed, runtime):
     assert not any(secret in line or "taken over" in line for path in log_paths(bed) for line in new_lines(path))
 
 
+def test_a_manifest_goes_on_where_its_channel_broke(relay, tenant, bed):
+    relay.cut_after(300 * 1024)         # in its second part
+    pod = run_pod(tenant, sealed.slot("one", SLEEP, exec=[["true"], LARGE]))
+    assert not relay.waits_to_cut()
+    assert tenant.exec(tenant.run(pod, "one", BUSYBOX), "true")[0] == 0
+    assert [line for line in new_lines(bed.log("tenant", "containerd")) if "the channel is lost" in line]
+
+
 def test_an_image_is_the_manifests_or_refused(stub, tenant):
     tenant.pull(LAYERS)
     layers = images.standard()["layers:1"]
