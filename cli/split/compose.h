@@ -7,14 +7,16 @@
 struct error;
 struct js;
 struct layout_image;
+struct layouts;
 
 struct compose {
     const struct js *pod;       /* with the API server's defaults */
     const struct js *container; /* of the pod */
     const char *kind;           /* "init", "sidecar", "app" */
     const struct layout_image *image;
-    const struct js *seccomp; /* LinuxSeccomp for RuntimeDefault and Localhost; may be NULL */
-    const struct js *volumes; /* the manifest's */
+    const struct layouts *layouts; /* where the image is from */
+    const struct js *seccomp;      /* LinuxSeccomp for RuntimeDefault and Localhost; may be NULL */
+    const struct js *volumes;      /* the manifest's */
 };
 
 int compose_slot(const struct compose *compose, struct js **ret, struct error *err)

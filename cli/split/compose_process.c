@@ -121,14 +121,13 @@ static void make_env(const struct compose *compose, const struct environment *en
         put(out, js_string(js_at(of_image, i)));
     for (size_t i = 0; i < environment->count; i++) {
         const struct variable *variable = &environment->list[i];
-        scoped(freep) char *assignment = xformat("%s=%s", variable->name,
-                                                 variable->value ? variable->value : "");
+        scoped(freep) char *assignment = NULL;
 
-        /* What is a hole is the tenant's node's: not even the image's value stays. */
-        if (variable->value)
-            put(out, assignment);
-        else
-            remove_variable(out, variable->name, strlen(variable->name));
+        /* Where no value comes for a hole (an optional key of a secret), the image's stays. */
+        if (!variable->value)
+            continue;
+        assignment = xformat("%s=%s", variable->name, variable->value);
+        put(out, assignment);
     }
 }
 

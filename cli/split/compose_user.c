@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who a process is. containerd looks a name, a user's group and a user's further groups up in the
- * image's /etc/passwd and /etc/group. The layers are not read here, so what would be looked up has
- * to be said. */
+/* Who a process is. Names, and the group of a user that is a number, are what the image's
+ * /etc/passwd says; kubelet does not heed a group that the image names. What the image's /etc/group
+ * adds is left out. */
 #include <limits.h>
 #include <stdlib.h>
 
+#include "account.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/scoped.h"
@@ -29,51 +30,53 @@ static int read_id(const struct js *value, const char *name, int64_t *ret, struc
     return 0;
 }
 
-static bool parse_id(const char *text, int64_t *ret)
+/* Of the image's user, "NAME:GROUP", the part that kubelet heeds; the caller frees. */
+static char *image_user(const struct compose *compose)
 {
-    return text_to_i64(text, ret) && *ret >= 0 && *ret <= INT_MAX;
+    const char *text = compose->image->process.user;
+
+    return xstrndup(text, strcspn(text, ":"));
 }
 
-/* "", "1000", "1000:1000". */
-static int of_image(const char *text, struct user *ret, struct error *err)
+static int look_up(const struct compose *compose, const char *name, struct user *user,
+                   struct error *err)
 {
-    const char *colon = strchr(text, ':');
-    scoped(freep) char *name = xstrndup(text, colon ? (size_t) (colon - text) : strlen(text));
+    scoped(freep) char *passwd = NULL;
+    int64_t gid;
 
-    *ret = (struct user){.uid = *name ? UNSAID : 0, .gid = UNSAID};
-    if (*name && !parse_id(name, &ret->uid))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "the image's user is '%.64s', a name that its /etc/passwd explains: say "
-                         "securityContext.runAsUser and runAsGroup",
-                         text);
-    if (colon && colon[1] && !parse_id(colon + 1, &ret->gid))
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "the image's user is '%.64s', whose group its /etc/group explains: say "
-                         "securityContext.runAsUser and runAsGroup",
-                         text);
+    if (layout_read_passwd(compose->layouts, compose->image, &passwd, err) < 0)
+        return -1;
+    if (user->uid != UNSAID)
+        gid = account_group_of(passwd, user->uid);
+    else if (account_find(passwd, name, &user->uid, &gid, err) < 0)
+        return -1;
+    if (user->gid == UNSAID)
+        user->gid = gid;
     return 0;
 }
 
 static int find_user(const struct compose *compose, struct user *ret, struct error *err)
 {
-    struct user user = {0}, other = {0};
+    scoped(freep) char *name = image_user(compose);
+    struct user user = {0};
+    int64_t uid;
 
     if (read_id(compose_inherited(compose, "runAsUser"), "runAsUser", &user.uid, err) < 0 ||
         read_id(compose_inherited(compose, "runAsGroup"), "runAsGroup", &user.gid, err) < 0)
         return -1;
-    if (user.uid == UNSAID) {
-        if (of_image(compose->image->process.user, &other, err) < 0)
-            return -1;
-        user.uid = other.uid;
-        user.gid = user.gid == UNSAID ? other.gid : user.gid;
+    if (user.uid == UNSAID && !*name)
+        user.uid = 0;
+    if (user.uid == UNSAID && text_to_i64(name, &uid)) {
+        if (uid < 0 || uid > INT_MAX)
+            return error_set(err, STATUS_INVALID_ARGUMENT, "the image's user '%.64s' is none",
+                             name);
+        user.uid = uid;
     }
     if (user.uid == 0 && user.gid == UNSAID)
         user.gid = 0;
-    if (user.gid == UNSAID)
-        return error_set(err, STATUS_INVALID_ARGUMENT,
-                         "the group of user %lld is what the image's /etc/passwd says: say "
-                         "securityContext.runAsGroup",
-                         (long long) user.uid);
+    /* The sentence for when it cannot be looked up. */
+    if ((user.uid == UNSAID || user.gid == UNSAID) && look_up(compose, name, &user, err) < 0)
+        return error_wrap(err, "securityContext.runAsUser and runAsGroup would say who it is");
     *ret = user;
     return 0;
 }

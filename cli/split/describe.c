@@ -106,6 +106,7 @@ static int compose_one(const struct describe *describe, struct compose compose, 
     struct js *slot = NULL;
 
     compose.image = &image;
+    compose.layouts = describe->layouts;
     compose.kind = kind_of(compose.container, list);
     if (!compose.kind)
         return error_set(err, STATUS_INVALID_ARGUMENT,

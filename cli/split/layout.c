@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "layer_file.h"
 
 enum { MARK_SIZE_MAX = 4096 };
 
@@ -55,28 +56,36 @@ static int check(const struct blob *blob, const char *digest, const char *path, 
                      text);
 }
 
-static int read_blob(const struct layouts *layouts, const char *digest, struct blob *ret,
-                     struct error *err)
+/* NULL and an error: no layout has it. The caller frees. */
+static char *find_path(const struct layouts *layouts, const char *digest, struct error *err)
 {
     for (size_t i = 0; i < layouts->count; i++) {
         scoped(freep) char *path = xformat("%s/blobs/sha256/%s", layouts->directories[i],
                                            reference_digits(digest));
-        scoped(clear_blob) struct blob blob = {0};
 
-        if (!file_exists(path))
-            continue;
-        if (file_read(path, IMAGE_DOCUMENT_MAX, &blob.text, &blob.length, err) < 0 ||
-            check(&blob, digest, path, err) < 0)
-            return -1;
-        *ret = blob;
-        blob.text = NULL;
-        return 0;
+        if (file_exists(path))
+            return take_ptr(path);
     }
-    return error_set(
+    (void) error_set(
         err, STATUS_NOT_FOUND,
         "%s is in no layout (`skopeo copy --all docker://IMAGE oci:DIR`, or `ctr image "
         "export` and tar, makes one; then --layout DIR)",
         digest);
+    return NULL;
+}
+
+static int read_blob(const struct layouts *layouts, const char *digest, struct blob *ret,
+                     struct error *err)
+{
+    scoped(freep) char *path = find_path(layouts, digest, err);
+    scoped(clear_blob) struct blob blob = {0};
+
+    if (!path || file_read(path, IMAGE_DOCUMENT_MAX, &blob.text, &blob.length, err) < 0 ||
+        check(&blob, digest, path, err) < 0)
+        return -1;
+    *ret = blob;
+    blob.text = NULL;
+    return 0;
 }
 
 static int read_described(const struct layouts *layouts, const struct image_descriptor *descriptor,
@@ -115,18 +124,18 @@ static int find_manifest(const struct layouts *layouts, const char *digest,
 static int find_image(const struct layouts *layouts, const char *digest, struct layout_image *ret,
                       struct error *err)
 {
-    scoped(image_clear_manifest) struct image_manifest manifest = {0};
     scoped(layout_image_clear) struct layout_image image = {0};
     scoped(clear_blob) struct blob blob = {0};
 
-    if (find_manifest(layouts, digest, &manifest, err) < 0 ||
-        read_described(layouts, &manifest.config, &blob, err) < 0 ||
+    if (find_manifest(layouts, digest, &image.manifest, err) < 0 ||
+        read_described(layouts, &image.manifest.config, &blob, err) < 0 ||
         image_parse_config(blob.text, blob.length, &image.config, err) < 0 ||
-        image_match(&manifest, &image.config, err) < 0 ||
+        image_match(&image.manifest, &image.config, err) < 0 ||
         image_process_parse(blob.text, blob.length, &image.process, err) < 0)
         return -1;
-    memcpy(image.config_digest, manifest.config.digest, sizeof(image.config_digest));
+    memcpy(image.config_digest, image.manifest.config.digest, sizeof(image.config_digest));
     *ret = image;
+    image.manifest.layers = NULL;
     image.config.diff_ids = NULL;
     image.process.root = NULL;
     return 0;
@@ -155,6 +164,36 @@ int layout_find(const struct layouts *layouts, const char *reference, struct lay
 
 void layout_image_clear(struct layout_image *image)
 {
+    image_clear_manifest(&image->manifest);
     image_clear_config(&image->config);
     image_process_clear(&image->process);
+}
+
+static int read_layer(const struct layouts *layouts, const struct layout_image *image, size_t index,
+                      struct layer_file *ret, struct error *err)
+{
+    const struct image_layer *layer = &image->manifest.layers[index];
+    scoped(freep) char *path = NULL;
+
+    if (layer->compression == IMAGE_ZSTD)
+        return error_set(err, STATUS_UNIMPLEMENTED, "its layers are compressed with zstd");
+    path = find_path(layouts, layer->blob.digest, err);
+    if (!path || layer_file_find(path, image->config.diff_ids[index], "passwd", ret, err) < 0)
+        return -1;
+    if (ret->state == LAYER_FILE_LINK)
+        return error_set(err, STATUS_FAILED_PRECONDITION, "it is a link");
+    return 0;
+}
+
+int layout_read_passwd(const struct layouts *layouts, const struct layout_image *image, char **ret,
+                       struct error *err)
+{
+    struct layer_file file = {.state = LAYER_FILE_ABSENT};
+
+    for (size_t i = image->manifest.layer_count; i > 0 && file.state == LAYER_FILE_ABSENT; i--) {
+        if (read_layer(layouts, image, i - 1, &file, err) < 0)
+            return error_wrap(err, "the image's /etc/passwd");
+    }
+    *ret = file.text;
+    return 0;
 }

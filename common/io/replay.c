@@ -8,8 +8,10 @@
 #include "base/error.h"
 
 enum {
-    STAGE = 16 * 1024,      /* of what comes: many small messages with one call */
-    ACK_AFTER = 256 * 1024, /* bytes that were handed on without a word about it */
+    STAGE = 16 * 1024, /* of what comes: many small messages with one call */
+    /* Bytes that were handed on without a word about it. A write's are not worth one: its answer
+     * has it, and comes before the writer can go on. */
+    ACK_AFTER = REPLAY_WINDOW / 2,
 };
 
 /* Messages count from 0. Of those that go out, the ring has [acked, added); of those that come in,

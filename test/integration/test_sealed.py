@@ -2,6 +2,7 @@
 """Sealed pods under a real containerd: the guest runs what the manifest says, whatever the tenant's node asks for."""
 import json
 import os
+import random
 import subprocess
 
 import grpc
@@ -16,7 +17,8 @@ from test_tenant_modes import MODES
 from test_volumes import SLEEP, at, live, sh
 
 SAY = ["sh", "-c", "echo $WORD $GIVEN; hostname; exec sleep 1000"]
-LARGE = ["x" * 600 * 1024]       # in three parts, and in little room
+# Three parts of a manifest, and almost as much as an annotation may be.
+LARGE = ["x" * 500 * 1024 + random.Random(1).randbytes(75_000).hex()]
 
 
 @pytest.fixture
@@ -64,6 +66,7 @@ def test_the_guest_runs_what_the_manifest_says(stub, tenant, bed, runtime):
     three = tenant.create(pod, "three", BUSYBOX, SLEEP)
     assert "its manifest has no container 'three'" in refusal(tenant.start_container, three)
     secret = config.annotations[sealed.ANNOTATION][:64]
+    assert 100 * 1024 < len(config.annotations[sealed.ANNOTATION]) < 128 * 1024
     assert not any(secret in line or "taken over" in line for path in log_paths(bed) for line in new_lines(path))
 
 

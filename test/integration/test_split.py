@@ -40,10 +40,10 @@ def write(path, data):
 
 
 def layout(directory, *made):
-    """An OCI image layout with these images, without their layers."""
+    """An OCI image layout with these images."""
     write(f"{directory}/oci-layout", '{"imageLayoutVersion":"1.0.0"}')
     for image in made:
-        for blob in (image.manifest, image.config):
+        for blob in (image.manifest, *image.blobs):
             write(f"{directory}/blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
     return str(directory)
 
@@ -101,11 +101,13 @@ REFUSALS = {
     "from": ({"containers": [{"name": "one", "image": "IMAGE", "envFrom": [{"secretRef": {"name": "s"}}]}]}, "name each one in env"),
     "twice": ({"initContainers": [{"name": "one", "image": "IMAGE"}]}, "two containers are called 'one'"),
     "seccomp": ({"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}, "--seccomp FILE"),
-    "group": ({"securityContext": {"runAsUser": 1000}}, "securityContext.runAsGroup"),
     "privileged": ({"containers": [{"name": "one", "image": "IMAGE", "securityContext": {"privileged": True}}]}, "privileged"),
     "restart": ({"initContainers": [{"name": "two", "image": "IMAGE", "restartPolicy": "Never"}]}, "(a sidecar)"),
     "value": (env(name="A", value=1), "write it in quotes"),
     "policy": ({"restartPolicy": "Sometimes"}, "Sometimes"),
+    "nested": ({"volumes": [{"name": "data", "hostPath": {"path": "/srv"}}, {"name": "conf", "configMap": {"name": "conf"}}],
+                "containers": [{"name": "one", "image": "IMAGE", "volumeMounts": [
+                    {"name": "data", "mountPath": "/data"}, {"name": "conf", "mountPath": "/data/conf"}]}]}, "lies in the share at '/data'"),
 }
 
 
@@ -213,7 +215,8 @@ class Kubelet:
 def whole_kubelet(running_bed):
     running_bed.use_guest("stub")
     node = Column(running_bed, "cleave")
-    made = {"BUSYBOX": ("busybox", images.standard()["busybox:1"]), "CONFIGURED": ("configured", images.busybox(**CONFIGURED))}
+    made = {"BUSYBOX": ("busybox", images.standard()["busybox:1"]), "CONFIGURED": ("configured", images.busybox(**CONFIGURED)),
+            "NAMED": ("named", images.busybox(User="user:extra"))}
     references = {}
     for name, (repository, image) in made.items():
         node.push(f"{repository}:pinned", image)
@@ -267,6 +270,9 @@ def settle(manifest, slot, guest, config):
     # Nobody knows before the pod is there what it will be called by the node.
     for key in ("sandbox-id", "sandbox-uid"):
         assert guest["annotations"].pop("io.kubernetes.cri." + key)
+    # The node calls an image as it was called when it first came: another test may have pulled it by a tag.
+    for one in (guest, spec):
+        assert one["annotations"].pop("io.kubernetes.cri.image-name").startswith("registry.cleave.test/")
     # kubelet has no order of variables; holes are the node's.
     variables = dict(variable.split("=", 1) for variable in guest["process"]["env"])
     for hole in slot["environment"]:

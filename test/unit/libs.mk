@@ -219,12 +219,12 @@ test_split_document_SRCS := test/unit/test_split_document.c \
 test_split_document_LIBS := base
 test_split_document_PKGS := yaml-0.1 json-c libmd
 test_image_process_LIBS := oci base
-test_split_layout_SRCS := test/unit/test_split_layout.c cli/split/layout.c
+test_split_layout_SRCS := test/unit/test_split_layout.c $(addprefix cli/split/,account.c layer_file.c layout.c)
 test_split_layout_LIBS := oci base
-test_split_layout_PKGS := json-c libmd
+test_split_layout_PKGS := zlib json-c libmd
 test_split_compose_SRCS := test/unit/test_split_compose.c $(addprefix cli/split/,compose.c \
 	compose_execs.c compose_mounts.c compose_process.c compose_resources.c compose_security.c \
-	compose_user.c defaults.c document.c environment.c layout.c paths.c quantity.c scalar.c volumes.c)
+	account.c compose_user.c defaults.c document.c environment.c layer_file.c layout.c paths.c quantity.c scalar.c volumes.c)
 test_split_compose_LIBS := sealed oci base
 test_split_compose_PKGS := yaml-0.1 zlib json-c libmd
 test_nesting_SRCS := test/unit/test_nesting.c $(addprefix guest-agent/,nesting.c beneath.c)
@@ -233,3 +233,6 @@ test_manifest_LIBS := sealed base
 test_manifest_PKGS := json-c libmd
 test_package_LIBS := sealed base
 test_package_PKGS := zlib json-c libmd
+test_split_layer_SRCS := test/unit/test_split_layer.c cli/split/layer_file.c cli/split/account.c
+test_split_layer_LIBS := oci base
+test_split_layer_PKGS := zlib json-c libmd

@@ -99,6 +99,31 @@ START_TEST(messages_arrive_in_order_and_are_forgotten_when_they_were_taken)
 }
 END_TEST
 
+/* The answer to a write of 1 MiB has the word; where there is none it goes alone, in time. */
+START_TEST(half_of_the_window_is_acknowledged_without_an_answer)
+{
+    scoped(replay_freep) struct replay *a = replay_new(), *b = replay_new();
+
+    connect_both(a, b);
+    settle(a, b);
+    for (uint64_t i = 0; i < 2; i++) {
+        ck_assert(add(a, i, REPLAY_MESSAGE_MAX));
+        settle(a, b);
+        ck_assert_uint_eq(move(b, a, SIZE_MAX, SIZE_MAX), 0);
+        replay_taken(b);
+    }
+    ck_assert_uint_eq(move(b, a, SIZE_MAX, SIZE_MAX), REPLAY_HEAD);
+    ck_assert(add(a, 2, REPLAY_MESSAGE_MAX));
+    settle(a, b);
+    replay_taken(b);
+    ck_assert_uint_eq(move(b, a, SIZE_MAX, SIZE_MAX), 0);
+    ck_assert(add(b, 0, 16)); /* the answer */
+    ck_assert_uint_eq(move(b, a, SIZE_MAX, SIZE_MAX), REPLAY_HEAD + 16);
+    replay_rest(b);
+    ck_assert_uint_eq(move(b, a, SIZE_MAX, SIZE_MAX), 0);
+}
+END_TEST
+
 /* A conversation of a few messages, cut once after `cut` bytes one way; each arrives once. */
 static size_t converse(size_t cut, size_t piece)
 {
@@ -451,6 +476,7 @@ int main(void)
         &(struct suite){.name = "replay", .timeout_s = 60},
         (const TTest *[]){
             messages_arrive_in_order_and_are_forgotten_when_they_were_taken,
+            half_of_the_window_is_acknowledged_without_an_answer,
             a_cut_at_any_byte_loses_and_doubles_nothing, cuts_without_end_lose_nothing,
             the_buffers_go_round, what_is_not_acknowledged_is_bounded, memory_is_given_back_at_rest,
             the_end_is_said_once_and_again_on_the_next_connection,
