@@ -9,7 +9,9 @@
 #include "base/scoped.h"
 #include "base/text.h"
 
-enum { VALUE_MAX = 400 };
+/* Elements are matched each with each; a list of more is compared as a whole, since whoever wrote a
+ * manifest may have made it long. */
+enum { VALUE_MAX = 400, LIST_MAX = 1024 };
 
 struct search {
     difference_fn *fn;
@@ -126,7 +128,8 @@ static void compare_lists(const struct pair *pair)
 {
     size_t before = pair->search->found;
 
-    compare_elements(pair, key_of(pair->a, pair->b));
+    if (js_length(pair->a) <= LIST_MAX && js_length(pair->b) <= LIST_MAX)
+        compare_elements(pair, key_of(pair->a, pair->b));
     if (pair->search->found == before && !is_same(pair->a, pair->b))
         report(pair->search, pair->path, pair->a, pair->b); /* the order, or how often */
 }
@@ -165,7 +168,10 @@ static void print_side(const char *before, const struct difference_side *side)
 void difference_print(const char *path, const struct difference_side *a,
                       const struct difference_side *b)
 {
-    printf("%s: ", path);
+    scoped(freep) char *shown = xstrdup(path);
+
+    text_make_printable(shown);
+    printf("%s: ", shown);
     if (a->value && b->value) {
         print_side("", a);
         print_side(", ", b);

@@ -49,12 +49,15 @@ static int say_table(void)
 
 static int say_leaf(void *user, const struct owner_leaf *leaf, struct error *err)
 {
+    scoped(freep) char *name = xstrdup(leaf->name); /* with the pod's own keys in it */
+
     (void) user;
     (void) err;
+    text_make_printable(name);
     if (leaf->row->owner == OWNER_REFUSED && halves_asks_nothing(leaf))
-        printf("%-8s %s: left out, it asks for nothing\n", owner_name(OWNER_NEITHER), leaf->name);
+        printf("%-8s %s: left out, it asks for nothing\n", owner_name(OWNER_NEITHER), name);
     else
-        printf("%-8s %s: %s\n", owner_name(leaf->row->owner), leaf->name, leaf->row->reason);
+        printf("%-8s %s: %s\n", owner_name(leaf->row->owner), name, leaf->row->reason);
     return LEAF_DROP;
 }
 

@@ -161,6 +161,13 @@ void text_make_utf8(char *text)
     }
 }
 
+void text_make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char) *text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 bool text_is_utf8(const char *text, size_t length)
 {
     for (size_t i = 0; i < length;) {

@@ -24,4 +24,6 @@ int text_to_size(const char *text, uint64_t *ret, struct error *err)
     __attribute__((warn_unused_result));
 /* Replaces each byte that is not part of valid UTF-8, in place (Go refuses whole messages). */
 void text_make_utf8(char *text);
+/* Replaces what a terminal would obey (control characters) by '?', in place. */
+void text_make_printable(char *text);
 bool text_is_utf8(const char *text, size_t length);

@@ -287,7 +287,8 @@ def test_an_unknown_verb_gets_a_hint():
 
 @pytest.mark.parametrize("words", [["--help"], ["help"], ["check", "--help"], ["version", "--help"], ["status", "--help"], ["evidence", "--help"],
                                    ["policy", "--help"], ["policy", "check", "--help"],
-                                   ["evidence", "verify", "--help"]])
+                                   ["evidence", "verify", "--help"], ["split", "--help"], ["join", "--help"], ["verify", "--help"],
+                                   ["diff", "--help"], ["explain", "--help"]])
 def test_help_is_no_error(words):
     code, out, err = cleave(*words)
     assert (code, err) == (0, "") and out.startswith("Usage: cleave")

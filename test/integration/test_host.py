@@ -24,6 +24,7 @@ import cri as cri_program   # noqa: E402
 import setup as bed_setup   # noqa: E402
 import snapshot             # noqa: E402
 import ttrpc                # noqa: E402
+from test_split_halves import Split   # noqa: E402
 
 ANCHOR = "registry.cleave.test/anchor:1"
 ID = "00112233445566778899aabbccddeeff"
@@ -132,6 +133,26 @@ def test_the_pods_cgroup_counts_the_machine(bed, cri):
     qemu = one(bed, "guest=cleave-" + pod)
     with open(f"/proc/{qemu}/cgroup", encoding="utf-8") as groups:
         assert f"{config.linux.cgroup_parent}/cleave-{pod}" in groups.read()
+    cri.stop_pod(pod)
+    cri.remove_pod(pod)
+
+
+def test_the_host_half_of_a_split_pod_is_a_machine_of_its_size(bed, cri, tmp_path):
+    """As a kubelet would ask for it, with the annotations that the split leaves to a mint."""
+    made = Split(tmp_path)
+    with open(made.make("halves", made.pod(), "--anchor-image", ANCHOR)[0], encoding="utf-8") as file:
+        half = json.load(file)
+    (anchor,) = half["spec"]["containers"]
+    assert anchor["resources"]["limits"] == {"cpu": "500m", "memory": "1536Mi"}
+    config = cri.pod_config(half["metadata"]["name"], half["metadata"]["namespace"], annotations={**half["metadata"]["annotations"], **annotations()},
+                            linux={"resources": {"cpu_period": 100000, "cpu_quota": 50000, "memory_limit_in_bytes": 1536 << 20}})
+    pod = cri.run_pod(runtime=half["spec"]["runtimeClassName"], config=config)
+    with open(f"/proc/{one(bed, f'guest=cleave-{pod},')}/cmdline", "rb") as file:
+        words = file.read().decode().split("\0")
+    assert words[words.index("-m") + 1] in ("1536", "size=1572864k") and words[words.index("-smp") + 1].split(",")[0] == "1"
+    ctr = cri.create(pod, anchor["name"], anchor["image"])
+    cri.start_container(ctr)
+    assert cri.container_status(ctr).state == cri_program.RUNNING
     cri.stop_pod(pod)
     cri.remove_pod(pod)
 

@@ -147,4 +147,7 @@ def test_explain_says_whose_each_field_is(made):
     for spec, sentence in (({"colour": 1}, "'spec.colour' is no field"), ({"hostNetwork": True}, "spec.hostNetwork is refused")):
         done = cleave("explain", "-", stdin=json.dumps(made.pod(**spec)))
         assert done.returncode == 1 and sentence in done.stderr
+    pod = made.pod()
+    pod["metadata"]["labels"]["\x1b[2J"] = "x"
+    assert "metadata.labels.?[2J: " in cleave("explain", "-", stdin=json.dumps(pod)).stdout
     assert "spec.initContainers[]: spec.containers[]" in cleave("explain", "--fields").stdout

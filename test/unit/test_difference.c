@@ -68,7 +68,25 @@ START_TEST(differences_are_found_and_named)
 }
 END_TEST
 
+/* Within the test's time only if it does not match each with each. */
+START_TEST(a_long_list_is_compared_as_a_whole)
+{
+    scoped(js_freep) struct js *a = js_new_object(), *b = js_new_object();
+    char text[TEXT_SIZE] = "";
+
+    js_set(a, "l", js_new_array());
+    js_set(b, "l", js_new_array());
+    for (int i = 0; i < 200000; i++) {
+        js_append(js_get(a, "l"), js_new_integer(i));
+        js_append(js_get(b, "l"), js_new_integer(i + 1));
+    }
+    ck_assert_uint_eq(difference_find(a, b, note, text), 1);
+    ck_assert_ptr_eq(strstr(text, "l [0,"), text);
+}
+END_TEST
+
 int main(void)
 {
-    return suite_run("difference", (const TTest *[]){differences_are_found_and_named, NULL});
+    return suite_run("difference", (const TTest *[]){differences_are_found_and_named,
+                                                     a_long_list_is_compared_as_a_whole, NULL});
 }

@@ -129,11 +129,21 @@ START_TEST(only_valid_utf8_remains)
 }
 END_TEST
 
+START_TEST(what_a_terminal_obeys_is_not_printed)
+{
+    char text[] = "a\x1b[2J\tb\x7f\xc3\xa4";
+
+    text_make_printable(text);
+    ck_assert_str_eq(text, "a?[2J?b?\xc3\xa4");
+}
+END_TEST
+
 int main(void)
 {
     return suite_run("text",
                      (const TTest *[]){what_does_not_fit_is_an_error_and_leaves_nothing,
                                        comparisons_know_null_and_ends, identifiers_are_containerds,
                                        numbers_are_whole_strings_in_range,
-                                       sizes_have_binary_suffixes, only_valid_utf8_remains, NULL});
+                                       sizes_have_binary_suffixes, only_valid_utf8_remains,
+                                       what_a_terminal_obeys_is_not_printed, NULL});
 }
