@@ -99,33 +99,6 @@ static bool is_gone(int errnum)
     return errnum == EPIPE || errnum == ECONNRESET;
 }
 
-static int flush(struct shuttle *shuttle)
-{
-    struct replay *replay = shuttle->state->replay;
-    const uint8_t *data;
-    size_t length;
-
-    shuttle->stream_blocks = false;
-    while ((data = replay_output(replay, &length)) != NULL && length > 0) {
-        ssize_t n = send(shuttle->options.stream, data, length, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
-            shuttle->stream_blocks = true;
-            return GOES_ON;
-        }
-        if (n < 0) {
-            if (is_gone(errno))
-                return SHUTTLE_LOST;
-            error_errno(&shuttle->err, errno, "send to the peer");
-            return fail(shuttle, SHUTTLE_LOST);
-        }
-        replay_sent(replay, (size_t) n);
-    }
-    return replay_has_ended(replay) ? SHUTTLE_OWN_ENDED : GOES_ON;
-}
-
 static int receive(struct shuttle *shuttle)
 {
     struct replay *replay = shuttle->state->replay;
@@ -144,6 +117,44 @@ static int receive(struct shuttle *shuttle)
     if (replay_received(replay, (size_t) n, &shuttle->err) < 0)
         return fail(shuttle, SHUTTLE_PEER_BROKE);
     return replay_peer_has_ended(replay) ? SHUTTLE_PEER_ENDED : GOES_ON;
+}
+
+/* What the peer had said before it closed is still to be read, and it may be that it has ended. */
+static int last_words(struct shuttle *shuttle)
+{
+    struct pollfd stream = {shuttle->options.stream, POLLIN, 0};
+    int over = GOES_ON;
+
+    while (over == GOES_ON && poll(&stream, 1, 0) == 1)
+        over = receive(shuttle);
+    return over == GOES_ON ? SHUTTLE_LOST : over;
+}
+
+static int flush(struct shuttle *shuttle)
+{
+    struct replay *replay = shuttle->state->replay;
+    const uint8_t *data;
+    size_t length;
+
+    shuttle->stream_blocks = false;
+    while ((data = replay_output(replay, &length)) != NULL && length > 0) {
+        ssize_t n = send(shuttle->options.stream, data, length, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN) {
+            shuttle->stream_blocks = true;
+            return GOES_ON;
+        }
+        if (n < 0) {
+            if (is_gone(errno))
+                return last_words(shuttle);
+            error_errno(&shuttle->err, errno, "send to the peer");
+            return fail(shuttle, SHUTTLE_LOST);
+        }
+        replay_sent(replay, (size_t) n);
+    }
+    return replay_has_ended(replay) ? SHUTTLE_OWN_ENDED : GOES_ON;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
