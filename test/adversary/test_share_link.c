@@ -305,6 +305,7 @@ START_TEST(the_death_of_the_server_is_told_at_once)
     ck_assert_int_eq(outcome, SHUTTLE_OWN_ENDED);
     while (share_check(share, &err) == 0)
         OK(loop_turn(pair.loop, 20, &err));
+    ck_assert_msg(!strstr(err.message, "no connection"), "%s", err.message); /* an outage later */
     (void) kill(pid, SIGKILL);
     ck_assert_int_ge(until_ended(pid), 0);
     ck_assert_int_gt(until_ended(user(1)), 5);
