@@ -240,7 +240,7 @@ static int open_pipes(struct task *task, struct error *err)
         .exec_id = name.exec_id,
         .stdin_path = task->entry->stdin_path,
         .stdout_path = task->entry->stdout_path,
-        .stderr_path = task->entry->stderr_path,
+        .stderr_path = name.has_stderr ? task->entry->stderr_path : NULL, /* a terminal has none */
         .changed = task_io_changed,
         .user = task,
     };

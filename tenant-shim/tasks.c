@@ -37,7 +37,7 @@ struct agent_process task_name(const struct task *task)
         .terminal = entry->terminal,
         .has_stdin = entry->stdin_path && entry->stdin_path[0],
         .has_stdout = entry->stdout_path && entry->stdout_path[0],
-        .has_stderr = entry->stderr_path && entry->stderr_path[0],
+        .has_stderr = !entry->terminal && entry->stderr_path && entry->stderr_path[0],
         .width = task->width,
         .height = task->height,
     };

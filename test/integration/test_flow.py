@@ -67,7 +67,7 @@ def test_floods_that_nobody_reads_cost_no_memory_and_delay_nobody(stub, tenant, 
 
 def test_a_terminal_outlives_a_cut_and_loses_nothing(relay, tenant, bed):
     pod = tenant.run_pod("terminal")
-    ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"])
+    ctr = tenant.run(pod, "one", BUSYBOX, ["sleep", "1000"], tty=True)
     shell = ["sh", "-c", "stty -echo; echo ready; while read -r line; do echo \"<$line> $(stty size)\"; done"]
     stream = Stream(bed, tenant.exec_url(ctr, shell, stdin=True, stdout=True, tty=True))
     stream.resize(80, 24)
@@ -87,3 +87,5 @@ def test_a_terminal_outlives_a_cut_and_loses_nothing(relay, tenant, bed):
     said = stream.until(STDOUT, b"<line 199>", 30)
     assert [int(word.split(b">")[0]) for word in said.split(b"<line ")[1:]] == list(range(200))
     stream.close()
+    with open(bed.log("tenant", "containerd"), encoding="utf-8") as log:
+        assert "no such stream" not in log.read()       # a terminal has no stderr to ask for
