@@ -10,7 +10,7 @@
 #include "secure/tls.h"
 
 /* Rounds per step: one busy connection must not keep the loop from the others. */
-enum { ROUNDS_MAX = 8, WASTE = 16 * 1024 };
+enum { ROUNDS_MAX = 8, LAST_RECORDS_MAX = 1024, WASTE = 16 * 1024 };
 
 enum moved { MOVED_FAILED = -1, MOVED_NOTHING = 0, MOVED_BYTES = 1, MOVED_LEFT = 2 };
 
@@ -68,6 +68,19 @@ static enum moved move_down(struct pump *pump, struct pump_wants *wants, bool *r
     return plain->ops->received(plain->user, length) < 0 ? MOVED_LEFT : MOVED_BYTES;
 }
 
+/* What the peer had said before its connection took no more is still to be read, and it may be that
+ * nothing follows. */
+static enum moved hear_out(struct pump *pump, struct pump_wants *wants)
+{
+    enum moved down = MOVED_BYTES;
+    struct error ignored;
+    bool taken;
+
+    for (int i = 0; i < LAST_RECORDS_MAX && down == MOVED_BYTES; i++)
+        down = move_down(pump, wants, &taken, &ignored);
+    return down;
+}
+
 static int check_records(const struct pump *pump, struct error *err)
 {
     struct tls_records records = tls_records(pump->options.tls);
@@ -99,6 +112,8 @@ static enum pump_result step_run(struct pump *pump, struct pump_wants *wants, st
     }
     if (up == MOVED_BYTES || up == MOVED_NOTHING)
         down = move_down(pump, wants, &taken, err);
+    else if (up == MOVED_FAILED && hear_out(pump, wants) == MOVED_LEFT)
+        down = MOVED_LEFT;
     if (down == MOVED_LEFT)
         return PUMP_LEFT;
     if (down == MOVED_FAILED || check_records(pump, err) < 0)

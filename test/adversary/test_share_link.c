@@ -504,6 +504,58 @@ START_TEST(a_guest_that_the_server_drops_is_told_so)
 }
 END_TEST
 
+/* An end that always has something to ask. */
+static enum shuttle_result talk(void *user, uint8_t *data, size_t *filled, struct error *fault)
+{
+    (void) user;
+    (void) fault;
+    memset(data, 1, REPLAY_MESSAGE_MIN);
+    *filled = REPLAY_MESSAGE_MIN;
+    return SHUTTLE_DONE;
+}
+
+static enum shuttle_result hear(void *user, const uint8_t *data, size_t length, size_t *written,
+                                struct error *fault)
+{
+    (void) user;
+    (void) data;
+    (void) length;
+    (void) written;
+    (void) fault;
+    return SHUTTLE_DONE;
+}
+
+static void on_guest_end(void *user, struct channel *channel, const struct error *fault)
+{
+    (void) channel;
+    (void) fault;
+    *(bool *) user = true;
+}
+
+/* The guest has gone, and what it said lies in the socket into which nothing can be sent. */
+START_TEST(that_nothing_follows_is_heard_where_nothing_can_be_sent)
+{
+    static const struct shuttle_end talker = {.read = talk, .write = hear};
+    struct shuttle_options options = {.loop = pair.loop, .state = &state, .over = on_over};
+    struct outcome *guest = pair_join_class(&pair, &control, CHANNEL_SHARE, &joined);
+    bool gone = false;
+
+    OK(channel_take_fd(guest->channel, &hostile, &err));
+    channel_on_end(guest->channel, on_guest_end, &gone);
+    say(&(struct replay_head){.type = REPLAY_RESUME}, NULL, 0);
+    turn_for(100); /* so that these are two records */
+    say(&(struct replay_head){.type = REPLAY_END}, NULL, 0);
+    (void) close(hostile);
+    pair_until(&pair, &gone);
+    over = false;
+    state.end = &talker;
+    OK(shuttle_new(&options, &shuttle, &err));
+    OK(channel_carry(joined.channel, shuttle, &err));
+    pair_until(&pair, &over);
+    ck_assert_int_eq(outcome, SHUTTLE_PEER_ENDED);
+}
+END_TEST
+
 int main(void)
 {
     return suite_run_with(
@@ -517,5 +569,6 @@ int main(void)
             a_guest_that_acknowledges_what_was_not_sent_ends_it,
             a_guest_that_jumps_a_number_ends_it,
             a_message_that_lies_about_its_length_never_reaches_the_server,
-            a_guest_that_the_server_drops_is_told_so, NULL});
+            a_guest_that_the_server_drops_is_told_so,
+            that_nothing_follows_is_heard_where_nothing_can_be_sent, NULL});
 }

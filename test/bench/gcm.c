@@ -47,15 +47,15 @@ static bool work(struct half *half, uint64_t until)
     mbedtls_gcm_init(&gcm);
     if (mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, key, 256) != 0)
         return false;
-    while (clock_monotonic_ns() < until) {
+    do { /* once even if others had the processor until then */
         if (mbedtls_gcm_crypt_and_tag(&gcm, half->mode, RECORD, iv, sizeof(iv), aad, sizeof(aad),
                                       record, out, TAG, tag) != 0)
             return false;
         half->bytes += RECORD;
-    }
+    } while (clock_monotonic_ns() < until);
     half->cpu_ns = cpu_ns() - start;
     mbedtls_gcm_free(&gcm);
-    return half->bytes > 0;
+    return true;
 }
 
 int main(int argc, char *argv[])
