@@ -203,6 +203,20 @@ def find_processes(bed, role, pattern):
             if re.search(pattern, line.split(" ", 1)[1])]
 
 
+# A container that lives as long as its test needs it, however slow the machine is.
+UNTIL_THE_END = ["sh", "-c", "i=0; while ! [ -e /end ]; do echo $i; i=$((i+1)); sleep 0.05; done; echo end; exit 9"]
+
+
+def ends_whole(node, ctr):
+    """It is told to end; none of its lines is lost, none came twice. How many there are."""
+    assert node.exec(ctr, "touch", "/end")[0] == 0
+    assert node.wait_exit(ctr, 40).exit_code == 9
+    eventually(lambda: node.log(ctr)[-1][1] == "end", what="the last line")
+    found = [int(line) for _, line in node.log(ctr)[:-1]]
+    assert found == list(range(len(found)))
+    return len(found)
+
+
 def kill9(pids):
     for pid in pids:
         ns.kill_and_wait(pid, signal.SIGKILL)

@@ -59,7 +59,7 @@ def difference(before, after):
     return lines
 
 
-def leftovers(bed, before, seconds=10.0):
+def leftovers(bed, before, seconds=30.0):
     """What there is that was not there before, once it has settled: [] is the wanted answer."""
     deadline = time.monotonic() + seconds
     while True:

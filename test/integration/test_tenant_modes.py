@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 import ttrpc
-from conftest import BUSYBOX, configure, eventually, find_processes, kill9
+from conftest import BUSYBOX, UNTIL_THE_END, configure, ends_whole, eventually, find_processes, kill9
 from test_tenant import GUEST, text
 
 SHIM = r"containerd-shim-cleave-tenant-v2"
@@ -118,7 +118,7 @@ def test_what_cannot_be_is_refused_by_name(stub, tenant, runtime):
 
 def test_containerd_restarts_and_nothing_is_lost(stub, tenant, bed, runtime):
     pod = tenant.run_pod("again", runtime)
-    ctr = tenant.run(pod, "one", BUSYBOX, ["sh", "-c", "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 9"])
+    ctr = tenant.run(pod, "one", BUSYBOX, UNTIL_THE_END)
     gone = tenant.run(pod, "gone", BUSYBOX, ["sleep", "1000"])
     shims = find_processes(bed, "tenant", SHIM)
     bed.stop("tenant", "containerd")
@@ -130,9 +130,7 @@ def test_containerd_restarts_and_nothing_is_lost(stub, tenant, bed, runtime):
     tenant.stop_container(gone, grace=0)
     tenant.remove_container(gone)       # now `delete` runs for containers too: it must not touch the pod
     assert find_processes(bed, "tenant", SHIM) == shims
-    assert tenant.wait_exit(ctr).exit_code == 9
-    eventually(lambda: len(tenant.log(ctr)) >= 60, what="the last line")
-    assert text(tenant.log(ctr), "stdout").split() == [str(i) for i in range(60)]
+    assert ends_whole(tenant, ctr) > 10
     three = tenant.run(pod, "three", BUSYBOX, ["sleep", "1000"])
     assert tenant.exec(three, "true")[0] == 0
     tenant.stop_pod(pod)

@@ -187,8 +187,9 @@ def test_clients_of_a_database_outlive_a_cut_of_five_seconds(database):
     """A stub of the tenant node: the way to it is a link of its own."""
     database.make_tables()
     database.write(1)
-    bench = database.bench_outside(12)
     database.wait_for_promises(50)
+    bench = database.bench_outside(12)
+    assert any(line.startswith("progress: ") for line in bench.stdout)      # it is at work
     with black_hole(database.bed):
         time.sleep(5)
     database.wait_for_promises(50)
