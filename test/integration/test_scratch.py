@@ -10,7 +10,7 @@ import images
 import ns
 import scratch
 import setup
-from conftest import BUSYBOX, find_processes
+from conftest import BUSYBOX, find_processes, is_sanitised
 from test_volumes import at, kubelet_of_machine    # noqa: F401
 
 SLEEP = ["sleep", "1000"]
@@ -52,6 +52,7 @@ def large(bed, tenant):
     tenant.remove_image(name)
 
 
+@pytest.mark.skipif(is_sanitised(), reason="the image with a sanitizer's libraries does not fit into 128 MiB")
 def test_what_a_pod_writes_is_on_the_hosts_disk_and_says_nothing_there(bed, nodes, vm, kubelet_of_machine, large):    # noqa: F811
     kubelet, tenant = kubelet_of_machine, nodes["tenant"]
     bed.use_guest("vm", memory="128MiB", scratch="512MiB")
@@ -73,7 +74,7 @@ def test_what_a_pod_writes_is_on_the_hosts_disk_and_says_nothing_there(bed, node
     for path in ("/cache/canary", "/canary"):
         write_canary(tenant, ctr, path)
     after = scratch.blocks(disk)
-    assert len(after) - len(before) > 8 * MIB // scratch.BLOCK
+    assert len(after) - len(before) >= 8 * MIB // scratch.BLOCK
     assert not any(b"canary" in block or b"workload" in block for block in after.values())
     written = [block for place, block in after.items() if before.get(place) != block]
     assert len(set(written)) == len(written)                                    # not even that the same is the same
