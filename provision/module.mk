@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-provision_COMMON := provision/program.c provision/record.c
+provision_COMMON := provision/program.c provision/record.c provision/minting.c
 
 cleave-provision-cri_SRCS   := provision/cri.c provision/codec_cri.c $(provision_COMMON)
 cleave-provision-cri_LIBS   := shim secure grpc io base proto

@@ -16,11 +16,12 @@
 
 enum { REQUEST_MAX = 64 * 1024, VERSION = 1, GUEST_PORT = 7433 };
 
-static const char *const verb_names[] = {"create", "status", "delete"};
+static const char *const verb_names[] = {"create", "status", "delete", "mint"};
 
 static provision_fn *find_verb(const struct provisioner *provisioner, const char *verb)
 {
-    provision_fn *const fns[] = {provisioner->create, provisioner->status, provisioner->destroy};
+    provision_fn *const fns[] = {provisioner->create, provisioner->status, provisioner->destroy,
+                                 provisioner->mint};
 
     for (size_t i = 0; i < ARRAY_LENGTH(verb_names); i++)
         if (text_equal(verb, verb_names[i]))
@@ -56,15 +57,13 @@ static int read_manifest_digest(const struct js *root, struct provision_request 
     return 0;
 }
 
-static int read_create(const struct js *root, struct provision_request *request, struct error *err)
+/* What create and mint have. */
+static int read_description(const struct js *root, struct provision_request *request,
+                            struct error *err)
 {
-    static const char *const keys[] = {
-        "version",  "cri_sandbox_id",  "name",     "namespace",  "vcpus",
-        "memory",   "network",         "evidence", "guest_root", "endpoint",
-        "dial_out", "manifest_digest", NULL};
     int64_t vcpus, memory;
 
-    if (js_only(root, keys, err) < 0 || js_need_string(root, "name", &request->pod_name, err) < 0 ||
+    if (js_need_string(root, "name", &request->pod_name, err) < 0 ||
         js_need_string(root, "namespace", &request->pod_namespace, err) < 0 ||
         js_need_string(root, "network", &request->network, err) < 0 ||
         js_need_string(root, "evidence", &request->evidence, err) < 0 ||
@@ -74,16 +73,34 @@ static int read_create(const struct js *root, struct provision_request *request,
     if (js_get(root, "guest_root") && js_type(js_get(root, "guest_root")) != JS_BOOLEAN)
         return error_set(err, STATUS_INVALID_ARGUMENT, "guest_root is not true or false");
     request->guest_root = js_get_boolean(root, "guest_root", false);
-    if (js_get(root, "endpoint") && js_need_string(root, "endpoint", &request->endpoint, err) < 0)
-        return -1;
-    if (js_get(root, "dial_out") &&
-        read_dial_out(js_get(root, "dial_out"), &request->dial_out, err) < 0)
-        return -1;
-    if (read_manifest_digest(root, request, err) < 0)
-        return -1;
     request->vcpus = (uint32_t) vcpus;
     request->memory = (uint64_t) memory;
-    return 0;
+    return read_manifest_digest(root, request, err);
+}
+
+static int read_create(const struct js *root, struct provision_request *request, struct error *err)
+{
+    static const char *const keys[] = {
+        "version",  "cri_sandbox_id",  "name",     "namespace",  "vcpus",
+        "memory",   "network",         "evidence", "guest_root", "endpoint",
+        "dial_out", "manifest_digest", NULL};
+
+    if (js_only(root, keys, err) < 0 || read_description(root, request, err) < 0)
+        return -1;
+    if (js_get(root, "endpoint") && js_need_string(root, "endpoint", &request->endpoint, err) < 0)
+        return -1;
+    return js_get(root, "dial_out")
+               ? read_dial_out(js_get(root, "dial_out"), &request->dial_out, err)
+               : 0;
+}
+
+static int read_mint(const struct js *root, struct provision_request *request, struct error *err)
+{
+    static const char *const keys[] = {"version",         "name",    "namespace", "vcpus",
+                                       "memory",          "network", "evidence",  "guest_root",
+                                       "manifest_digest", NULL};
+
+    return js_only(root, keys, err) < 0 ? -1 : read_description(root, request, err);
 }
 
 int provision_read_request(const char *verb, const struct js *root, struct provision_request *ret,
@@ -93,8 +110,15 @@ int provision_read_request(const char *verb, const struct js *root, struct provi
     struct provision_request request = {0};
     int64_t version;
 
-    if (js_need_integer(root, "version", VERSION, VERSION, &version, err) < 0 ||
-        js_need_string(root, "cri_sandbox_id", &request.cri_sandbox_id, err) < 0)
+    if (js_need_integer(root, "version", VERSION, VERSION, &version, err) < 0)
+        return -1;
+    if (text_equal(verb, "mint")) {
+        if (read_mint(root, &request, err) < 0)
+            return -1;
+        *ret = request;
+        return 0;
+    }
+    if (js_need_string(root, "cri_sandbox_id", &request.cri_sandbox_id, err) < 0)
         return -1;
     if (!text_is_identifier(request.cri_sandbox_id)) /* it becomes a file name */
         return error_set(err, STATUS_INVALID_ARGUMENT, "cri_sandbox_id is not an identifier");
@@ -185,12 +209,27 @@ static int print(struct js *answer)
 
 static int usage(const struct provisioner *provisioner, FILE *to)
 {
-    fprintf(
-        to,
-        "%s: %s\n\nUsage: %s create|status|delete  (one JSON object on stdin, one on stdout)\n"
-        "Configuration: $CLEAVE_TENANT_CONF, else " TENANT_CONF_PATH "\n"
+    fprintf(to,
+            "%s: %s\n\nUsage: %s create|status|delete%s  (one JSON object on stdin, one on "
+            "stdout)\n"
+            "Configuration: $CLEAVE_TENANT_CONF, else " TENANT_CONF_PATH "\n",
+            provisioner->program, provisioner->summary, provisioner->program,
+            provisioner->mint ? "|mint" : "");
+    if (provisioner->mint)
+        fputs(
+            "\nmint makes a key and initdata for a host half that is to be made by somebody else, "
+            "from\n"
+            "{\"version\": 1, \"namespace\": ..., \"name\": ..., \"vcpus\": 1, \"memory\": BYTES,\n"
+            " \"network\": \"tenant\"|\"host\"|\"none\", \"evidence\": TYPE} and, for a sealed "
+            "pod,\n"
+            "\"manifest_digest\": HEX. It answers where they lie and the host half's annotations; "
+            "when\n"
+            "its address is known, the directory is renamed to ADDRESS:PORT beside its own "
+            "parent.\n\n",
+            to);
+    fputs(
         "Evidence of the type \"sample\" is insecure: it proves nothing and is for development.\n",
-        provisioner->program, provisioner->summary, provisioner->program);
+        to);
     return to == stdout ? 0 : 1;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What every provisioner is: `cleave-provision-X create|status|delete`, one JSON object on stdin,
- * one on stdout. An error is {"code": 5, "message": "..."} (google.rpc.Code) and exit code 1. */
+ * one on stdout. `mint` is for its operator, where somebody else makes the guest. An error is
+ * {"code": 5, "message": "..."} (google.rpc.Code) and exit code 1. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,8 +13,8 @@ struct js;
 struct tenant_conf;
 
 struct provision_request {
-    const char *cri_sandbox_id; /* the idempotency key of all three verbs */
-    /* create only */
+    const char *cri_sandbox_id; /* the idempotency key of all but mint */
+    /* create and mint only */
     const char *pod_name;
     const char *pod_namespace;
     uint32_t vcpus;
@@ -37,6 +38,7 @@ struct provisioner {
     provision_fn *create;
     provision_fn *status;
     provision_fn *destroy;
+    provision_fn *mint; /* or NULL: create does it */
 };
 
 /* All of main(). */

@@ -11,9 +11,11 @@
 #include "base/json.h"
 #include "base/scoped.h"
 #include "base/text.h"
+#include "minting.h"
 #include "program.h"
 #include "record.h"
 #include "secure/initdata.h"
+#include "secure/mint.h"
 #include "shim/tenant_conf.h"
 
 /* "192.0.2.1:7433" or "[2001:db8::1]:7433". The text becomes a directory's name, so that nothing
@@ -105,6 +107,28 @@ static int destroy(const struct provision_request *request, const struct tenant_
     return record_remove(record, err);
 }
 
+/* Where the guest will be is not known before it is made, and it cannot be made without these. */
+static int mint(const struct provision_request *request, const struct tenant_conf *conf,
+                struct js *answer, struct error *err)
+{
+    scoped(freep) char *directory = xformat("%s/new", conf->static_directory);
+    scoped(freep) char *initdata = NULL;
+    struct js *annotations = js_new_object();
+    struct mint mint;
+
+    js_set(answer, "annotations", annotations);
+    if (minting_make(directory, request, conf, &mint, err) < 0)
+        return -1;
+    initdata = base64_encode(mint.initdata->bytes, mint.initdata->length);
+    js_set_string(answer, "sandbox_id", mint.sandbox_id);
+    js_set_string(answer, "initdata_path", mint.initdata_path);
+    js_set_string(answer, "key_path", mint.key_path);
+    js_set_string(annotations, "cleave.dev/id", mint.sandbox_id);
+    js_set_string(annotations, "cleave.dev/initdata", initdata);
+    mint_fini(&mint);
+    return 0;
+}
+
 int main(int argc, char *argv[])
 {
     static const struct provisioner provisioner = {
@@ -113,6 +137,7 @@ int main(int argc, char *argv[])
         .create = create,
         .status = status,
         .destroy = destroy,
+        .mint = mint,
     };
 
     return provision_main(&provisioner, argc, argv);

@@ -6,7 +6,7 @@ stub-guest_SRCS := test/fake/stub_guest.c test/fake/stub_root.c test/fake/stub_c
 stub-guest_LIBS := io base
 stub-guest_PKGS := libevent_core json-c libmd
 
-provision-stub_SRCS   := test/fake/provision_stub.c provision/program.c provision/record.c
+provision-stub_SRCS   := test/fake/provision_stub.c provision/program.c provision/record.c provision/minting.c
 provision-stub_LIBS   := shim secure io base proto
 provision-stub_PKGS   := json-c libevent_core libmd
 provision-stub_LDLIBS := $(MBEDTLS)

@@ -396,6 +396,22 @@ def test_static_finds_a_host_half_by_its_endpoint(provision, bed):
     assert provision(CRI, "delete", {**ID, "cri_sandbox_id": "maker"}) == (0, {})
 
 
+def test_static_mints_what_a_host_half_is_made_of(provision, bed):
+    described = {key: value for key, value in CREATE.items() if key not in ("cri_sandbox_id", "endpoint")}
+    code, minted = provision(STATIC, "mint", {**described, **SEALED})
+    assert code == 0, minted
+    assert minted["annotations"]["cleave.dev/id"] == minted["sandbox_id"]
+    with open(bed.path("tenant", minted["initdata_path"]), "rb") as file:
+        initdata = file.read()
+    assert base64.b64decode(minted["annotations"]["cleave.dev/initdata"]) == initdata
+    assert f'"cleave.manifest-digest" = "{SEALED["manifest_digest"]}"' in initdata.decode()
+    other = provision(STATIC, "mint", described)[1]
+    assert other["sandbox_id"] != minted["sandbox_id"] and os.path.exists(bed.path("tenant", minted["key_path"]))
+    code, error = provision(STATIC, "mint", {**described, "endpoint": "192.0.2.7:7433"})
+    assert (code, error["code"]) == (1, INVALID) and "endpoint" in error["message"], error
+    bed.run("tenant", "rm", "-r", "/etc/cleave/static")
+
+
 @pytest.mark.parametrize("endpoint", [None, "../../etc", "host:1", "192.0.2.7", "192.0.2.7:0", "192.0.2.7:70000", "192.0.2.7/../x:1"])
 def test_static_takes_an_address_and_a_port_only(provision, endpoint):
     code, error = provision(STATIC, "create", {**CREATE, **({"endpoint": endpoint} if endpoint else {})})

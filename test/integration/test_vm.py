@@ -517,21 +517,16 @@ def test_an_image_that_does_not_fit_says_how_much_it_needs(bed, nodes, vm):
 
 
 def test_a_host_half_that_exists_already_is_used_and_left(bed, nodes, pair):
-    """The static provisioner: what one of its makers left for it is an endpoint, initdata and a key."""
+    """The static provisioner: one operator mints, the other makes the guest of that, and says where it is."""
     tenant, host = nodes["tenant"], nodes["host"]
     build = bed.state["build"]
-    request = {"version": 1, "cri_sandbox_id": "maker", "name": "web", "namespace": "test", "vcpus": 1,
-               "memory": 512 << 20, "network": "none", "evidence": "sample"}
-
-    def maker(verb, asked):
-        done = bed.run("tenant", f"{build}/bin/cleave-provision-cri", verb, input=json.dumps(asked))
-        return json.loads(done.stdout or "{}")
-
-    made = maker("create", request)
-    endpoint = f"{made['endpoints'][0]['address']}:7433"
-    place = f"/etc/cleave/static/{endpoint}"
-    bed.run("tenant", "mkdir", "-p", place)
-    bed.run("tenant", "cp", made["initdata_path"], made["key_path"], place)
+    request = {"version": 1, "name": "web", "namespace": "test", "vcpus": 1, "memory": 512 << 20, "network": "none",
+               "evidence": "sample"}
+    minted = json.loads(bed.run("tenant", f"{build}/bin/cleave-provision-static", "mint", input=json.dumps(request)).stdout)
+    assert stat.S_IMODE(os.stat(bed.path("tenant", minted["key_path"])).st_mode) == 0o600
+    there = host.run_pod("shell", "cleave-host", annotations=minted["annotations"])
+    endpoint = f"{host.pod_status(there).status.network.ip}:7433"
+    bed.run("tenant", "mv", os.path.dirname(minted["key_path"]), f"/etc/cleave/static/{endpoint}")
     change(bed, "tenant", "/etc/cleave/tenant.conf", provisioner=f'"{build}/bin/cleave-provision-static"', evidence='"tpm"')
     with pytest.raises(grpc.RpcError) as refusal:           # its maker asked for less
         tenant.run_pod("web", annotations={"cleave.dev/endpoint": endpoint})
@@ -542,9 +537,10 @@ def test_a_host_half_that_exists_already_is_used_and_left(bed, nodes, pair):
     assert tenant.exec(ctr, "echo", "reached") == (0, b"reached\n", b"")
     tenant.stop_pod(pod)
     tenant.remove_pod(pod)
-    assert [p.id for p in host.pods()] == [made["host_id"]]     # not ours to remove
+    assert [p.id for p in host.pods()] == [there]       # not ours to remove
     bed.run("tenant", "rm", "-r", "/etc/cleave/static")
-    maker("delete", {"version": 1, "cri_sandbox_id": "maker"})
+    host.stop_pod(there)
+    host.remove_pod(there)
     assert host.pods() == []
 
 
