@@ -101,11 +101,3 @@ def rows(fleet, shims, sizes):
     carriers = [shims[0].pid, *fleet.agents_here()]
     with ends[0].serving(), ends[1].serving():
         return [*_throughput(fleet, ends, carriers, sizes), *_latency(ends, sizes)]
-
-
-def saturated(found):
-    """P34: of what bench-agent has measured while frames and bulk carry all they can."""
-    for quantile, goal in (("p50", None), ("p99", 5)):
-        idle, busy = found["ping"][quantile + "_ns"], found["ping_saturated"][quantile + "_ns"]
-        yield Row("P34", f"agent's ping {quantile} while frames and bulk are saturated, over idle", busy / idle, "x", goal=goal,
-                  ours=f"{busy / 1000:.0f} us", reference=f"{idle / 1000:.0f} us")
