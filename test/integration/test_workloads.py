@@ -180,7 +180,8 @@ def test_no_commit_of_a_database_is_lost_when_it_is_killed(database):
     promised, found = database.check_promises()
     asked = {n for writer in database.writers for n in writer.open}
     assert set(found) - asked == {n for writer in database.writers for n in writer.acknowledged}
-    assert all(len(writer.open) <= 3 for writer in database.writers)        # each kill interrupts one statement at most
+    # Each kill interrupts the statement that is on its way; a server that goes down may take and drop others behind it.
+    assert all(len(writer.open) <= 9 and len(writer.acknowledged) > 300 for writer in database.writers)
 
 
 def test_clients_of_a_database_outlive_a_cut_of_five_seconds(database):
