@@ -59,11 +59,15 @@ int record_open(const char *cri_sandbox_id, enum record_open how, struct record 
     record->lock = -1;
     record->directory = xformat("%s/%s", RECORD_DIRECTORY, cri_sandbox_id);
     record->lock_path = xformat("%s/%s.lock", RECORD_DIRECTORY, cri_sandbox_id);
+    /* A create that was killed at its very beginning has left its lock alone: it goes with close.
+     */
+    if ((how == RECORD_CREATE || file_exists(record->directory) ||
+         file_exists(record->lock_path)) &&
+        (file_make_directories(RECORD_DIRECTORY, 0700, err) < 0 ||
+         lock_current(record->lock_path, &record->lock, err) < 0))
+        return -1;
     if (how == RECORD_MUST_EXIST && !file_exists(record->directory))
         return error_set(err, STATUS_NOT_FOUND, "no host half is known for '%s'", cri_sandbox_id);
-    if (file_make_directories(RECORD_DIRECTORY, 0700, err) < 0 ||
-        lock_current(record->lock_path, &record->lock, err) < 0)
-        return -1;
     if (load(record, err) < 0) {
         if (err->status != STATUS_NOT_FOUND)
             return -1;

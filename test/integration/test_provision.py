@@ -396,6 +396,14 @@ def test_static_finds_a_host_half_by_its_endpoint(provision, bed):
     assert provision(CRI, "delete", {**ID, "cri_sandbox_id": "maker"}) == (0, {})
 
 
+@pytest.mark.parametrize("program", [CRI, STATIC])
+def test_the_lock_of_a_create_that_was_killed_at_once_goes_with_delete(provision, bed, program):
+    bed.run("tenant", "mkdir", "-p", "/run/cleave/t/provision")
+    bed.run("tenant", "touch", "/run/cleave/t/provision/pod1.lock")
+    assert provision(program, "delete", ID) == (0, {})
+    assert not os.path.exists(bed.path("tenant", "/run/cleave/t/provision/pod1.lock"))
+
+
 def test_static_mints_what_a_host_half_is_made_of(provision, bed):
     described = {key: value for key, value in CREATE.items() if key not in ("cri_sandbox_id", "endpoint")}
     code, minted = provision(STATIC, "mint", {**described, **SEALED})
