@@ -31,17 +31,6 @@ static struct js *variables_of(const struct js *spec)
     return ret;
 }
 
-/* By its own name; that it looks like one of a service is not enough where the manifest has a
- * value. */
-static bool is_named_hole(const struct manifest_slot *slot, const char *name)
-{
-    for (size_t i = 0; i < slot->environment_count; i++) {
-        if (text_equal(slot->environment[i], name))
-            return true;
-    }
-    return false;
-}
-
 struct environment {
     const struct sealed_composition *composition;
     const struct js *own, *came; /* variables_of() the manifest's spec and of what came */
@@ -61,7 +50,8 @@ static void add_variable(struct environment *environment, const char *name, cons
 static int add_own(void *user, const char *name, struct js *value, struct error *err)
 {
     struct environment *environment = user;
-    const char *came = is_named_hole(environment->composition->slot, name)
+    const struct sealed_composition *composition = environment->composition;
+    const char *came = manifest_is_hole(composition->manifest, composition->slot, name)
                            ? js_get_string(environment->came, name)
                            : NULL;
 
