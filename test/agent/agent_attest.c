@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A guest whose initdata asks for evidence of a TPM, with a real software TPM, against a tenant who
  * judges by reference values. */
-#include <stdio.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -13,7 +12,6 @@
 #include "swtpm.h"
 
 static struct swtpm swtpm;
-static unsigned steps;
 
 /* Nothing measures a stub guest: the firmware's registers are those of a TPM that was just switched
  * on. */
@@ -21,13 +19,6 @@ static const char values[] =
     "{\"format\":\"cleave-reference-values/1\",\"id\":\"stub\",\"serial\":1,"
     "\"not_after\":\"2090-01-01T00:00:00Z\",\"tpm\":{\"trust_anchor\":\"host-vtpm\","
     "\"attestation_keys\":\"any\",\"pcrs\":{\"0\":[\"0\"],\"4\":[\"0\"],\"9\":[\"0\"]}}}";
-
-static void step(const char *name)
-{
-    (void) puts(name);
-    (void) fflush(stdout);
-    steps++;
-}
 
 static void switch_on(void)
 {
@@ -94,10 +85,10 @@ static void is_accepted(struct bed *bed)
     EXPECT(strcmp(facts.evidence, "tpm") == 0 && strcmp(facts.anchor, "host-vtpm") == 0,
            "evidence %s, anchor %s", facts.evidence, facts.anchor);
     EXPECT(facts.measurement_size == 32 && facts.chip_size == 32, "no measurement, or no key");
-    step("evidence of a TPM opens the channel");
+    bed_step("evidence of a TPM opens the channel");
     EXPECT(appraise(bed, 2, &failed, &err) == 0, "%s", err.message);
     EXPECT(appraise(bed, 3, &failed, &err) == 0, "%s", err.message);
-    step("later appraisals pass");
+    bed_step("later appraisals pass");
 }
 
 static void configure(struct bed *bed)
@@ -169,7 +160,7 @@ static void containers_do_not_see_the_hardware(struct bed *bed)
     record = bed_must(bed, "Wait", &request, &agent__exit_record__descriptor);
     EXPECT(record->exit_status == 0, "the container exits with %u", record->exit_status);
     protobuf_c_message_free_unpacked(&record->base, NULL);
-    step("containers do not get at what attests");
+    bed_step("containers do not get at what attests");
 }
 
 static void the_tpm_dies_and_comes_back(struct bed *bed)
@@ -186,11 +177,11 @@ static void the_tpm_dies_and_comes_back(struct bed *bed)
            sentence);
     protobuf_c_message_free_unpacked(
         bed_must(bed, "Ping", &ping, &agent__ping_response__descriptor), NULL);
-    step("a TPM that dies ends nothing but the appraisal");
+    bed_step("a TPM that dies ends nothing but the appraisal");
     swtpm_start(&swtpm);
     EXPECT(appraise(bed, 4, &failed, &err) < 0 && failed == APPRAISAL_HARDWARE_INITDATA,
            "a TPM that was switched off is accepted, or refused for: %s", err.message);
-    step("one that was switched off has forgotten the initdata and is refused");
+    bed_step("one that was switched off has forgotten the initdata and is refused");
 }
 
 static void close_all(struct bed *bed)
@@ -220,7 +211,7 @@ static void does_not_boot(const struct bed_options *wanted, const char *why)
     bed_open_with(&bed, wanted);
     EXPECT(bed_wait_guest(&bed) != 0, "%s: it ends in order", why);
     close_all(&bed);
-    step(why);
+    bed_step(why);
 }
 
 static void other_guests(void)
@@ -245,7 +236,7 @@ static void a_sample_stays_a_sample(void)
     bed_connect(&bed);
     EXPECT(strcmp(channel_facts(bed.control_channel).evidence, "sample") == 0, "no sample");
     close_all(&bed);
-    step("a TPM is not used where the initdata do not name it");
+    bed_step("a TPM is not used where the initdata do not name it");
 }
 
 int main(void)
@@ -255,6 +246,6 @@ int main(void)
     good_guest();
     other_guests();
     a_sample_stays_a_sample();
-    (void) printf("100%%: Checks: %u, Failures: 0, Errors: 0\n", steps);
+    bed_steps_end();
     return EXIT_SUCCESS;
 }

@@ -143,19 +143,6 @@ static void delete_twice(struct bed *bed, const char *id, unsigned exit_status)
     }
 }
 
-static unsigned steps;
-
-static void step(const char *name)
-{
-    static uint64_t last;
-    uint64_t now = clock_monotonic_ms();
-
-    (void) printf("%6llu ms  %s\n", (unsigned long long) (last ? now - last : 0), name);
-    (void) fflush(stdout);
-    steps++;
-    last = now;
-}
-
 /* ---- the steps ---- */
 
 static void before_configure_nothing_goes(struct bed *bed)
@@ -170,7 +157,7 @@ static void before_configure_nothing_goes(struct bed *bed)
     EXPECT(status == STATUS_FAILED_PRECONDITION, "%s", status_name(status));
     status = bed_call(bed, "Nothing", &request, &agent__empty__descriptor, NULL, NULL);
     EXPECT(status == STATUS_UNIMPLEMENTED, "%s", status_name(status));
-    step("before Configure: only what the gate says");
+    bed_step("before Configure: only what the gate says");
 }
 
 /* Tenants of other releases, before the right one. None of them leaves a trace. */
@@ -202,7 +189,7 @@ static void other_releases_are_refused(struct bed *bed)
         EXPECT(status == wrong[i].status && strstr(sentence, wrong[i].words), "%s: %s",
                status_name(status), sentence);
     }
-    step("tenants of other releases: refused by name");
+    bed_step("tenants of other releases: refused by name");
 }
 
 static void configure(struct bed *bed)
@@ -242,7 +229,7 @@ static void configure(struct bed *bed)
     status = bed_call(bed, "Configure", &request, &agent__configure_response__descriptor, NULL,
                       NULL);
     EXPECT(status == STATUS_FAILED_PRECONDITION, "%s", status_name(status));
-    step("Configure, repeated, and with another key");
+    bed_step("Configure, repeated, and with another key");
 }
 
 static void container_says_hello(struct bed *bed, struct pipe *pipe)
@@ -255,9 +242,9 @@ static void container_says_hello(struct bed *bed, struct pipe *pipe)
                 "echo last words > /dev/termination-log; echo oops >&2; exit 7");
     out = pipe_output(pipe, "hello", "", 1);
     err = pipe_output(pipe, "hello", "", 2);
-    step("Create");
+    bed_step("Create");
     bed_start(bed, "hello");
-    step("Start");
+    bed_step("Start");
     record = wait_for(bed, "hello", "");
     EXPECT(record->exit_status == 7, "exit %u", record->exit_status);
     EXPECT(record->termination_message.len == 11, "termination message of %zu bytes",
@@ -273,7 +260,7 @@ static void container_says_hello(struct bed *bed, struct pipe *pipe)
     EXPECT(send_signal(bed, "hello", "", 0) == STATUS_NOT_FOUND, "Kill of an ended process");
     delete_twice(bed, "hello", 7);
     EXPECT(delete_it(bed, "hello", "") == STATUS_NOT_FOUND, "another Delete");
-    step("exit code, both streams, termination message, Delete");
+    bed_step("exit code, both streams, termination message, Delete");
 }
 
 static void refusals(struct bed *bed)
@@ -291,7 +278,7 @@ static void refusals(struct bed *bed)
     EXPECT(status == STATUS_INVALID_ARGUMENT, "%s: %s", status_name(status), sentence);
     status = create(bed, "a/b", "true", capabilities, false, sentence);
     EXPECT(status == STATUS_INVALID_ARGUMENT, "%s: %s", status_name(status), sentence);
-    step("power and bad names are refused");
+    bed_step("power and bad names are refused");
 }
 
 static void execs(struct bed *bed, struct pipe *pipe)
@@ -327,7 +314,7 @@ static void execs(struct bed *bed, struct pipe *pipe)
     EXPECT(send_signal(bed, "box", "", SIGTERM) == STATUS_OK, "Kill");
     EXPECT(exit_of(bed, "box", "") == 9, "exit of box");
     EXPECT(delete_it(bed, "box", "") == STATUS_OK, "Delete box");
-    step("exec, exec with a terminal, 20 short execs, SIGTERM");
+    bed_step("exec, exec with a terminal, 20 short execs, SIGTERM");
 }
 
 static void bytes_in_and_out_while_flooded(struct bed *bed, struct pipe *pipe)
@@ -373,7 +360,7 @@ static void bytes_in_and_out_while_flooded(struct bed *bed, struct pipe *pipe)
     EXPECT(took < BED_WAIT_MS / 2, "Kill took %llu ms while flooded", (unsigned long long) took);
     EXPECT(delete_it(bed, "flood", "") == STATUS_OK, "Delete flood");
     EXPECT(delete_it(bed, "echo", "") == STATUS_OK, "Delete echo");
-    step("8 MiB in and out with two cuts beside a flood; Kill meanwhile");
+    bed_step("8 MiB in and out with two cuts beside a flood; Kill meanwhile");
 }
 
 static void kernel_knows(struct bed *bed)
@@ -415,7 +402,7 @@ static void kernel_knows(struct bed *bed)
     EXPECT(send_signal(bed, "idle", "", SIGKILL) == STATUS_OK, "Kill of a paused container");
     EXPECT(exit_of(bed, "idle", "") == 137, "exit of idle");
     EXPECT(delete_it(bed, "idle", "") == STATUS_OK, "Delete idle");
-    step("Update, Stats, Pids, Pause, Resume, Kill while paused");
+    bed_step("Update, Stats, Pids, Pause, Resume, Kill while paused");
 }
 
 static void memory_runs_out(struct bed *bed)
@@ -429,7 +416,7 @@ static void memory_runs_out(struct bed *bed)
            record->oom_killed);
     protobuf_c_message_free_unpacked(&record->base, NULL);
     EXPECT(delete_it(bed, "hog", "") == STATUS_OK, "Delete hog");
-    step("a container that is killed for memory says so");
+    bed_step("a container that is killed for memory says so");
 }
 
 static void created_only(struct bed *bed)
@@ -440,7 +427,7 @@ static void created_only(struct bed *bed)
     EXPECT(delete_it(bed, "never", "") == STATUS_OK, "Delete never");
     must_create(bed, "never", "true");
     EXPECT(delete_it(bed, "never", "") == STATUS_OK, "Delete of a created container");
-    step("containers that were never started");
+    bed_step("containers that were never started");
 }
 
 static void what_cannot_run(struct bed *bed)
@@ -463,7 +450,7 @@ static void what_cannot_run(struct bed *bed)
     EXPECT(status != STATUS_OK && strstr(sentence, "/no/such"), "%s: %s", status_name(status),
            sentence);
     (void) printf("           (%s)\n", sentence);
-    step("an exec of a program that is not there names it");
+    bed_step("an exec of a program that is not there names it");
 }
 
 struct watch {
@@ -549,7 +536,7 @@ static void the_end(struct bed *bed, struct pipe *pipe)
     EXPECT(status == 0, "the guest ended with %d", status);
     EXPECT(clock_monotonic_ms() - started < 1500, "the guest waited for nothing");
     rpc_call_free(call);
-    step("Shutdown: SIGTERM, SIGKILL after the grace, records, output, off");
+    bed_step("Shutdown: SIGTERM, SIGKILL after the grace, records, output, off");
 }
 
 /* ---- the lease ---- */
@@ -625,7 +612,7 @@ static void lease(struct bed *bed, struct pipe *pipe)
     EXPECT(send_signal(bed, "counter", "", SIGKILL) == STATUS_OK, "Kill");
     EXPECT(exit_of(bed, "counter", "") == 137, "exit of counter");
     EXPECT(delete_it(bed, "counter", "") == STATUS_OK, "Delete counter");
-    step("Renew: a stop of the clock and a lapse freeze, appraisal and renewal thaw");
+    bed_step("Renew: a stop of the clock and a lapse freeze, appraisal and renewal thaw");
 }
 
 /* For whoever wants to see what is left of a guest that is killed at work. */
@@ -653,14 +640,14 @@ int main(int argc, char *argv[])
     log_open("agent-life");
     if (argc == 2 && strcmp(argv[1], "hold") == 0)
         return hold();
-    step("start");
+    bed_step("start");
     bed_open(&bed);
-    step("guest booted, channel open");
+    bed_step("guest booted, channel open");
     before_configure_nothing_goes(&bed);
     other_releases_are_refused(&bed);
     configure(&bed);
     blobs_push(&bed);
-    step("PutBlob");
+    bed_step("PutBlob");
     pipe_open(&pipe, &bed);
     container_says_hello(&bed, &pipe);
     refusals(&bed);
@@ -674,7 +661,7 @@ int main(int argc, char *argv[])
     the_end(&bed, &pipe);
     pipe_fini(&pipe);
     bed_close(&bed);
-    step("closed");
-    (void) printf("100%%: Checks: %u, Failures: 0, Errors: 0\n", steps);
+    bed_step("closed");
+    bed_steps_end();
     return EXIT_SUCCESS;
 }

@@ -28,7 +28,6 @@ enum {
 };
 
 static const uint8_t pod_mac[6] = {2, 0, 0, 0, 0, 2}, peer_mac[6] = {2, 0, 0, 0, 0, 3};
-static unsigned steps;
 
 struct wire {
     struct channel *channel;
@@ -36,13 +35,6 @@ struct wire {
     uint8_t data[FRAMES_PACKET_MAX];
     size_t have;
 };
-
-static void step(const char *name)
-{
-    (void) printf("%s\n", name);
-    (void) fflush(stdout);
-    steps++;
-}
 
 /* ---- questions that a kernel answers --------------------------------------------------------- */
 
@@ -245,25 +237,25 @@ static void frozen_is_silent(struct bed *bed)
 
     wire_open(bed, &first);
     all_answer(bed, &first);
-    step("the pod's kernel answers");
+    bed_step("the pod's kernel answers");
     lease_must_renew(bed, 100, 0, 60000, false);
     lease_must_renew(bed, 101, 10000, 60000, true); /* as if it had stood still for 10 s */
     none_answers(bed, &first);
-    step("frozen: it is silent");
+    bed_step("frozen: it is silent");
     lease_must_renew(bed, 102, 10000, 60000, true);
     lease_appraise(bed, 2);
     none_answers(bed, &first);
     lease_must_renew(bed, 103, 10000, 60000, false);
     all_answer(bed, &first);
-    step("appraised and renewed: the same connection goes on");
+    bed_step("appraised and renewed: the same connection goes on");
     lease_must_renew(bed, 104, 20000, 60000, true);
     wire_open(bed, &second);
     none_answers(bed, &second);
-    step("frozen: a new connection is as silent");
+    bed_step("frozen: a new connection is as silent");
     lease_appraise(bed, 3);
     lease_must_renew(bed, 105, 20000, 60000, false);
     all_answer(bed, &second);
-    step("and it goes on as well");
+    bed_step("and it goes on as well");
     wire_close(&first);
     wire_close(&second);
 }
@@ -279,6 +271,6 @@ int main(void)
     configure(&bed);
     frozen_is_silent(&bed);
     bed_close(&bed);
-    (void) printf("100%%: Checks: %u, Failures: 0, Errors: 0\n", steps);
+    bed_steps_end();
     return EXIT_SUCCESS;
 }

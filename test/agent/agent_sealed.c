@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sealed guest, and a tenant's node that does what its manifest does not say. */
-#include <stdio.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scoped.h"
@@ -45,8 +43,8 @@ static char *slot_json(const struct bed *bed, const char *head, const char *scri
 static const char main_script[] =
     "echo $TOKEN $MODE $EVIL $$; hostname; cat /conf/key; ls -d /evil 2>/dev/null; "
     "echo x 2>/dev/null >/conf/mine || echo read-only; "
-    "dd if=/dev/zero of=/work/fill bs=65536 count=64 2>/dev/null || echo full; rm /work/fill; "
-    "until [ -e /work/done ]; do sleep 0.05; done; rm /work/done; exit $CODE";
+    "dd if=/dev/zero of=/job/fill bs=65536 count=64 2>/dev/null || echo full; rm /job/fill; "
+    "until [ -e /job/done ]; do sleep 0.05; done; rm /job/done; exit $CODE";
 
 static char *manifest_with(struct bed *bed, const char *debug)
 {
@@ -58,8 +56,8 @@ static char *manifest_with(struct bed *bed, const char *debug)
     scoped(freep) char *app = slot_json(
         bed, "\"name\":\"main\",\"kind\":\"app\"", main_script,
         "\"mounts\":[{\"destination\":\"/conf\",\"volume\":\"conf\",\"path\":\"\",\"read_only\":"
-        "true},{\"destination\":\"/work\",\"volume\":\"work\",\"path\":\"\",\"read_only\":false}],"
-        "\"exec\":[[\"/bin/sh\",\"-c\",\"echo $TOKEN $MODE $EVIL; >/work/done\"]]");
+        "true},{\"destination\":\"/job\",\"volume\":\"work\",\"path\":\"\",\"read_only\":false}],"
+        "\"exec\":[[\"/bin/sh\",\"-c\",\"echo $TOKEN $MODE $EVIL; >/job/done\"]]");
     scoped(freep) char *text = xformat(
         "{\"version\":1,\"salt\":\"" SALT "\",\"pod\":{\"name\":\"one\",\"namespace\":\"ns\","
         "\"uid\":\"\",\"hostname\":\"sealed-one\",\"sysctls\":"
@@ -82,19 +80,6 @@ static char *make_manifest(struct bed *bed)
 static char *make_debug_manifest(struct bed *bed)
 {
     return manifest_with(bed, "true");
-}
-
-static unsigned steps;
-
-static void step(const char *name)
-{
-    static uint64_t last;
-    uint64_t now = clock_monotonic_ms();
-
-    (void) printf("%6llu ms  %s\n", (unsigned long long) (last ? now - last : 0), name);
-    (void) fflush(stdout);
-    steps++;
-    last = now;
 }
 
 static void refused(enum status status, enum status wanted, const char *sentence, const char *words)
@@ -158,7 +143,7 @@ static enum status create(struct bed *bed, Agent__CreateRequest *request, const 
                                               code);
     scoped(freep) char *more = xformat(
         ",{\"destination\":\"/conf\",\"type\":\"bind\",\"source\":\"cleave:volume:%s\"},"
-        "{\"destination\":\"/work\",\"type\":\"bind\",\"source\":\"cleave:volume:work\"},"
+        "{\"destination\":\"/job\",\"type\":\"bind\",\"source\":\"cleave:volume:work\"},"
         "{\"destination\":\"/evil\",\"type\":\"bind\",\"source\":\"cleave:volume:work\"}",
         conf);
     scoped(freep) char *spec = spec_json("echo evil", environment, more);
@@ -207,7 +192,7 @@ static void before_it_is_sealed(struct bed *bed)
     refused(seal(bed, other, sentence), STATUS_INVALID_ARGUMENT, sentence,
             "not the manifest whose digest");
     refused(configure(bed, sentence), STATUS_FAILED_PRECONDITION, sentence, "SealPod");
-    step("before it is sealed: nothing, and another manifest leaves nothing");
+    bed_step("before it is sealed: nothing, and another manifest leaves nothing");
 }
 
 static void sealed(struct bed *bed)
@@ -228,24 +213,10 @@ static void sealed(struct bed *bed)
     share.key = bed_key(bed);
     refused(bed_call(bed, "OpenShare", &share, &agent__empty__descriptor, NULL, sentence),
             STATUS_PERMISSION_DENIED, sentence, "no volume that is a live share");
-    step("sealed: for good; no share that is not in the manifest");
+    bed_step("sealed: for good; no share that is not in the manifest");
 }
 
 /* ---- containers ---- */
-
-static unsigned exit_of(struct bed *bed, const char *id, const char *exec_id)
-{
-    Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
-    Agent__ExitRecord *record;
-    unsigned status;
-
-    request.container_id = (char *) (uintptr_t) id;
-    request.exec_id = (char *) (uintptr_t) exec_id;
-    record = bed_must(bed, "Wait", &request, &agent__exit_record__descriptor);
-    status = record->exit_status;
-    protobuf_c_message_free_unpacked(&record->base, NULL);
-    return status;
-}
 
 static void delete_it(struct bed *bed, const char *id)
 {
@@ -261,7 +232,7 @@ static void run(struct bed *bed, const char *slot, const char *code)
 {
     must_create(bed, slot, code);
     bed_start(bed, slot);
-    EXPECT(exit_of(bed, slot, "") == (unsigned) atoi(code), "exit of %s", slot);
+    EXPECT(bed_exit_status(bed, slot, "") == (unsigned) atoi(code), "exit of %s", slot);
     delete_it(bed, slot);
 }
 
@@ -315,7 +286,7 @@ static void what_is_not_in_the_manifest(struct bed *bed)
     refused(create_slot(bed, "prepare", "0", sentence), STATUS_PERMISSION_DENIED, sentence,
             "the node has another image");
     memcpy(bed->digest, digest, strlen(digest));
-    step("containers, streams and layers that are not the manifest's");
+    bed_step("containers, streams and layers that are not the manifest's");
 }
 
 static void in_order(struct bed *bed)
@@ -338,7 +309,7 @@ static void in_order(struct bed *bed)
     delete_it(bed, "side"); /* it was never started */
     must_create(bed, "side", "0");
     bed_start(bed, "side");
-    step("in order, one at a time");
+    bed_step("in order, one at a time");
 }
 
 static void volumes_by_kind(struct bed *bed)
@@ -355,7 +326,7 @@ static void volumes_by_kind(struct bed *bed)
     refused(put_volume(bed, "conf", EMPTY, NULL, sentence), STATUS_INVALID_ARGUMENT, sentence,
             "of another kind");
     conf = "conf";
-    step("volumes of another kind");
+    bed_step("volumes of another kind");
 }
 
 static enum status exec(struct bed *bed, const char *id, const char *exec_id, const char *script,
@@ -377,7 +348,7 @@ static enum status exec(struct bed *bed, const char *id, const char *exec_id, co
     return bed_call(bed, "Exec", &request, &agent__exec_response__descriptor, NULL, sentence);
 }
 
-static const char probe[] = "echo $TOKEN $MODE $EVIL; >/work/done";
+static const char probe[] = "echo $TOKEN $MODE $EVIL; >/job/done";
 
 static void composed_and_probed(struct bed *bed, struct pipe *pipe)
 {
@@ -388,21 +359,21 @@ static void composed_and_probed(struct bed *bed, struct pipe *pipe)
     out = pipe_output(pipe, "main", "", 1);
     (void) pipe_output(pipe, "main", "", 2);
     bed_start(bed, "main");
-    refused(exec(bed, "main", "sh", "cat /work/secret", false, sentence), STATUS_PERMISSION_DENIED,
+    refused(exec(bed, "main", "sh", "cat /job/secret", false, sentence), STATUS_PERMISSION_DENIED,
             sentence, "no such command");
     refused(exec(bed, "main", "in", probe, true, sentence), STATUS_PERMISSION_DENIED, sentence,
             "stdin");
     EXPECT(exec(bed, "main", "probe", probe, false, sentence) == STATUS_OK, "%s", sentence);
     probed = pipe_output(pipe, "main", "probe", 1);
-    EXPECT(exit_of(bed, "main", "probe") == 0, "exit of the probe");
-    EXPECT(exit_of(bed, "main", "") == 5, "exit of main");
+    EXPECT(bed_exit_status(bed, "main", "probe") == 0, "exit of the probe");
+    EXPECT(bed_exit_status(bed, "main", "") == 5, "exit of main");
     bed_until(bed, &out->final, "main's end");
     bed_until(bed, &probed->final, "the probe's end");
     EXPECT(strcmp(out->text, "told fixed 1\nsealed-one\nthe key\nread-only\nfull\n") == 0, "'%s'",
            out->text);
     EXPECT(strcmp(probed->text, "told fixed\n") == 0, "'%s'", probed->text);
     delete_it(bed, "main");
-    step("holes are filled, the rest is the manifest's, exec only as it is listed");
+    bed_step("holes are filled, the rest is the manifest's, exec only as it is listed");
 }
 
 static void again_as_the_policy_says(struct bed *bed)
@@ -414,11 +385,11 @@ static void again_as_the_policy_says(struct bed *bed)
     must_create(bed, "main", "0");
     bed_start(bed, "main");
     EXPECT(exec(bed, "main", "probe", probe, false, sentence) == STATUS_OK, "%s", sentence);
-    EXPECT(exit_of(bed, "main", "") == 0, "exit of main");
+    EXPECT(bed_exit_status(bed, "main", "") == 0, "exit of main");
     delete_it(bed, "main");
     refused(create_slot(bed, "main", "0", sentence), STATUS_FAILED_PRECONDITION, sentence,
             "restart policy is OnFailure");
-    step("again after a failure, and not after it was done");
+    bed_step("again after a failure, and not after it was done");
 }
 
 /* Containers of its manifest are composed all the same. */
@@ -436,16 +407,16 @@ static void a_manifest_that_allows_debugging(void)
     blobs_push(&bed);
     EXPECT(bed_create(&bed, "another", spec, &request, sentence) == STATUS_OK, "%s", sentence);
     bed_start(&bed, "another");
-    EXPECT(exit_of(&bed, "another", "") == 8, "exit of another");
+    EXPECT(bed_exit_status(&bed, "another", "") == 8, "exit of another");
     refused(create_slot(&bed, "side", "0", sentence), STATUS_FAILED_PRECONDITION, sentence,
             "init container 'prepare'");
     run(&bed, "prepare", "0");
     must_create(&bed, "side", "0");
     bed_start(&bed, "side");
     EXPECT(exec(&bed, "side", "any", "exit 9", true, sentence) == STATUS_OK, "%s", sentence);
-    EXPECT(exit_of(&bed, "side", "any") == 9, "exit of any");
+    EXPECT(bed_exit_status(&bed, "side", "any") == 9, "exit of any");
     bed_close(&bed);
-    step("debug: any exec, and containers that are not in the manifest");
+    bed_step("debug: any exec, and containers that are not in the manifest");
 }
 
 int main(void)
@@ -454,10 +425,10 @@ int main(void)
     struct pipe pipe;
 
     log_open("agent-sealed");
-    step("start");
+    bed_step("start");
     bed_open_with(&bed, &(struct bed_options){.manifest = make_manifest});
     bed_connect(&bed);
-    step("guest booted, channel open");
+    bed_step("guest booted, channel open");
     before_it_is_sealed(&bed);
     sealed(&bed);
     blobs_push(&bed);
@@ -471,6 +442,6 @@ int main(void)
     pipe_fini(&pipe);
     bed_close(&bed);
     a_manifest_that_allows_debugging();
-    (void) printf("100%%: Checks: %u, Failures: 0, Errors: 0\n", steps);
+    bed_steps_end();
     return EXIT_SUCCESS;
 }

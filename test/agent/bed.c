@@ -430,3 +430,35 @@ void bed_start(struct bed *bed, const char *id)
     protobuf_c_message_free_unpacked(
         bed_must(bed, "Start", &request, &agent__start_response__descriptor), NULL);
 }
+
+unsigned bed_exit_status(struct bed *bed, const char *id, const char *exec_id)
+{
+    Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
+    Agent__ExitRecord *record;
+    unsigned status;
+
+    request.container_id = (char *) (uintptr_t) id;
+    request.exec_id = (char *) (uintptr_t) exec_id;
+    record = bed_must(bed, "Wait", &request, &agent__exit_record__descriptor);
+    status = record->exit_status;
+    protobuf_c_message_free_unpacked(&record->base, NULL);
+    return status;
+}
+
+static unsigned steps;
+
+void bed_step(const char *name)
+{
+    static uint64_t last;
+    uint64_t now = clock_monotonic_ms();
+
+    (void) printf("%6llu ms  %s\n", (unsigned long long) (last ? now - last : 0), name);
+    (void) fflush(stdout);
+    steps++;
+    last = now;
+}
+
+void bed_steps_end(void)
+{
+    (void) printf("100%%: Checks: %u, Failures: 0, Errors: 0\n", steps);
+}

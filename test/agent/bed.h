@@ -82,6 +82,11 @@ void *bed_must(struct bed *bed, const char *method, const void *message,
 enum status bed_create(struct bed *bed, const char *id, const char *spec,
                        Agent__CreateRequest *request, char *ret_sentence);
 void bed_start(struct bed *bed, const char *id);
+/* Waits for it; exec_id "": init. */
+unsigned bed_exit_status(struct bed *bed, const char *id, const char *exec_id);
+/* One thing was shown: says so, with the time that it took; and at the end how many. */
+void bed_step(const char *name);
+void bed_steps_end(void);
 void bed_die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* blobs.c: a layer with busybox is made, so that its digest is known, and goes into the guest. */

@@ -136,19 +136,12 @@ enum status exec_bed_exec(struct exec_bed *guest, const struct exec_bed_process 
 unsigned exec_bed_end(struct exec_bed *guest, const char *container, const char *id)
 {
     struct bed *bed = &guest->bed;
-    Agent__ProcessRequest request = AGENT__PROCESS_REQUEST__INIT;
     Agent__DeleteRequest delete = AGENT__DELETE_REQUEST__INIT;
-    Agent__ExitRecord *record;
-    unsigned status;
+    unsigned status = bed_exit_status(bed, container, id);
 
-    request.container_id = (char *) (uintptr_t) container;
-    request.exec_id = (char *) (uintptr_t) id;
-    record = bed_must(bed, "Wait", &request, &agent__exit_record__descriptor);
-    status = record->exit_status;
-    protobuf_c_message_free_unpacked(&record->base, NULL);
     delete.key = bed_key(bed);
-    delete.container_id = request.container_id;
-    delete.exec_id = request.exec_id;
+    delete.container_id = (char *) (uintptr_t) container;
+    delete.exec_id = (char *) (uintptr_t) id;
     protobuf_c_message_free_unpacked(
         bed_must(bed, "Delete", &delete, &agent__exit_record__descriptor), NULL);
     return status;

@@ -93,21 +93,21 @@ def test_volumes_are_those_of_the_manifest(kubelet, tenant, place):
     """What is copied or shared is the node's to fill; where it is mounted, and what of it, is not the node's to say."""
     write(place("file"), "live\n")
     conf, work = kubelet.copied("conf", {"key": b"value\n"}), kubelet.empty("work")
-    mounts = [sealed.volume_at("/conf", "conf", read_only=True), sealed.volume_at("/work", "work")]
+    mounts = [sealed.volume_at("/conf", "conf", read_only=True), sealed.volume_at("/job", "work")]
     sealed.seal(kubelet.config,
-                sealed.slot("one", ["sh", "-c", "cp /conf/key /work/; exec sleep 1000"], mounts=mounts),
+                sealed.slot("one", ["sh", "-c", "cp /conf/key /job/; exec sleep 1000"], mounts=mounts),
                 sealed.slot("two", SLEEP, mounts=[*mounts, sealed.volume_at("/live", "live"), sealed.volume_at("/kept", "live", read_only=True)],
-                            exec=[["cat", "/work/key", "/live/file"], ["touch", "/live/made"], ["touch", "/kept/made"], ["ls", "/conf", "/extra"]]),
+                            exec=[["cat", "/job/key", "/live/file"], ["touch", "/live/made"], ["touch", "/kept/made"], ["ls", "/conf", "/extra"]]),
                 volumes={"conf": {"kind": "copied"}, "work": {"kind": "empty", "size": 0, "memory": False}, "live": {"kind": "share"}})
     pod = kubelet.run_pod()
-    given = [at("/conf", conf, True), at("/work", work)]
+    given = [at("/conf", conf, True), at("/job", work)]
     ctr = tenant.create(pod, "one", BUSYBOX, mounts=[*given, at("/live", TOP)])
     words = refusal(tenant.start_container, ctr)
     assert f"mount '/live': '{TOP}' would be a live share of this node, and the manifest" in words
     tenant.remove_container(ctr)
     tenant.run(pod, "one", BUSYBOX, mounts=given)
     two = tenant.run(pod, "two", BUSYBOX, mounts=[*given, at("/live", TOP), at("/kept", TOP), at("/extra", kubelet.empty("extra"))])
-    eventually(lambda: tenant.exec(two, "cat", "/work/key", "/live/file")[1] == b"value\nlive\n", what="both volumes")
+    eventually(lambda: tenant.exec(two, "cat", "/job/key", "/live/file")[1] == b"value\nlive\n", what="both volumes")
     assert b"Read-only" in tenant.exec(two, "touch", "/kept/made")[2]     # although the node serves it writable
     assert not os.path.exists(place("made"))
     assert tenant.exec(two, "touch", "/live/made")[0] == 0
